@@ -1,0 +1,66 @@
+"""The core of pillow-inr: arrays of pixels ↔ bytes of the `.inr` format. Nothing here knows of Pillow.
+
+Names are imported when first used: reading a file's header needs neither NumPy nor torch, decoding no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .container import SIGNATURE, Head, Header, Metadata, read_head, verify
+    from .decoder import Decoder, FileInfo, LayerInfo, decode, describe
+    from .encoder import encode
+    from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError
+    from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
+    from .modes import MODES
+    from .settings import Progress, Settings
+
+_HOME = {
+    "container": ("SIGNATURE", "Head", "Header", "Metadata", "read_head", "verify"),
+    "decoder": ("Decoder", "FileInfo", "LayerInfo", "decode", "describe"),
+    "encoder": ("encode",),
+    "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError"),
+    "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
+    "modes": ("MODES",),
+    "settings": ("Progress", "Settings"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "MODES",
+    "SIGNATURE",
+    "BdRate",
+    "Decoder",
+    "FileInfo",
+    "FormatError",
+    "Head",
+    "Header",
+    "InrError",
+    "Interrupted",
+    "LayerInfo",
+    "Metadata",
+    "Progress",
+    "Settings",
+    "SettingsError",
+    "TargetError",
+    "TruncatedError",
+    "bd_rate",
+    "bpp",
+    "decode",
+    "describe",
+    "encode",
+    "ms_ssim",
+    "psnr",
+    "read_head",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,1 @@
+"""Fitting networks to pictures. This is the only package that imports torch."""

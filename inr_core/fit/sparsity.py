@@ -1,0 +1,101 @@
+"""Which weights exist: Erdős–Rényi densities, RigL and iterative magnitude pruning (small-dense is a matter of the plan).
+
+RigL: Evci et al., "Rigging the Lottery", ICML 2020. Pruning schedule: Zhu and Gupta, "To prune, or not to prune", 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..plan import Shape
+
+
+def erk_counts(shapes: Sequence[Shape], nonzeros: int) -> list[int]:
+    """Non-zeros of each (out, in) layer, summing to exactly `nonzeros`: density ∝ (out + in)/(out · in), at most 1.
+
+    The Erdős–Rényi rule (RigL, section 3.1); what a full layer cannot take is shared by the others.
+    """
+    sizes = [out * into for out, into in shapes]
+    if not len(shapes) <= nonzeros <= sum(sizes):
+        raise ValueError(f"nonzeros: expected {len(shapes)} to {sum(sizes)}, got {nonzeros}")
+    full: set[int] = set()
+    while True:
+        free = [k for k in range(len(shapes)) if k not in full]
+        left = nonzeros - sum(sizes[k] for k in full)
+        scale = left / max(1, sum(sum(shapes[k]) for k in free))
+        over = {k for k in free if scale * sum(shapes[k]) >= sizes[k]}
+        if not over:
+            break
+        full |= over
+    counts = [sizes[k] if k in full else max(1, int(scale * sum(shapes[k]))) for k in range(len(shapes))]
+    while (missing := nonzeros - sum(counts)) != 0:  # rounding: one weight a layer at a time, the largest layers first
+        for k in sorted(range(len(shapes)), key=lambda k: -sizes[k]):
+            step = (missing > 0) - (missing < 0)
+            if missing and 1 <= counts[k] + step <= sizes[k]:
+                counts[k] += step
+                missing -= step
+    return counts
+
+
+def largest(scores: Tensor, count: int) -> Tensor:
+    """Boolean mask of the `count` largest entries, exactly (ties by position)."""
+    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    mask[torch.topk(scores.flatten(), count).indices] = True
+    return mask.view(scores.shape)
+
+
+def random_masks(shapes: Sequence[Shape], counts: Sequence[int], seed: int, device: torch.device) -> list[Tensor]:
+    """Uniformly random boolean masks (out, in) with exactly counts[k] ones."""
+    generator = torch.Generator().manual_seed(seed)
+    return [largest(torch.rand(s, generator=generator), n).to(device) for s, n in zip(shapes, counts, strict=True)]
+
+
+@dataclass(frozen=True)
+class RigL:
+    """Drop the smallest active weights, grow where the gradient is largest, keeping every layer's count."""
+
+    rate: float = 0.1  # fraction dropped at the start; cosine to zero
+    every: int = 20  # steps
+
+    def due(self, step: int) -> bool:
+        return step > 0 and step % self.every == 0
+
+    def update(self, weights: list[Tensor], masks: list[Tensor], fraction: float) -> list[Tensor]:
+        """New masks, given gradients of all weights (zero ones too); `fraction` of the sparse phase done, 0 … 1."""
+        rate = self.rate / 2 * (1 + math.cos(math.pi * fraction))
+        grown = []
+        for weight, mask in zip(weights, masks, strict=True):
+            active = int(mask.sum())
+            change = min(int(rate * active), mask.numel() - active)
+            if change == 0 or weight.grad is None:
+                grown.append(mask)
+                continue
+            magnitude = torch.where(mask, weight.detach().abs(), -1.0)
+            kept = largest(magnitude, active - change)
+            gradient = torch.where(mask, -1.0, weight.grad.abs())
+            grown.append(kept | largest(gradient, change))
+        return grown
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Magnitude pruning from dense to the final count along a cubic."""
+
+    every: int = 10  # steps
+
+    def due(self, step: int) -> bool:
+        return step % self.every == 0
+
+    def update(self, weights: list[Tensor], counts: Sequence[int], fraction: float) -> list[Tensor]:
+        """Masks at `fraction` (0 … 1) of the sparse phase; `counts` are the final non-zeros."""
+        remaining = (1 - min(fraction, 1.0)) ** 3
+        masks = []
+        for weight, count in zip(weights, counts, strict=True):
+            now = count + round((weight.numel() - count) * remaining)
+            masks.append(largest(weight.detach().abs(), now))
+        return masks

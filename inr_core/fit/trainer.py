@@ -1,0 +1,253 @@
+"""The fitting loop: sparsify, then train through the format's arithmetic, and keep the best network."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import torch
+from torch import Tensor
+
+from ..pixels import Array
+from ..plan import FitPlan
+from ..settings import Progress
+from ..weights import QuantizedLayer, pack
+from .quantize import QuantizedForward, post_training
+from .siren import Grid, Siren, solve_output
+from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
+
+SPARSE_PHASE = 0.7  # of the run: masks move until here (the study stops at 75 %, with no quantised phase to follow)
+QUANTIZED_PHASE = 0.75  # from here on training goes through the format's arithmetic
+BEST_PHASE = 0.9  # from here on the whole picture is evaluated now and then and the best network kept
+EVALUATIONS = 4
+HURRY_SECONDS = 2.0  # what a stopped fit may still spend on quantising what it has
+REPORT_SECONDS = 0.2
+BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since the symbols' entropy drifts in it
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves: the network as it is stored, and how it ended."""
+
+    layers: list[QuantizedLayer]
+    steps: int
+    interrupted: bool  # by Ctrl-C
+    stopped: bool  # by `report`
+
+
+def fit(
+    samples: Array,
+    peak: int,
+    alpha: bool,
+    plan: FitPlan,
+    device: torch.device,
+    report: Callable[[Progress], bool | None],
+) -> Fitted:
+    """Fit a SIREN to samples (H, W, C) of 0 … peak; with `alpha`, colours under a last channel of zero do not count.
+
+    `report` is called a few times a second; False from it, or a first Ctrl-C, ends the fit with what there is, after
+    at most HURRY_SECONDS of training through the quantiser. A second Ctrl-C ends it at once, with nothing.
+    """
+    run = _Run(samples, peak, alpha, plan, device)
+    with _first_interrupt() as interrupted:
+        run.train(report, interrupted)
+        return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
+
+
+class _Run:
+    """The state of one fit."""
+
+    def __init__(self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device) -> None:
+        self.plan, self.peak = plan, peak
+        self.grid = Grid(samples, peak, alpha, device, plan.seed)
+        self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, device)
+        self.optimizer = torch.optim.Adam(self.siren.parameters, lr=plan.learning_rate, fused=device.type != "mps")
+        total = sum(out * into for out, into in plan.shapes)
+        self.counts = erk_counts(plan.shapes, plan.nonzeros) if plan.nonzeros < total else None
+        self.masks: list[Tensor] | None = None  # float (out, in) of ones and zeros; None: no weight is masked
+        self.settled = self.counts is None
+        self.rigl, self.pruning = RigL(), Pruning()
+        if self.counts and plan.sparsity == "rigl":
+            self._set_masks(random_masks(plan.shapes, self.counts, plan.seed, device))
+        self.aware = plan.quantization == "qat"
+        self.quantized: QuantizedForward | None = None
+        self.best: tuple[float, list[Tensor]] | None = None
+        self.bytes = plan.expected_bytes
+        self.step = 0
+        self.stopped = False
+        self.clock = _Clock(plan.steps, plan.time_limit)
+
+    def train(self, report: Callable[[Progress], bool | None], interrupted: threading.Event) -> None:
+        solve_output(self.siren, self.grid)
+        next_best, reported = BEST_PHASE, time.perf_counter()
+        while (fraction := self.clock.fraction(self.step)) < 1:
+            if not self.settled:
+                self._move_masks(fraction / SPARSE_PHASE)
+            if self.aware and self.quantized is None and fraction >= QUANTIZED_PHASE:
+                self._start_quantized()
+            loss = self._train_step(fraction)
+            self.step += 1
+            if fraction >= next_best:
+                self._keep_best()
+                next_best += (1 - BEST_PHASE) / EVALUATIONS
+            if not self.clock.hurried:
+                now = time.perf_counter()
+                if now - reported >= REPORT_SECONDS:
+                    reported = now
+                    self.stopped = report(self._progress(float(loss), fraction)) is False
+                if self.stopped or interrupted.is_set():
+                    self.clock.hurry(max(fraction, QUANTIZED_PHASE))
+
+    def _train_step(self, fraction: float) -> Tensor:
+        self.optimizer.param_groups[0]["lr"] = self.plan.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+        x, target = self.grid.batch(self.plan.batch)
+        self.optimizer.zero_grad()
+        loss = self.grid.loss((self.quantized or self.siren.forward)(x), target)
+        loss.backward()
+        if not self.settled and self.plan.sparsity == "rigl" and self.rigl.due(self.step):
+            self._set_masks(self.rigl.update(self.siren.weights, self._masks(), fraction / SPARSE_PHASE))
+        if self.masks is not None:
+            torch._foreach_mul_([w.grad for w in self.siren.weights], self.masks)
+        self.optimizer.step()
+        return loss.detach()
+
+    def finish(self) -> list[QuantizedLayer]:
+        """The best network seen, quantised, within `max_bytes`."""
+        if not self.settled:
+            self._move_masks(1.0)
+        if self.aware and self.quantized is None:
+            self._start_quantized()
+        if self.best is not None:
+            self._keep_best()
+            with torch.no_grad():
+                for parameter, kept in zip(self.siren.parameters, self.best[1], strict=True):
+                    parameter.copy_(kept)
+        self._shrink_to_budget(1.0)
+        return self._layers()
+
+    def _move_masks(self, fraction: float) -> None:
+        """Pruning's next step; at the end of the sparse phase exactly the non-zeros asked for."""
+        assert self.counts is not None
+        if self.plan.sparsity == "prune" and (self.pruning.due(self.step) or fraction >= 1):
+            self._set_masks(self.pruning.update(self.siren.weights, self.counts, fraction))
+        self.settled = fraction >= 1
+
+    def _set_masks(self, masks: Sequence[Tensor]) -> None:
+        """Zero what is masked, in the weights and in the optimiser's moments, and from now on in the gradients."""
+        self.masks = [mask.float() for mask in masks]
+        with torch.no_grad():
+            for weight, mask in zip(self.siren.weights, self.masks, strict=True):
+                weight.mul_(mask)
+                state = self.optimizer.state[weight]
+                for name in state.keys() & {"exp_avg", "exp_avg_sq"}:
+                    state[name].mul_(mask)
+
+    def _masks(self) -> list[Tensor]:
+        """Boolean masks of every layer."""
+        if self.masks is None:
+            return [torch.ones_like(w, dtype=torch.bool) for w in self.siren.weights]
+        return [mask.bool() for mask in self.masks]
+
+    def _stored_masks(self) -> list[Tensor | None]:
+        """Boolean masks, None for a full layer."""
+        return [None if bool(mask.all()) else mask for mask in self._masks()]
+
+    def _start_quantized(self) -> None:
+        plan = self.plan
+        self.quantized = QuantizedForward(self.siren, self._stored_masks(), plan.bits, plan.bias_bits, self.peak)
+        self._shrink_to_budget(BUDGET_MARGIN)
+        self.bytes = len(pack(self._layers()))
+
+    def _layers(self) -> list[QuantizedLayer]:
+        if self.quantized is not None:
+            return self.quantized.layers()
+        plan = self.plan
+        return post_training(self.siren, self._stored_masks(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
+
+    def _shrink_to_budget(self, margin: float) -> None:
+        """Drop the smallest weights until the packed network has at most margin · max_bytes."""
+        if self.plan.max_bytes is None:
+            return
+        limit = int(self.plan.max_bytes * margin)
+        nonzeros = sum(int(mask.sum()) for mask in self._masks())
+        floor = len(self.plan.shapes)
+        while (size := len(pack(self._layers()))) > limit and nonzeros > floor:
+            nonzeros = max(floor, min(int(nonzeros * limit / size), nonzeros - 1))
+            self._keep_largest(erk_counts(self.plan.shapes, nonzeros))
+
+    def _keep_largest(self, counts: Sequence[int]) -> None:
+        masks = []
+        for weight, mask, count in zip(self.siren.weights, self._masks(), counts, strict=True):
+            magnitude = torch.where(mask, weight.detach().abs(), -1.0)
+            masks.append(largest(magnitude, min(count, int(mask.sum()))))
+        self._set_masks(masks)
+        if self.quantized is not None:
+            self.quantized.masks = self._stored_masks()
+
+    def _keep_best(self) -> None:
+        with torch.no_grad():
+            forward = self.quantized or self.siren.forward
+            error = sum(float(self.grid.loss(forward(x), t)) * len(x) for x, t in self.grid.blocks())
+            if self.best is None or error < self.best[0]:
+                self.best = (error, [p.clone() for p in self.siren.parameters])
+
+    def _progress(self, loss: float, fraction: float) -> Progress:
+        psnr = 10 * math.log10(4 / max(loss, 1e-10))  # samples span 2
+        bpp = 8 * self.bytes / self.grid.pixels
+        seconds = self.clock.seconds
+        left = seconds * (1 - fraction) / fraction if fraction else math.inf
+        phase = "quantise" if self.quantized else "fit"
+        return Progress(self.step, max(self.plan.steps, self.step), psnr, bpp, seconds, left, phase)
+
+
+class _Clock:
+    """How far a fit has come, by steps or by seconds, whichever is further."""
+
+    def __init__(self, steps: int, time_limit: float | None) -> None:
+        self.steps, self.time_limit = steps, time_limit
+        self.started = time.perf_counter()
+        self.hurried = False
+        self._from = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    def fraction(self, step: int) -> float:
+        """0 … 1 and more."""
+        done = step / self.steps if self.steps else 1.0
+        if self.hurried:
+            hurry = (time.perf_counter() - self._hurried_at) / HURRY_SECONDS
+            return max(self._from + (1 - self._from) * hurry, done)
+        return max(done, self.seconds / self.time_limit) if self.time_limit else done
+
+    def hurry(self, fraction: float) -> None:
+        """Run from `fraction` to the end in HURRY_SECONDS."""
+        self.hurried, self._from, self._hurried_at = True, fraction, time.perf_counter()
+
+
+@contextmanager
+def _first_interrupt() -> Iterator[threading.Event]:
+    """An event set by the first Ctrl-C; the second raises KeyboardInterrupt. Only the main thread can have signals."""
+    event = threading.Event()
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is not signal.default_int_handler:
+        yield event
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)

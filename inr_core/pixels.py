@@ -1,0 +1,104 @@
+"""Arrays of pixels ↔ colour planes, and the one coordinate grid of the format."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InrError
+from .modes import DEEP_MODES, MAX_SIDE, MODE_TABLE, MODES
+
+Array = NDArray[np.generic]
+
+
+COORD_BITS = 24  # a coordinate of 1.0 is 2**24
+
+
+def default_mode(pixels: Array) -> str:
+    """The mode of an array that comes without one: L, LA, RGB or RGBA, or I;16 for 16-bit grey."""
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == 1 and pixels.dtype == np.uint16:
+        return "I;16"
+    return {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+
+
+def check_pixels(pixels: Array, mode: str, palette: NDArray[np.uint8] | None) -> int:
+    """Check an array against a mode and return the bits of a sample (1, 8 or 16).
+
+    Raises InrError: pixels are (H, W) or (H, W, C), uint8 or uint16, 1 … 65535 pixels a side.
+    """
+    if mode not in MODE_TABLE:
+        raise InrError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+    if pixels.ndim not in (2, 3) or pixels.dtype not in (np.uint8, np.uint16):
+        raise InrError(
+            f"pixels: expected uint8 or uint16 of shape (H, W) or (H, W, C), got {pixels.dtype} {pixels.shape}"
+        )
+    if not (0 < pixels.shape[0] <= MAX_SIDE and 0 < pixels.shape[1] <= MAX_SIDE):
+        raise InrError(
+            f"pixels: expected sides of 1 to {MAX_SIDE}, got {pixels.shape[1]}x{pixels.shape[0]} (width x height)"
+        )
+    info = MODE_TABLE[mode]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels != (info.channels or 1):
+        raise InrError(f"pixels: expected {info.channels or 1} channels for mode {mode}, got {channels}")
+    deep = pixels.dtype == np.uint16
+    if deep != (info.bit_depth == 16) and not (deep and mode in DEEP_MODES):
+        raise InrError(
+            f"pixels: mode {mode} expects {'uint16' if info.bit_depth == 16 else 'uint8'}, got {pixels.dtype}"
+        )
+    if mode == "P":
+        if palette is None or palette.ndim != 2 or palette.shape[1] not in (3, 4) or palette.dtype != np.uint8:
+            got = None if palette is None else f"{palette.dtype} {palette.shape}"
+            raise InrError(f"palette: expected uint8 of shape (N, 3) or (N, 4) for mode P, got {got}")
+        if not int(pixels.max()) < len(palette) <= 256:
+            raise InrError(f"palette: expected {int(pixels.max()) + 1} to 256 colours, got {len(palette)}")
+    elif palette is not None:
+        raise InrError(f"palette: expected none for mode {mode}, got {len(palette)} colours")
+    return 16 if deep else info.bit_depth
+
+
+def to_samples(pixels: Array, mode: str, palette: NDArray[np.uint8] | None) -> Array:
+    """The samples a network is fitted to: (H, W, C) uint8 or uint16; palette indices become colours."""
+    if mode == "P":
+        assert palette is not None
+        return palette[pixels.reshape(pixels.shape[:2])]
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def from_samples(samples: Array, mode: str, palette: NDArray[np.uint8] | None) -> Array:
+    """Decoded samples (h, W, C) → pixels in the file's mode, (h, W) or (h, W, C).
+
+    Mode 1 is thresholded at half, mode P takes the nearest palette entry (squared distance, the lowest index of
+    equals), so flat graphics come back in exactly their own colours.
+    """
+    if mode == "1":
+        return np.where(samples[..., 0] >= 128, np.uint8(255), np.uint8(0))
+    if mode == "P":
+        assert palette is not None
+        return nearest_colour(samples, palette)
+    return samples[..., 0] if samples.shape[2] == 1 else samples
+
+
+def nearest_colour(samples: Array, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Index of the nearest palette entry for each of (h, W, C) uint8 samples → (h, W) uint8."""
+    colours = palette.astype(np.float32)  # every product and sum below is an integer under 2**24: exact in float32
+    flat = samples.reshape(-1, samples.shape[2])
+    norms = (colours**2).sum(1)
+    indices = np.empty(len(flat), np.uint8)
+    for start in range(0, len(flat), 16_384):
+        block = flat[start : start + 16_384].astype(np.float32)
+        indices[start : start + 16_384] = np.argmin(norms - 2.0 * (block @ colours.T), axis=1)
+    return indices.reshape(samples.shape[:2])
+
+
+def axis_coordinates(side: int, longest: int, start: int, stop: int, samples: int) -> NDArray[np.int64]:
+    """Coordinates of `samples` equal steps across pixels [start, stop) of a side of `side` pixels → (samples,) int64.
+
+    The longer side of the picture spans [−1, 1] and both axes share its scale, so a pixel is square. Sample j lies at
+    the pixel position p = start + (j + ½)(stop − start)/samples; its coordinate is (2p − side)/longest in units of
+    2**−24, rounded half up. With samples == stop − start these are exactly the coordinates of the pixel centres.
+    """
+    j = np.arange(samples, dtype=np.int64)
+    numerator = (2 * start - side) * samples + (2 * j + 1) * (stop - start)
+    denominator = samples * longest
+    return ((numerator << (COORD_BITS + 1)) + denominator) // (2 * denominator)

@@ -1,0 +1,114 @@
+"""What a user may choose when saving, each default once, every value checked before any work starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import SettingsError
+
+MODELS = ("siren",)
+SPARSITIES = ("rigl", "prune", "small-dense")
+QUANTIZATIONS = ("qat", "range", "distribution", "kmeans", "float16")
+
+MIN_TARGET_SIZE = 128  # bytes; no file of ours is smaller than its chunks
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "quality": (0, 100),
+    "target_size": (MIN_TARGET_SIZE, 2**31 - 1),
+    "target_psnr": (1, 100),
+    "effort": (0, 9),
+    "threads": (1, 1024),
+    "seed": (0, 2**63 - 1),
+    "time_limit": (0, math.inf),
+    "width": (1, 1024),
+    "depth": (2, 64),
+    "omega_first": (0.1, 1000),
+    "omega_hidden": (0.1, 1000),
+    "density": (0.001, 1),
+    "bits": (4, 10),
+    "steps": (0, 10_000_000),
+    "batch": (256, 2**26),
+}
+_INTEGERS = frozenset({"target_size", "effort", "threads", "seed", "width", "depth", "bits", "steps", "batch"})
+_CHOICES: dict[str, tuple[str, ...]] = {"model": MODELS, "sparsity": SPARSITIES, "quantization": QUANTIZATIONS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of one encode. `None` means: chosen by `quality` and `effort` (see `encoder.plan`).
+
+    Raises SettingsError, naming the option, the value and the range, when any value is not usable.
+    """
+
+    quality: float = 75  # 0 … 100; monotonic in bytes and PSNR
+    target_size: int | None = None  # bytes of the whole file, never exceeded
+    target_psnr: float | None = None  # dB of the decoded file, reached or TargetError
+    effort: int = 5  # 0 (no training steps) … 9
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
+    threads: int | None = None  # torch and decoder threads; None: all cores this process may use
+    seed: int = 0
+    time_limit: float | None = None  # seconds of fitting
+    model: str = "siren"
+    width: int | None = None  # neurons of each hidden layer
+    depth: int | None = None  # linear layers
+    omega_first: float = 50.0  # the frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
+    omega_hidden: float = 30.0
+    density: float | None = None  # fraction of the weights that are not zero
+    bits: int | None = None  # of a quantised weight
+    sparsity: str = "rigl"
+    quantization: str = "qat"
+    steps: int | None = None
+    batch: int | None = None  # pixels a step; None: all of them if they fit the memory budget
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            _check_number(name, getattr(self, name), low, high)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        device = self.device
+        if not isinstance(device, str) or device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+            raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {device!r}")
+        if self.target_size is not None and self.target_psnr is not None:
+            raise SettingsError("target_size and target_psnr: expected at most one of them, got both")
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Settings:
+        """Settings from a mapping of option names; an unknown name is a SettingsError with the nearest known one."""
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+                raise SettingsError(f"unknown option {name!r}{hint}")
+        return cls(**options)
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    if value is None and Settings.__dataclass_fields__[name].default is None:
+        return
+    kind = "an integer" if name in _INTEGERS else "a number"
+    accepted = int if name in _INTEGERS else (int, float)
+    span = f"{kind} from {low:g} to {high:g}" if high < math.inf else f"{kind} above {low:g}"
+    if isinstance(value, bool) or not isinstance(value, accepted) or not low <= value <= high:
+        raise SettingsError(f"{name}: expected {span}, got {value!r}")
+    if name == "time_limit" and value == 0:
+        raise SettingsError(f"{name}: expected {span}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of a running fit, handed to the `progress` callable; returning False stops with what there is."""
+
+    step: int
+    steps: int
+    psnr: float  # dB: of the current batch while fitting, of the decoded file when done
+    bpp: float  # bits a pixel: predicted while fitting, of the written file when done
+    seconds: float
+    seconds_left: float
+    phase: str  # "fit", "quantise" or "done"

@@ -1,0 +1,35 @@
+"""The `.inr` image format for Pillow: importing this package registers it with `PIL.Image`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .InrImagePlugin import InrImageFile, register
+
+if TYPE_CHECKING:
+    import os
+
+    from PIL import Image
+
+__version__ = "0.1.0"
+__all__ = ["InrImageFile", "__version__", "register", "save"]
+
+
+def save(im: Image.Image, path: str | os.PathLike[str], **options: Any) -> None:
+    """Save a picture as `.inr` so that `path` holds either its old content or a complete new file, never anything else.
+
+    `Image.save` empties the target before it trains; this writes a temporary file in the same folder and renames it.
+    A first Ctrl-C keeps the best network so far: the file is put in place, then the KeyboardInterrupt goes on.
+
+    `options` are those of `im.save("a.inr", …)`. Raises ValueError, before any training, for an option or a picture
+    that cannot be used, and OSError when the file cannot be written.
+    """
+    from inr_core import Interrupted
+
+    from .atomic import atomic_write
+
+    if options.pop("save_all", False):
+        msg = "save_all: a .inr file holds one picture; save each frame to its own file"
+        raise ValueError(msg)
+    with atomic_write(path, keep=Interrupted) as fp:
+        im.save(fp, format=InrImageFile.format, **options)

@@ -1,0 +1,187 @@
+"""The `inr` command: what it understands. What it does is in `convert`, `info` and `enable`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+USAGE, INTERRUPTED = 2, 130
+
+_EPILOG = """exit codes: 0 all done, 1 something failed (other files were still done), 2 wrong usage, 130 interrupted.
+Ctrl-C while encoding keeps the best network so far; a second one stops at once."""
+
+# Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there.
+_ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
+    "quality": (float, "N", "0 … 100: larger is better and bigger"),
+    "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
+    "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
+    "effort": (int, "N", "0 … 9: time spent on training"),
+    "time_limit": (float, "SECONDS", "of training for each picture"),
+    "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
+    "threads": (int, "N", "CPU threads"),
+    "seed": (int, "N", "of the random start"),
+    "model": (str, "NAME", "siren"),
+    "width": (int, "N", "neurons of each hidden layer"),
+    "depth": (int, "N", "linear layers"),
+    "omega_first": (float, "X", "frequency factor of the first sine layer"),
+    "omega_hidden": (float, "X", "frequency factor of the hidden sine layers"),
+    "density": (float, "X", "fraction of the weights that are not zero"),
+    "bits": (int, "N", "bits of a quantised weight"),
+    "sparsity": (str, "NAME", "rigl, prune or small-dense"),
+    "quantization": (str, "NAME", "qat, range, distribution, kmeans or float16"),
+    "steps": (int, "N", "training steps"),
+    "batch": (int, "PIXELS", "pixels of a training step"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong usage leaves by SystemExit(2), as argparse does."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(parser, args))
+    except KeyboardInterrupt as e:
+        print(f"inr: {e}" if str(e) else "inr: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, `head` say, has left. What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _encode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from inr_core import Settings, SettingsError
+
+    from . import convert
+
+    options = {name: getattr(args, name) for name in _ENCODE_OPTIONS if getattr(args, name) is not None}
+    try:
+        Settings.from_options(options)
+    except SettingsError as e:
+        parser.error(str(e))
+    output = convert.Output(args.output, ".inr", args.pictures, args.overwrite)
+    return convert.encode(args.pictures, output, options, args.strip, args.quiet)
+
+
+def _decode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import convert
+
+    suffix = "." + args.format.lower().lstrip(".")
+    output = convert.Output(args.output, suffix, args.files, args.overwrite)
+    if convert.format_of(output.name) is None:
+        parser.error(f"cannot tell the format to write from {output.name!r}")
+    return convert.decode(args.files, output, args.size, args.strip)
+
+
+def _info(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import info
+
+    return info.show(args.files, args.json)
+
+
+def _enable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import enable
+
+    try:
+        folder = enable.enable(args.user)
+    except enable.EnableError as e:
+        return _failed(str(e))
+    if not enable.works():
+        enable.disable()
+        return _failed(
+            "programs of this environment do not find the package pillow_inr, so nothing was changed; install it first"
+        )
+    print(f"enabled in {folder}: programs of this environment now open .inr files")
+    return 0
+
+
+def _disable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import enable
+
+    try:
+        folders = enable.disable()
+    except enable.EnableError as e:
+        return _failed(str(e))
+    print("\n".join(f"disabled in {folder}" for folder in folders) or "was not enabled")
+    return 0
+
+
+def _status(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import enable
+
+    folders = enable.enabled_in()
+    for folder in folders:
+        print(f"enabled in {folder}")
+    if not folders:
+        print("not enabled")
+    elif not enable.works():
+        return _failed("but programs of this environment do not find the package pillow_inr")
+    return 0 if folders else 1
+
+
+def _failed(message: str) -> int:
+    print(f"inr: {message}", file=sys.stderr)
+    return 1
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        msg = f"expected WIDTHxHEIGHT in pixels, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(width), int(height)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="inr",
+        description="Pictures stored as small neural networks.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pillow-inr {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    encode = commands.add_parser(
+        "encode", help="pictures → .inr", epilog=_EPILOG, description="Encode pictures as .inr."
+    )
+    encode.set_defaults(run=_encode)
+    encode.add_argument(
+        "pictures", nargs="+", type=Path, metavar="PICTURE", help="a file Pillow opens, or a folder of them"
+    )
+    _add_output(encode)
+    encode.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no line for each file")
+    for name, (kind, metavar, text) in _ENCODE_OPTIONS.items():
+        encode.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+
+    decode = commands.add_parser("decode", help=".inr → pictures", description="Decode .inr files.")
+    decode.set_defaults(run=_decode)
+    decode.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file")
+    _add_output(decode)
+    decode.add_argument("--format", default="png", metavar="EXT", help="what to write when -o names no file (png)")
+    decode.add_argument("--size", type=_size, metavar="WxH", help="decode to this size, antialiased")
+
+    info = commands.add_parser("info", help="what is in .inr files", description="Header, layers and chunks.")
+    info.set_defaults(run=_info)
+    info.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file")
+    info.add_argument("--json", action="store_true", help="one JSON list for all files")
+
+    enable = commands.add_parser("enable", help="let every Python program of this environment open .inr")
+    enable.set_defaults(run=_enable)
+    enable.add_argument("--user", action="store_true", help="for your user only, where site-packages is read-only")
+    commands.add_parser("disable", help="undo enable").set_defaults(run=_disable)
+    commands.add_parser("status", help="whether it is enabled: exit code 0 or 1").set_defaults(run=_status)
+    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", help="a file, or a folder; without it, beside each input under its name"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution and comment")

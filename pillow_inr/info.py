@@ -1,0 +1,99 @@
+"""`inr info`: everything a file says of itself, for people or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inr_core import describe
+
+from .convert import for_each
+
+if TYPE_CHECKING:
+    from inr_core import FileInfo, LayerInfo
+
+_COLUMNS = ("layer", "shape", "nonzeros", "density", "bits", "kind", "mask", "symbols", "biases")
+
+
+def show(files: Sequence[Path], as_json: bool) -> int:
+    """Print what is in each file; returns the exit code."""
+    collected: list[dict[str, Any]] = []
+
+    def one(path: Path) -> None:
+        data = path.read_bytes()
+        facts = describe(data)
+        if as_json:
+            collected.append(to_json(path, data, facts))
+        else:
+            print(to_text(path, data, facts))
+
+    code = for_each(files, one)
+    if as_json:
+        print(json.dumps(collected, indent=2))
+    return code
+
+
+def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
+    """All facts under their own names; metadata as numbers of bytes."""
+    head = facts.head
+    return {
+        "file": str(path),
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (head.header.width * head.header.height),
+        "header": dataclasses.asdict(head.header),
+        "metadata": _metadata(facts),
+        "palette_colours": None if head.palette is None else len(head.palette),
+        "layers": [dataclasses.asdict(layer) for layer in facts.layers],
+        "chunks": [{"type": kind, "offset": offset, "bytes": length} for kind, offset, length in facts.chunks],
+    }
+
+
+def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
+    """The same for a terminal."""
+    header = facts.head.header
+    weights = sum(a * b for a, b in header.shapes())
+    kept = sum(layer.nonzeros for layer in facts.layers)
+    metadata = ", ".join(f"{name} {_amount(value)}" for name, value in _metadata(facts).items()) or "none"
+    chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
+    network = f"{header.model}, {header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
+    palette = [] if facts.head.palette is None else [f"  palette   {len(facts.head.palette)} colours"]
+    lines = [
+        f"{path}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
+        f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
+        *palette,
+        f"  network   {network}, {kept:,} of {weights:,} weights, prior {header.prior or 'none'}",
+        f"  metadata  {metadata}",
+        f"  chunks    {chunks}",
+    ]
+    rows = [_COLUMNS, *map(_row, facts.layers)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = (zip(row, widths, strict=True) for row in rows)
+    return "\n".join([*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)])
+
+
+def _row(layer: LayerInfo) -> tuple[str, ...]:
+    return (
+        layer.name,
+        "x".join(map(str, layer.shape)),
+        f"{layer.nonzeros:,}",
+        f"{layer.density:.1%}",
+        str(layer.bits),
+        layer.kind,
+        f"{layer.mask_bytes:,} {layer.mask_coder}",
+        f"{layer.symbol_bytes:,} {layer.symbol_coder}",
+        f"{layer.bias_bytes:,}",
+    )
+
+
+def _metadata(facts: FileInfo) -> dict[str, Any]:
+    metadata = facts.head.metadata
+    sizes = {name: getattr(metadata, name) for name in ("exif", "icc", "xmp", "comment")}
+    found: dict[str, Any] = {name: len(value) for name, value in sizes.items() if value is not None}
+    return found if metadata.dpi is None else {**found, "dpi": list(metadata.dpi)}
+
+
+def _amount(value: Any) -> str:
+    return "x".join(f"{number:g}" for number in value) if isinstance(value, list) else f"{value:,} bytes"

@@ -1,0 +1,104 @@
+"""Pillow images ↔ the arrays of inr_core: which mode is stored as what, and how its samples look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inr_core import MODES
+
+Array = NDArray[Any]
+
+_STORED_AS = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "HSV": "RGB"}
+_WITH_TRANSPARENCY = {"1": "LA", "L": "LA", "RGB": "RGBA"}
+_INSTEAD = {
+    "I": 'scale the values to 0 … 65535 and convert it to "I;16", or to 0 … 255 and "L"',
+    "F": 'scale the values to 0 … 255 and convert it to "L"',
+}
+_RAW_MODES = {"1": "1;8", "I;16": "I;16"}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture as `inr_core.encode` takes it: (H, W) or (H, W, C) uint8 or uint16; mode P: indices and a palette."""
+
+    array: Array
+    mode: str
+    palette: NDArray[np.uint8] | None = None
+
+
+def from_image(im: Image.Image) -> Pixels:
+    """The samples of a loaded image, converted only where its mode cannot be stored. Raises ValueError."""
+    if min(im.size) == 0:
+        msg = f"cannot save a picture of {im.width}x{im.height} pixels as INR: each side needs one"
+        raise ValueError(msg)
+    if im.mode.startswith("I;16"):
+        return _deep_grey(im)
+    if "transparency" in im.info and im.mode in _WITH_TRANSPARENCY:
+        im = im.convert(_WITH_TRANSPARENCY[im.mode])
+    elif im.mode in _STORED_AS:
+        im = im.convert(_STORED_AS[im.mode])
+    if im.mode not in MODES:
+        advice = _INSTEAD.get(im.mode, 'convert it to "RGB" or "L"')
+        msg = f"cannot save mode {im.mode} as INR: {advice} first"
+        raise ValueError(msg)
+    if im.mode == "P":
+        indices = np.asarray(im)
+        return Pixels(indices, "P", _palette(im, indices))
+    # Mode 1 as the 0 and 255 that Pillow itself holds.
+    return Pixels(_flip_lab(np.asarray(im.convert("L") if im.mode == "1" else im), im.mode), im.mode)
+
+
+def to_raw(rows: Array, mode: str) -> tuple[bytes, str]:
+    """Decoded rows as bytes for Pillow's raw decoder, and their raw mode. 16-bit colour becomes 8 bits, rounded."""
+    if mode == "I;16":
+        rows = rows.astype("<u2")
+    elif rows.dtype == np.uint16:
+        rows = to_8_bits(rows)
+    return _flip_lab(rows, mode).tobytes(), _RAW_MODES.get(mode, mode)
+
+
+def to_image(pixels: Array, like: Image.Image) -> Image.Image:
+    """A decoded array of any size as an image with the mode, the palette and the info of an opened file."""
+    data, raw_mode = to_raw(pixels, like.mode)
+    im = Image.frombytes(like.mode, (pixels.shape[1], pixels.shape[0]), data, "raw", raw_mode)
+    im.palette = like.palette.copy() if like.palette else None
+    im.info = like.info.copy()
+    return im
+
+
+def to_8_bits(samples: Array) -> NDArray[np.uint8]:
+    """uint16 → the nearest uint8 when both scales run from black to white: 65535 → 255."""
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _deep_grey(im: Image.Image) -> Pixels:
+    grey = np.asarray(im).astype(np.uint16)  # native, whichever of I;16, I;16L, I;16B, I;16N it was
+    clear = im.info.get("transparency")
+    if clear is None:
+        return Pixels(grey, "I;16")
+    return Pixels(np.stack([grey, np.where(grey == clear, 0, 65535).astype(np.uint16)], axis=2), "LA")
+
+
+def _palette(im: Image.Image, indices: Array) -> NDArray[np.uint8]:
+    """(N, 3) uint8, or (N, 4) with any transparency; N covers every index in use."""
+    listed = np.array(im.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:, 3] = 255
+    colours[: len(listed)] = listed
+    transparency = im.info.get("transparency", b"")  # an index, or the alpha of the first colours
+    if isinstance(transparency, int):
+        colours[transparency, 3] = 0
+    else:
+        colours[: len(transparency), 3] = np.frombuffer(transparency, np.uint8)
+    colours = colours[: max(len(listed), int(indices.max()) + 1)]
+    return colours if (colours[:, 3] < 255).any() else colours[:, :3].copy()
+
+
+def _flip_lab(samples: Array, mode: str) -> Array:
+    """Pillow hands out LAB with signed a and b, 255 next to 0; the file has them offset by 128, without that jump."""
+    return samples ^ np.array([0, 128, 128], np.uint8) if mode == "LAB" else samples

@@ -1,0 +1,268 @@
+"""What each of Pillow's modes is stored as, and that metadata, palettes and transparency survive."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+import inr_core
+from pillow_inr import modes
+
+STORED = {
+    "1": "1",
+    "L": "L",
+    "LA": "LA",
+    "La": "LA",
+    "P": "P",
+    "PA": "RGBA",
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "CMYK": "CMYK",
+    "YCbCr": "YCbCr",
+    "LAB": "LAB",
+    "HSV": "RGB",
+    "I;16": "I;16",
+    "I;16B": "I;16",
+    "I;16L": "I;16",
+    "I;16N": "I;16",
+}
+
+
+def reopened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def bands(im: Image.Image) -> NDArray[Any]:
+    """Each band as Pillow holds it, (H, W, C)."""
+    return np.stack([np.asarray(band.convert("L") if band.mode == "1" else band) for band in im.split()], axis=2)
+
+
+@pytest.mark.parametrize(("mode", "stored"), STORED.items())
+def test_mode_is_stored_as(mode: str, stored: str) -> None:
+    data = tiny.encoded(tiny.picture(mode))
+    with reopened(data) as im:
+        assert (im.mode, im.size) == (stored, tiny.SIZE)
+        decoded = inr_core.decode(data)
+        expected = decoded if decoded.ndim == 3 else decoded[:, :, None]
+        np.testing.assert_array_equal(bands(im), expected)
+
+
+@pytest.mark.parametrize(("mode", "stored"), STORED.items())
+def test_samples_reach_the_encoder_unchanged(mode: str, stored: str) -> None:
+    im = tiny.picture(mode)
+    pixels = modes.from_image(im)
+    assert pixels.mode == stored
+    assert pixels.array.dtype == (np.uint16 if stored == "I;16" else np.uint8)
+    assert pixels.array.dtype.isnative
+    given = pixels.array if pixels.array.ndim == 3 else pixels.array[:, :, None]
+    if mode.startswith("I;16"):
+        x, y = 5, 7
+        assert given[y, x, 0] == im.getpixel((x, y)) == 257 * (255 * x // 24) + 255 * y // 16
+    else:
+        np.testing.assert_array_equal(given, bands(im if mode == stored else im.convert(stored)))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16"])
+def test_arrays_become_images_and_back(mode: str) -> None:
+    im = tiny.picture(mode)
+    pixels = modes.from_image(im)
+    assert modes.to_image(pixels.array, im).tobytes() == im.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        (
+            "I",
+            "cannot save mode I as INR: scale the values to 0 … 65535 and convert it to \"I;16\", "
+            'or to 0 … 255 and "L" first',
+        ),
+        ("F", 'cannot save mode F as INR: scale the values to 0 … 255 and convert it to "L" first'),
+    ],
+)
+def test_refused_modes_say_what_to_do(mode: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        tiny.encoded(tiny.picture(mode))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0), (0, 0)])
+def test_empty_pictures_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError) as caught:
+        tiny.encoded(Image.new("RGB", size))
+    assert str(caught.value) == f"cannot save a picture of {size[0]}x{size[1]} pixels as INR: each side needs one"
+
+
+def test_over_size_pictures_are_refused() -> None:
+    with pytest.raises(ValueError, match="65535"):
+        tiny.encoded(Image.new("L", (65_536, 1)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 1000), (1000, 3)])
+def test_odd_sizes(size: tuple[int, int]) -> None:
+    with reopened(tiny.encoded(tiny.picture(size=size))) as im:
+        assert im.size == size
+        im.load()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_one_colour(mode: str) -> None:
+    im = Image.new(mode, tiny.SIZE, 0)
+    with reopened(tiny.encoded(im)) as again:
+        assert np.ptp(bands(again).astype(int), axis=(0, 1)).max() <= 8
+        assert again.mode == mode
+
+
+@pytest.mark.parametrize(
+    ("transparency", "reopens_as"),
+    [
+        (None, None),
+        (3, 3),
+        (b"\xff\xff\0", 2),
+        (b"\x10\x80\xff\0", b"\x10\x80\xff\0" + 12 * b"\xff"),
+        (bytes(range(0, 256, 16)), bytes(range(0, 256, 16))),
+    ],
+)
+def test_palette_and_transparency(transparency: int | bytes | None, reopens_as: int | bytes | None) -> None:
+    im = tiny.picture("P")
+    if transparency is not None:
+        im.info["transparency"] = transparency
+    with reopened(tiny.encoded(im)) as again:
+        assert again.getpalette() == im.getpalette()
+        assert len(im.getpalette() or ()) == 48
+        assert again.info.get("transparency") == reopens_as
+        assert again.has_transparency_data == (transparency is not None)
+        expected = {im.convert("RGBA").getpixel((x, y)) for x in range(24) for y in range(16)}
+        assert {again.convert("RGBA").getpixel((x, y)) for x in range(24) for y in range(16)} <= expected
+
+
+def test_rgba_palette() -> None:
+    im = Image.new("P", tiny.SIZE)
+    im.putpalette([1, 2, 3, 255, 200, 100, 50, 128], "RGBA")
+    im.paste(1, (8, 0, 24, 16))
+    with reopened(tiny.encoded(im)) as again:
+        assert again.mode == "P"
+        assert again.getpalette("RGB") == [1, 2, 3, 200, 100, 50]
+        assert again.info["transparency"] == b"\xff\x80"
+
+
+def test_palette_covers_every_index_in_use() -> None:
+    im = Image.new("P", tiny.SIZE, 5)
+    im.putpalette([10, 20, 30])
+    palette = modes.from_image(im).palette
+    assert palette is not None
+    assert palette.tolist() == [[10, 20, 30]] + 5 * [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "clear", "stored"), [("1", 0, "LA"), ("L", 128, "LA"), ("RGB", (10, 20, 30), "RGBA"), ("I;16", 777, "LA")]
+)
+def test_a_transparent_colour_becomes_alpha(mode: str, clear: Any, stored: str) -> None:
+    im = Image.new(mode, tiny.SIZE, 65535 if mode == "I;16" else "white")
+    im.putpixel((2, 3), clear)
+    im.info["transparency"] = clear
+    pixels = modes.from_image(im)
+    assert pixels.mode == stored
+    alpha = pixels.array[:, :, -1]
+    assert alpha[3, 2] == 0
+    assert (np.delete(alpha.ravel(), 3 * 24 + 2) == np.iinfo(alpha.dtype).max).all()
+    with reopened(tiny.encoded(im)) as again:
+        assert again.mode == stored
+        assert "transparency" not in again.info
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_16_bit_colour_opens_rounded_to_8_bits(channels: int, mode: str) -> None:
+    y, x = np.mgrid[:16, :24].astype(np.uint16)
+    deep = np.stack([2700 * x, 4000 * y, 65535 - 2700 * x, 65535 - 4000 * y], axis=2)[:, :, :channels].copy()
+    data = inr_core.encode(deep, inr_core.Settings.from_options(tiny.OPTIONS))
+    decoded = inr_core.decode(data)
+    assert decoded.dtype == np.uint16
+    with reopened(data) as im:
+        assert im.mode == mode
+        np.testing.assert_array_equal(np.asarray(im), np.rint(decoded / 257).astype(np.uint8))
+
+
+def test_8_bit_rounding_at_the_ends() -> None:
+    deep = np.array([0, 128, 129, 32767, 32896, 65406, 65407, 65535], np.uint16)
+    assert modes.to_8_bits(deep).tolist() == [0, 0, 1, 127, 128, 254, 255, 255]
+
+
+EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
+METADATA: dict[str, Any] = {
+    "exif": EXIF,
+    "icc_profile": bytes(range(256)) * 9,
+    "xmp": XMP,
+    "comment": b"caf\xe9 \0 raw",
+    "dpi": (300.0, 72.125),
+}
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "I;16"])
+def test_metadata_comes_back_byte_for_byte(mode: str) -> None:
+    with reopened(tiny.encoded(tiny.picture(mode), **METADATA)) as im:
+        assert {name: im.info[name] for name in METADATA} == METADATA
+        assert im.getexif()[0x112] == 6
+        im.load()
+        assert im.size == tiny.SIZE  # the orientation is stored, not applied
+
+
+def test_metadata_is_absent_unless_given() -> None:
+    with reopened(tiny.encoded()) as im:
+        assert im.info == {}
+        assert dict(im.getexif()) == {}
+
+
+def test_each_form_of_exif_is_stored_alike() -> None:
+    exif = Image.Exif()
+    exif.load(EXIF)
+    for form in (EXIF, b"Exif\0\0" + EXIF, exif):
+        with reopened(tiny.encoded(exif=form)) as im:
+            assert im.getexif()[0x112] == 6
+            assert not im.info["exif"].startswith(b"Exif")
+    with reopened(tiny.encoded(exif=Image.Exif())) as im:
+        assert "exif" not in im.info
+
+
+def test_profile_and_comment_are_inherited_the_rest_only_when_passed() -> None:
+    im = tiny.picture()
+    im.info.update(METADATA)
+    with reopened(tiny.encoded(im)) as again:
+        assert again.info == {"icc_profile": METADATA["icc_profile"], "comment": METADATA["comment"]}
+    with reopened(tiny.encoded(im, icc_profile=None, comment=None)) as again:
+        assert again.info == {}
+    im.info.update(icc_profile=7, comment=("not", "ours"))
+    with reopened(tiny.encoded(im)) as again:
+        assert again.info == {}
+
+
+def test_text_is_stored_as_utf_8() -> None:
+    with reopened(tiny.encoded(comment="é", xmp="<é/>")) as im:
+        assert (im.info["comment"], im.info["xmp"]) == (b"\xc3\xa9", b"<\xc3\xa9/>")
+
+
+def test_getxmp() -> None:
+    pytest.importorskip("defusedxml")
+    with reopened(tiny.encoded(xmp=XMP)) as im:
+        assert im.getxmp() == {"xmpmeta": {"a": "é"}}
+
+
+def test_a_png_keeps_what_matters_through_inr() -> None:
+    source = io.BytesIO()
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "hello")
+    palette = tiny.picture("P")
+    palette.save(source, "PNG", transparency=5, dpi=(96, 96), exif=EXIF, pnginfo=texts)
+    with Image.open(source) as png, reopened(tiny.encoded(png, exif=png.getexif(), dpi=png.info["dpi"])) as im:
+        assert (im.mode, im.info["transparency"], im.getpalette()) == ("P", 5, palette.getpalette())
+        assert im.info["dpi"] == pytest.approx((96, 96), abs=0.02)
+        assert im.getexif()[0x112] == 6
