@@ -9,19 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .container import SIGNATURE, Head, Header, Metadata, read_head, verify
+    from .container import SIGNATURE, Head, read_head, verify
     from .decoder import Decoder, FileInfo, LayerInfo, decode, describe
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError
+    from .header import Header
+    from .metadata import Metadata
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
     from .settings import Progress, Settings
 
 _HOME = {
-    "container": ("SIGNATURE", "Head", "Header", "Metadata", "read_head", "verify"),
+    "container": ("SIGNATURE", "Head", "read_head", "verify"),
     "decoder": ("Decoder", "FileInfo", "LayerInfo", "decode", "describe"),
     "encoder": ("encode",),
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError"),
+    "header": ("Header",),
+    "metadata": ("Metadata",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "settings": ("Progress", "Settings"),

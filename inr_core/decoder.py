@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import io
+import operator
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .container import Head, list_chunks, read_head, read_payload
 from .errors import SettingsError
+from .header import MAX_PIXELS
 from .modes import MAX_SIDE
-from .network import BLOCK_PIXELS, Evaluator, Network
+from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates, from_samples
+from .streams import StreamInfo, unpack
 from .threads import cores, single_threaded_blas
-from .weights import KIND_NAMES, to_network, unpack
+from .weights import KIND_NAMES, QuantizedLayer, to_network
+
+MAX_THREADS = 1024
+
+Box = tuple[int, int, int, int]
+Ints = NDArray[np.int64]
 
 
 class _Samples(Protocol):
-    def samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An evaluator: `network.Evaluator` or `network_torch.TorchEvaluator`."""
+
+    def samples(self, x: Ints, y: Ints) -> Ints:
         """Samples at every (x, y): (w,) and (h,) coordinates → (h, w, C)."""
 
 
@@ -31,99 +41,138 @@ class Decoder:
     """Decodes one file, of which `payload` are the bytes from `head.payload_offset` on.
 
     Raises TruncatedError if they end early, FormatError if they are not what the header promises.
-    device: "cpu" (NumPy), or "torch", "cuda", "cuda:N", "mps" (the same pixels through torch).
+    threads: None for as many as this process has cores. device: "cpu" (NumPy), or "torch", "cuda", "cuda:N", "mps"
+    (the same pixels through torch); SettingsError, when decoding, if this machine has none.
     """
 
     def __init__(self, head: Head, payload: bytes, threads: int | None = None, device: str = "cpu") -> None:
-        self.head = head
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
+        self.head, self.device, self.threads = head, device, threads or cores()
         header = head.header
-        layers, _ = unpack(read_payload(header, payload), header)
-        self.network: Network = to_network(layers, header)
-        self.threads = threads or cores()
-        self.device = device
+        self.network: Network = to_network(_read_layers(head, payload)[0], header)
         self._peak = 65_535 if header.bit_depth == 16 else 255
         self._dtype: type[np.uint8 | np.uint16] = np.uint16 if header.bit_depth == 16 else np.uint8
 
-    def bands(self, block: int = BLOCK_PIXELS) -> Iterator[tuple[int, Array]]:
-        """(first row, rows) from top to bottom: (h, W) or (h, W, C) in the file's mode, whatever `block` is."""
-        header = self.head.header
-        yield from self._bands(self._whole(), (header.width, header.height), block)
+    def bands(self, block: int | None = None) -> Iterator[tuple[int, Array]]:
+        """(first row, rows) from top to bottom: (h, W) or (h, W, C) in the file's mode.
 
-    def decode(self, size: tuple[int, int] | None = None, region: tuple[int, int, int, int] | None = None) -> Array:
+        `block`: pixels evaluated at once, the network's choice by default; it does not change the picture.
+        """
+        header = self.head.header
+        yield from self._bands(_Grid.of(self.head, self._whole(), (header.width, header.height)), block)
+
+    def decode(self, size: tuple[int, int] | None = None, region: Box | None = None) -> Array:
         """The picture or its `region` (x0, y0, x1, y1), in pixels, evaluated at `size` (width, height).
 
         At the region's own size these are exactly the pixels of the whole picture. Smaller sizes are averages over
-        each pixel's area, larger ones are evaluated between the pixels.
+        each pixel's area, larger ones are evaluated between the pixels. Raises SettingsError for a region that is not
+        inside the picture, or a size of no pixels or too many.
         """
         header = self.head.header
         box = self._whole() if region is None else _check_region(region, header.width, header.height)
-        size = (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size)
-        rows = [band for _, band in self._bands(box, size, BLOCK_PIXELS)]
-        return np.concatenate(rows)
+        grid = _Grid.of(self.head, box, (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size))
+        return np.concatenate([rows for _, rows in self._bands(grid, None)])
 
-    def _whole(self) -> tuple[int, int, int, int]:
+    def _whole(self) -> Box:
         return 0, 0, self.head.header.width, self.head.header.height
 
-    def _bands(self, box: tuple[int, int, int, int], size: tuple[int, int], block: int) -> Iterator[tuple[int, Array]]:
-        header = self.head.header
-        x0, y0, x1, y1 = box
-        width, height = size
-        nx, ny = -(-(x1 - x0) // width), -(-(y1 - y0) // height)  # samples averaged along each axis of a pixel
-        longest = max(header.width, header.height)
-        x = axis_coordinates(header.width, longest, x0, x1, width * nx)
-        y = axis_coordinates(header.height, longest, y0, y1, height * ny)
-        rows = max(1, block // (width * nx * ny))  # output rows of a band
-
-        def band(evaluator: _Samples, top: int) -> Array:
-            bottom = min(top + rows, height)
-            samples = evaluate_blocks(evaluator, x, y[top * ny : bottom * ny], block)  # (h·ny, w·nx, C)
-            if nx * ny > 1:
-                parts = samples.reshape(bottom - top, ny, width, nx, -1).sum((1, 3))
-                samples = (parts + nx * ny // 2) // (nx * ny)
-            return from_samples(samples.astype(self._dtype), header.mode, self.head.palette)
-
-        tops = range(0, height, rows)
+    def _bands(self, grid: _Grid, block: int | None) -> Iterator[tuple[int, Array]]:
         if self.device != "cpu":
-            evaluator = self._torch_evaluator()
-            yield from ((top, band(evaluator, top)) for top in tops)
+            yield from self._torch_bands(grid, block)
             return
-        evaluators: SimpleQueue[Evaluator] = SimpleQueue()
+        block = block or self.network.block
+        rows = grid.rows_of(block)
+        tops = range(0, grid.height, rows)
         workers = min(self.threads, len(tops))
+        evaluators: SimpleQueue[Evaluator] = SimpleQueue()
         for _ in range(workers):
             evaluators.put(Evaluator(self.network, self._peak, block))
 
         def work(top: int) -> Array:
             evaluator = evaluators.get()
             try:
-                return band(evaluator, top)
+                with single_threaded_blas():
+                    return self._band(evaluator, grid, top, rows, block)
             finally:
                 evaluators.put(evaluator)
 
-        with single_threaded_blas():
-            if workers == 1:
-                yield from ((top, work(top)) for top in tops)
-                return
-            with ThreadPoolExecutor(workers) as pool:
-                yield from _in_order(pool, work, tops, 2 * workers)
+        if workers == 1:
+            yield from ((top, work(top)) for top in tops)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            yield from _in_order(pool, work, tops, 2 * workers)
 
-    def _torch_evaluator(self) -> _Samples:
-        from .network_torch import TorchEvaluator  # the only way here that needs torch
+    def _torch_bands(self, grid: _Grid, block: int | None) -> Iterator[tuple[int, Array]]:
+        try:
+            from .network_torch import TorchEvaluator  # the only way here that needs torch
+        except ImportError as e:
+            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {self.device!r}") from e
+        evaluator = TorchEvaluator(self.network, self._peak, "cpu" if self.device == "torch" else self.device)
+        block = block or evaluator.block
+        rows = grid.rows_of(block)
+        for top in range(0, grid.height, rows):
+            yield top, self._band(evaluator, grid, top, rows, block)
 
-        return TorchEvaluator(self.network, self._peak, "cpu" if self.device == "torch" else self.device)
+    def _band(self, evaluator: _Samples, grid: _Grid, top: int, rows: int, block: int) -> Array:
+        """Up to `rows` rows of pixels from `top` on, in the file's mode."""
+        samples = grid.means(evaluator, top, min(top + rows, grid.height), block)
+        return from_samples(samples.astype(self._dtype), self.head.header.mode, self.head.palette)
 
 
-def evaluate_blocks(evaluator: _Samples, x: NDArray[np.int64], y: NDArray[np.int64], block: int) -> NDArray[np.int64]:
-    """Samples (h, w, C) of any number of coordinates, at most `block` at a time."""
-    columns = min(len(x), block)
-    rows = max(1, block // columns)
-    strips = []
-    for top in range(0, len(y), rows):
-        part = [evaluator.samples(x[left : left + columns], y[top : top + rows]) for left in range(0, len(x), columns)]
-        strips.append(np.concatenate(part, 1))
-    return np.concatenate(strips)
+@dataclass(frozen=True)
+class _Grid:
+    """Where the network is evaluated: `across` × `down` samples for each of width × height pixels."""
+
+    width: int
+    height: int
+    across: int
+    down: int
+    x: Ints  # (width · across,)
+    y: Ints  # (height · down,)
+
+    @classmethod
+    def of(cls, head: Head, box: Box, size: tuple[int, int]) -> _Grid:
+        """At least one sample for each pixel of the picture in `box`, so that a smaller size does not alias."""
+        x0, y0, x1, y1 = box
+        width, height = size
+        across, down = -(-(x1 - x0) // width), -(-(y1 - y0) // height)
+        longest = max(head.header.width, head.header.height)
+        x = axis_coordinates(head.header.width, longest, x0, x1, width * across)
+        y = axis_coordinates(head.header.height, longest, y0, y1, height * down)
+        return cls(width, height, across, down, x, y)
+
+    def rows_of(self, block: int) -> int:
+        """Rows of pixels that `block` samples are enough for, at least one."""
+        return max(1, block // (self.width * self.across * self.down))
+
+    def means(self, evaluator: _Samples, top: int, bottom: int, block: int) -> Ints:
+        """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, rounded half up.
+
+        Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that.
+        """
+        height = bottom - top  # more than 1 only if all of it fits in a block
+        y = self.y[top * self.down : bottom * self.down]
+        strip = max(1, block // len(self.x))
+        total = np.zeros((), np.int64)
+        for first in range(0, len(y), strip):
+            samples = self._strip(evaluator, y[first : first + strip], block)
+            if self.across == self.down == 1:
+                return samples
+            total = total + samples.reshape(height, -1, self.width, self.across, samples.shape[2]).sum((1, 3))
+        count = self.across * self.down
+        mean: Ints = (total + count // 2) // count
+        return mean
+
+    def _strip(self, evaluator: _Samples, y: Ints, block: int) -> Ints:
+        if len(self.x) <= block:
+            return evaluator.samples(self.x, y)
+        return np.concatenate([evaluator.samples(x, y) for x in np.split(self.x, range(block, len(self.x), block))], 1)
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Any, tops: range, ahead: int) -> Iterator[tuple[int, Array]]:
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[int], Array], tops: range, ahead: int
+) -> Iterator[tuple[int, Array]]:
     """Results in order with at most `ahead` of them waiting, so that memory stays bounded."""
     waiting: deque[tuple[int, Future[Array]]] = deque()
     for top in tops:
@@ -135,28 +184,35 @@ def _in_order(pool: ThreadPoolExecutor, work: Any, tops: range, ahead: int) -> I
         yield first, result.result()
 
 
-def _check_region(region: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
-    x0, y0, x1, y1 = region
-    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-        raise SettingsError(f"region: expected 0 ≤ x0 < x1 ≤ {width} and 0 ≤ y0 < y1 ≤ {height}, got {region}")
-    return region
+def _check_region(region: Box, width: int, height: int) -> Box:
+    try:
+        x0, y0, x1, y1 = map(operator.index, region)
+        if 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height:
+            return x0, y0, x1, y1
+    except (TypeError, ValueError):  # not integers, or not four
+        pass
+    raise SettingsError(f"region: expected integers 0 ≤ x0 < x1 ≤ {width} and 0 ≤ y0 < y1 ≤ {height}, got {region}")
 
 
 def _check_size(size: tuple[int, int]) -> tuple[int, int]:
-    if not (1 <= size[0] <= MAX_SIDE and 1 <= size[1] <= MAX_SIDE):
-        raise SettingsError(f"size: expected 1 to {MAX_SIDE} pixels a side, got {size}")
-    return size
+    try:
+        width, height = map(operator.index, size)
+        if 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS:
+            return width, height
+    except (TypeError, ValueError):  # not integers, or not two
+        pass
+    raise SettingsError(f"size: expected integers of 1 to {MAX_SIDE}, {MAX_PIXELS} pixels at most, got {size}")
 
 
 def decode(
     data: bytes,
     *,
     size: tuple[int, int] | None = None,
-    region: tuple[int, int, int, int] | None = None,
+    region: Box | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Array:
-    """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16; see `Decoder.decode`.
+    """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16; see `Decoder` and `Decoder.decode`.
 
     Mode "1" gives 0 and 255, mode "P" indices (the palette is `read_head(...).palette`).
     """
@@ -194,7 +250,8 @@ class FileInfo:
 def describe(data: bytes) -> FileInfo:
     """Read a whole file's structure; raises FormatError as decoding would."""
     head = read_head(io.BytesIO(data))
-    layers, streams = unpack(read_payload(head.header, data[head.payload_offset :]), head.header)
+    layers, streams = _read_layers(head, data[head.payload_offset :])
+    to_network(layers, head.header)
     rows = []
     for k, (layer, stream) in enumerate(zip(layers, streams, strict=True)):
         name = "first" if k == 0 else "output" if k == len(layers) - 1 else f"hidden {k}"
@@ -204,5 +261,8 @@ def describe(data: bytes) -> FileInfo:
             LayerInfo(name, (out, into), count, count / (out * into), KIND_NAMES[layer.kind], layer.bits,
                       stream.mask_coder, stream.mask_bytes, stream.symbol_coder, stream.symbol_bytes, stream.bias_bytes)
         )  # fmt: skip
-    macs = sum(out * into for out, into in head.header.shapes())
-    return FileInfo(head, rows, list_chunks(data), macs)
+    return FileInfo(head, rows, list_chunks(head, data), head.header.macs)
+
+
+def _read_layers(head: Head, payload: bytes) -> tuple[list[QuantizedLayer], list[StreamInfo]]:
+    return unpack(read_payload(head.header, payload), head.header)

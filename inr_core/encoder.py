@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import container
-from .container import Header, Metadata
 from .decoder import decode
 from .errors import InrError, Interrupted, SettingsError, TargetError
+from .header import MAX_PIXELS, Header
+from .metadata import Metadata
 from .metrics import psnr
 from .modes import ALPHA_MODES
 from .pixels import Array, check_pixels, default_mode, to_samples
 from .plan import FIRST_QUALITY, FitPlan, make_plan, next_quality
 from .settings import Progress, Settings
+from .streams import pack
 from .threads import cores
-from .weights import QuantizedLayer, pack
+from .weights import QuantizedLayer
 
 if TYPE_CHECKING:
     import torch
@@ -83,8 +85,8 @@ class _Job:
         self.palette, self.metadata, self.settings, self.progress = palette, metadata, settings, progress
         self.samples = to_samples(pixels, mode, palette)  # (H, W, C)
         height, width, channels = self.samples.shape
-        if width * height > container.MAX_PIXELS:
-            raise InrError(f"pixels: expected at most {container.MAX_PIXELS}, got {width}x{height}")
+        if width * height > MAX_PIXELS:
+            raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
         self.alpha = mode in ALPHA_MODES or (mode == "P" and channels == 4)
         self.peak = 65_535 if bit_depth == 16 else 255
         self.header = Header(width, height, mode, bit_depth, channels, settings.model, 0, 1, 2, 0)
@@ -102,13 +104,13 @@ class _Job:
 
         limit = None if max_bytes is None else max_bytes - self.overhead
         plan = make_plan(
-            self._pixels,
-            self.header.channels,
+            self.samples.shape,
             self.settings,
             quality=quality,
             flat=bool((self.samples == self.samples[:1, :1]).all()),
             max_bytes=limit,
             time_limit=time_limit or self.settings.time_limit,
+            accelerated=self.device.type != "cpu",
         )
         with torch_threads(self.settings.threads or cores()):
             fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore)
@@ -148,10 +150,6 @@ class _Job:
             best = max(r.psnr for r in tried.values())
             raise TargetError(f"target_psnr: expected {target:g} dB, reached {best:.2f} dB; more effort may reach it")
         return min(reached, key=lambda r: len(r.data)).data
-
-    @property
-    def _pixels(self) -> int:
-        return self.header.width * self.header.height
 
     def _pack(self, plan: FitPlan, layers: Sequence[QuantizedLayer]) -> bytes:
         hidden, count = plan.shapes[0][0], len(plan.shapes)

@@ -7,26 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModeInfo:
-    """What a mode of the file means: its wire number, the network's outputs and the bits of a sample."""
+    """What a mode means: its wire number, the outputs its network may have and the bits a sample may have."""
 
     number: int
-    channels: int  # 0: as many as the palette has columns
-    bit_depth: int  # of the default file; grey to RGBA also exist with 16
+    channels: tuple[int, ...]
+    bit_depths: tuple[int, ...]
 
 
 MODE_TABLE: dict[str, ModeInfo] = {
-    "1": ModeInfo(0, 1, 1),
-    "L": ModeInfo(1, 1, 8),
-    "LA": ModeInfo(2, 2, 8),
-    "P": ModeInfo(3, 0, 8),
-    "RGB": ModeInfo(4, 3, 8),
-    "RGBA": ModeInfo(5, 4, 8),
-    "CMYK": ModeInfo(6, 4, 8),
-    "YCbCr": ModeInfo(7, 3, 8),
-    "LAB": ModeInfo(8, 3, 8),
-    "I;16": ModeInfo(9, 1, 16),
+    "1": ModeInfo(0, (1,), (1,)),
+    "L": ModeInfo(1, (1,), (8,)),
+    "LA": ModeInfo(2, (2,), (8, 16)),
+    "P": ModeInfo(3, (3, 4), (8,)),  # the colours of the palette, which has as many columns
+    "RGB": ModeInfo(4, (3,), (8, 16)),
+    "RGBA": ModeInfo(5, (4,), (8, 16)),
+    "CMYK": ModeInfo(6, (4,), (8,)),
+    "YCbCr": ModeInfo(7, (3,), (8,)),
+    "LAB": ModeInfo(8, (3,), (8,)),
+    "I;16": ModeInfo(9, (1,), (16,)),  # 16-bit grey
 }
 MODES = tuple(MODE_TABLE)
-DEEP_MODES = ("LA", "RGB", "RGBA")  # may also have 16 bits a sample; 16-bit grey is "I;16"
 ALPHA_MODES = ("LA", "RGBA")
 MAX_SIDE = 65_535

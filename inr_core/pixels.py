@@ -1,28 +1,36 @@
-"""Arrays of pixels ↔ colour planes, and the one coordinate grid of the format."""
+"""Arrays of pixels ↔ samples of the network, and the one coordinate grid of the format."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InrError
-from .modes import DEEP_MODES, MAX_SIDE, MODE_TABLE, MODES
+from .modes import MAX_SIDE, MODE_TABLE, MODES
 
-Array = NDArray[np.generic]
-
+Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
+Palette = NDArray[np.uint8]  # (N, 3) or (N, 4)
 
 COORD_BITS = 24  # a coordinate of 1.0 is 2**24
+SNAP_BLOCK = 16_384  # pixels whose distances to every palette entry are held at once
 
 
 def default_mode(pixels: Array) -> str:
-    """The mode of an array that comes without one: L, LA, RGB or RGBA, or I;16 for 16-bit grey."""
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    """The mode of an array that comes without one: L, LA, RGB or RGBA, or I;16 for 16-bit grey.
+
+    Raises InrError if it has none, for its shape.
+    """
+    channels = {2: 1, 3: pixels.shape[-1]}.get(pixels.ndim)
+    if channels not in (1, 2, 3, 4):
+        raise InrError(f"pixels: expected shape (H, W) or (H, W, 1 to 4), got {pixels.shape}")
     if channels == 1 and pixels.dtype == np.uint16:
         return "I;16"
     return {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
 
 
-def check_pixels(pixels: Array, mode: str, palette: NDArray[np.uint8] | None) -> int:
+def check_pixels(pixels: Array, mode: str, palette: Palette | None) -> int:
     """Check an array against a mode and return the bits of a sample (1, 8 or 16).
 
     Raises InrError: pixels are (H, W) or (H, W, C), uint8 or uint16, 1 … 65535 pixels a side.
@@ -39,55 +47,62 @@ def check_pixels(pixels: Array, mode: str, palette: NDArray[np.uint8] | None) ->
         )
     info = MODE_TABLE[mode]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    if channels != (info.channels or 1):
-        raise InrError(f"pixels: expected {info.channels or 1} channels for mode {mode}, got {channels}")
+    expected = 1 if mode == "P" else info.channels[0]
+    if channels != expected:
+        raise InrError(f"pixels: expected {expected} channels for mode {mode}, got {channels}")
     deep = pixels.dtype == np.uint16
-    if deep != (info.bit_depth == 16) and not (deep and mode in DEEP_MODES):
-        raise InrError(
-            f"pixels: mode {mode} expects {'uint16' if info.bit_depth == 16 else 'uint8'}, got {pixels.dtype}"
-        )
+    if deep and 16 not in info.bit_depths:
+        raise InrError(f"pixels: mode {mode} expects uint8, got uint16")
+    if not deep and info.bit_depths == (16,):
+        raise InrError(f"pixels: mode {mode} expects uint16, got uint8")
     if mode == "P":
-        if palette is None or palette.ndim != 2 or palette.shape[1] not in (3, 4) or palette.dtype != np.uint8:
-            got = None if palette is None else f"{palette.dtype} {palette.shape}"
-            raise InrError(f"palette: expected uint8 of shape (N, 3) or (N, 4) for mode P, got {got}")
-        if not int(pixels.max()) < len(palette) <= 256:
-            raise InrError(f"palette: expected {int(pixels.max()) + 1} to 256 colours, got {len(palette)}")
+        _check_palette(pixels, palette)
     elif palette is not None:
         raise InrError(f"palette: expected none for mode {mode}, got {len(palette)} colours")
-    return 16 if deep else info.bit_depth
+    return 16 if deep else info.bit_depths[0]
 
 
-def to_samples(pixels: Array, mode: str, palette: NDArray[np.uint8] | None) -> Array:
+def _check_palette(indices: Array, palette: Palette | None) -> None:
+    if palette is None or palette.ndim != 2 or palette.shape[1] not in (3, 4) or palette.dtype != np.uint8:
+        got = None if palette is None else f"{palette.dtype} {palette.shape}"
+        raise InrError(f"palette: expected uint8 of shape (N, 3) or (N, 4) for mode P, got {got}")
+    largest = int(indices.max())
+    if not largest < len(palette) <= 256:
+        raise InrError(f"palette: expected {largest + 1} to 256 colours, got {len(palette)}")
+
+
+def to_samples(pixels: Array, mode: str, palette: Palette | None) -> Array:
     """The samples a network is fitted to: (H, W, C) uint8 or uint16; palette indices become colours."""
     if mode == "P":
         assert palette is not None
-        return palette[pixels.reshape(pixels.shape[:2])]
+        colours: Array = palette[pixels.reshape(pixels.shape[:2])]
+        return colours
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def from_samples(samples: Array, mode: str, palette: NDArray[np.uint8] | None) -> Array:
+def from_samples(samples: Array, mode: str, palette: Palette | None) -> Array:
     """Decoded samples (h, W, C) → pixels in the file's mode, (h, W) or (h, W, C).
 
     Mode 1 is thresholded at half, mode P takes the nearest palette entry (squared distance, the lowest index of
     equals), so flat graphics come back in exactly their own colours.
     """
     if mode == "1":
-        return np.where(samples[..., 0] >= 128, np.uint8(255), np.uint8(0))
+        return np.where(samples[..., 0] >= np.uint8(128), np.uint8(255), np.uint8(0))
     if mode == "P":
         assert palette is not None
         return nearest_colour(samples, palette)
     return samples[..., 0] if samples.shape[2] == 1 else samples
 
 
-def nearest_colour(samples: Array, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def nearest_colour(samples: Array, palette: Palette) -> NDArray[np.uint8]:
     """Index of the nearest palette entry for each of (h, W, C) uint8 samples → (h, W) uint8."""
     colours = palette.astype(np.float32)  # every product and sum below is an integer under 2**24: exact in float32
     flat = samples.reshape(-1, samples.shape[2])
     norms = (colours**2).sum(1)
     indices = np.empty(len(flat), np.uint8)
-    for start in range(0, len(flat), 16_384):
-        block = flat[start : start + 16_384].astype(np.float32)
-        indices[start : start + 16_384] = np.argmin(norms - 2.0 * (block @ colours.T), axis=1)
+    for start in range(0, len(flat), SNAP_BLOCK):
+        block = flat[start : start + SNAP_BLOCK].astype(np.float32)
+        indices[start : start + SNAP_BLOCK] = np.argmin(norms - 2.0 * (block @ colours.T), axis=1)
     return indices.reshape(samples.shape[:2])
 
 
@@ -99,6 +114,6 @@ def axis_coordinates(side: int, longest: int, start: int, stop: int, samples: in
     2**−24, rounded half up. With samples == stop − start these are exactly the coordinates of the pixel centres.
     """
     j = np.arange(samples, dtype=np.int64)
-    numerator = (2 * start - side) * samples + (2 * j + 1) * (stop - start)
+    numerator = (2 * start - side) * samples + (2 * j + 1) * (stop - start)  # under 2**35 for sides under 2**16
     denominator = samples * longest
     return ((numerator << (COORD_BITS + 1)) + denominator) // (2 * denominator)

@@ -56,7 +56,7 @@ class Settings:
     model: str = "siren"
     width: int | None = None  # neurons of each hidden layer
     depth: int | None = None  # linear layers
-    omega_first: float = 50.0  # the frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
+    omega_first: float | None = None  # frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
     omega_hidden: float = 30.0
     density: float | None = None  # fraction of the weights that are not zero
     bits: int | None = None  # of a quantised weight
@@ -71,7 +71,7 @@ class Settings:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        device = self.device
+        device: object = self.device
         if not isinstance(device, str) or device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
             raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {device!r}")
         if self.target_size is not None and self.target_psnr is not None:
@@ -94,7 +94,7 @@ def _check_number(name: str, value: object, low: float, high: float) -> None:
         return
     kind = "an integer" if name in _INTEGERS else "a number"
     accepted = int if name in _INTEGERS else (int, float)
-    span = f"{kind} from {low:g} to {high:g}" if high < math.inf else f"{kind} above {low:g}"
+    span = f"{kind} from {low} to {high}" if high < math.inf else f"{kind} above {low}"
     if isinstance(value, bool) or not isinstance(value, accepted) or not low <= value <= high:
         raise SettingsError(f"{name}: expected {span}, got {value!r}")
     if name == "time_limit" and value == 0:

@@ -1,4 +1,7 @@
-# Registers pillow_inr with Pillow in every program of this environment, at the moment PIL.Image is first imported.
+# Registers pillow_inr with Pillow in every program of this environment, at the moment Pillow prepares to open or save
+# its first picture: every plugin of Pillow's own then imports PIL.ImageFile. (PIL.Image would be too early: whoever
+# imports PIL.ImageFile first has only half of it by then.)
+#
 # `inr enable` copies this file beside its .pth file, `inr disable` removes both. It runs whenever Python starts, so
 # it imports nothing but sys, and it must never be the reason that a program fails.
 import sys
@@ -25,7 +28,7 @@ class _Finder:
     def find_spec(
         name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        if name != "PIL.Image":
+        if name != "PIL.ImageFile":
             return None
         for finder in sys.meta_path:
             spec = None if finder is _Finder else finder.find_spec(name, path, target)
@@ -53,7 +56,7 @@ class _Loader:
         _register()
 
 
-if "PIL.Image" in sys.modules:
+if "PIL.ImageFile" in sys.modules:
     _register()
 elif _Finder not in sys.meta_path:
     sys.meta_path.insert(0, _Finder)

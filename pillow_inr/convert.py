@@ -82,9 +82,10 @@ def encode(pictures: Sequence[Path], output: Output, options: Mapping[str, objec
             if (frames := getattr(im, "n_frames", 1)) > 1:
                 print(f"inr: {source}: only the first of {frames} frames is kept", file=sys.stderr)
             im.load()
-            metadata = {"icc_profile": None, "comment": None} if strip else carried_over(im.info)
+            if strip:
+                _strip(im)
             with _watch(source.name, quiet) as watch:
-                pillow_inr.save(im, target, **options, **metadata, progress=watch)
+                pillow_inr.save(im, target, **options, **carried_over(im.info), progress=watch)
         if not quiet:
             size = target.stat().st_size
             bpp = 8 * size / (im.width * im.height)
@@ -106,7 +107,9 @@ def decode(files: Sequence[Path], output: Output, size: tuple[int, int] | None, 
             if size is not None:
                 im = to_image(inr_core.decode(source.read_bytes(), size=size), opened)
             im.load()
-        options = {} if strip else _metadata_for(kind, im.info)
+        if strip:
+            _strip(im)
+        options = _metadata_for(kind, im.info)
         if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(kind, set()):
             if im.mode != "YCbCr":
                 options["icc_profile"] = None  # it describes the space that is left here
@@ -171,6 +174,12 @@ def _unfold(pictures: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(entry for entry in path.iterdir() if entry.suffix.lower() in known)
         else:
             yield path
+
+
+def _strip(im: Image.Image) -> None:
+    """Forget the metadata: Pillow's writers fall back to some of it without being told."""
+    for name in ("exif", "icc_profile", "xmp", "comment", "dpi"):
+        im.info.pop(name, None)
 
 
 def _metadata_for(kind: str, info: Mapping[str | tuple[int, int], Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`inr enable`: make every Python program of this environment open `.inr`, without a change to the program.
 
 Pillow has no entry points, so Python's own start-up hook is used: a `.pth` file in site-packages imports `_startup`,
-which waits for PIL.Image and costs nothing until then.
+which waits for Pillow's plugins to be imported and costs nothing until then.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import py_compile
 import site
@@ -22,7 +23,7 @@ PTH = "pillow_inr.pth"
 # One line that starts with "import" is run by Python's site module; one that fails would be reported at every start.
 PTH_LINE = f'import sys; exec("try:\\n import {MODULE}\\nexcept Exception:\\n pass")\n'
 
-_PROBE = "import sys, PIL.Image; sys.exit('INR' not in PIL.Image.OPEN)"
+_PROBE = "import sys, PIL.Image; PIL.Image.preinit(); sys.exit('INR' not in PIL.Image.OPEN)"
 
 
 class EnableError(Exception):
@@ -43,7 +44,8 @@ def enable(user: bool = False) -> Path:
         with atomic_write(folder / PTH) as fp:
             fp.write(PTH_LINE.encode())
     except OSError as e:
-        advice = "; try `inr enable --user`" if site.ENABLE_USER_SITE and not user else ""
+        forbidden = e.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        advice = "; try `inr enable --user`" if forbidden and site.ENABLE_USER_SITE and not user else ""
         msg = f"cannot write to {folder}: {e.strerror or e}{advice}"
         raise EnableError(msg) from e
     with suppress(OSError, py_compile.PyCompileError):

@@ -46,6 +46,7 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
         "header": dataclasses.asdict(head.header),
         "metadata": _metadata(facts),
         "palette_colours": None if head.palette is None else len(head.palette),
+        "macs": facts.macs,
         "layers": [dataclasses.asdict(layer) for layer in facts.layers],
         "chunks": [{"type": kind, "offset": offset, "bytes": length} for kind, offset, length in facts.chunks],
     }
@@ -54,7 +55,6 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
 def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
     """The same for a terminal."""
     header = facts.head.header
-    weights = sum(a * b for a, b in header.shapes())
     kept = sum(layer.nonzeros for layer in facts.layers)
     metadata = ", ".join(f"{name} {_amount(value)}" for name, value in _metadata(facts).items()) or "none"
     chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
@@ -64,7 +64,7 @@ def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
         f"{path}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
         f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
         *palette,
-        f"  network   {network}, {kept:,} of {weights:,} weights, prior {header.prior or 'none'}",
+        f"  network   {network}, {kept:,} of {facts.macs:,} weights, prior {header.prior or 'none'}",
         f"  metadata  {metadata}",
         f"  chunks    {chunks}",
     ]
@@ -82,9 +82,9 @@ def _row(layer: LayerInfo) -> tuple[str, ...]:
         f"{layer.density:.1%}",
         str(layer.bits),
         layer.kind,
-        f"{layer.mask_bytes:,} {layer.mask_coder}",
-        f"{layer.symbol_bytes:,} {layer.symbol_coder}",
-        f"{layer.bias_bytes:,}",
+        f"{layer.mask_bytes:,.0f} {layer.mask_coder}",
+        f"{layer.symbol_bytes:,.0f} {layer.symbol_coder}",
+        f"{layer.bias_bytes:,.0f}",
     )
 
 

@@ -78,27 +78,22 @@ def test_arrays_become_images_and_back(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "message"),
+    ("mode", "advice"),
     [
-        (
-            "I",
-            "cannot save mode I as INR: scale the values to 0 … 65535 and convert it to \"I;16\", "
-            'or to 0 … 255 and "L" first',
-        ),
-        ("F", 'cannot save mode F as INR: scale the values to 0 … 255 and convert it to "L" first'),
+        ("I", 'scale the values to 0 … 65535 and convert it to "I;16", or to 0 … 255 and "L" first'),
+        ("F", 'scale the values to 0 … 255 and convert it to "L" first'),
     ],
 )
-def test_refused_modes_say_what_to_do(mode: str, message: str) -> None:
-    with pytest.raises(ValueError) as caught:
+def test_refused_modes_say_what_to_do(mode: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"^cannot save mode {mode} as INR: {advice}$"):
         tiny.encoded(tiny.picture(mode))
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, 0), (0, 0)])
 def test_empty_pictures_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError) as caught:
+    shown = f"{size[0]}x{size[1]}"
+    with pytest.raises(ValueError, match=f"^cannot save a picture of {shown} pixels as INR: each side needs one$"):
         tiny.encoded(Image.new("RGB", size))
-    assert str(caught.value) == f"cannot save a picture of {size[0]}x{size[1]} pixels as INR: each side needs one"
 
 
 def test_over_size_pictures_are_refused() -> None:
@@ -113,12 +108,11 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
         im.load()
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
-def test_one_colour(mode: str) -> None:
-    im = Image.new(mode, tiny.SIZE, 0)
-    with reopened(tiny.encoded(im)) as again:
-        assert np.ptp(bands(again).astype(int), axis=(0, 1)).max() <= 8
-        assert again.mode == mode
+@pytest.mark.parametrize("colour", [100, (0, 0, 0), (200, 100, 50), (255, 255, 255, 255)])
+def test_one_colour(colour: int | tuple[int, ...]) -> None:
+    im = Image.new("L" if isinstance(colour, int) else ("RGB", "RGBA")[len(colour) - 3], tiny.SIZE, colour)
+    with reopened(tiny.encoded(im, steps=600)) as again:
+        np.testing.assert_allclose(bands(again).astype(int), bands(im).astype(int), atol=8)
 
 
 @pytest.mark.parametrize(
@@ -186,9 +180,10 @@ def test_16_bit_colour_opens_rounded_to_8_bits(channels: int, mode: str) -> None
     data = inr_core.encode(deep, inr_core.Settings.from_options(tiny.OPTIONS))
     decoded = inr_core.decode(data)
     assert decoded.dtype == np.uint16
+    rounded = np.rint(decoded.astype(np.float64) / 257).astype(np.uint8)
     with reopened(data) as im:
         assert im.mode == mode
-        np.testing.assert_array_equal(np.asarray(im), np.rint(decoded / 257).astype(np.uint8))
+        np.testing.assert_array_equal(np.asarray(im), rounded)
 
 
 def test_8_bit_rounding_at_the_ends() -> None:

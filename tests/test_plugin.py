@@ -1,15 +1,14 @@
-"""The plugin as Pillow and its users meet it: opening, loading, damage, threads, pickling, saving."""
+"""The plugin as Pillow and its users meet it: opening, loading, damage, threads, pickling."""
 
 from __future__ import annotations
 
 import copy
 import io
-import os
 import pickle
-import signal
-import stat
+import re
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +111,22 @@ def test_decompression_bombs_are_refused_before_decoding(data: bytes, monkeypatc
         Image.open(io.BytesIO(data))
 
 
+def test_decoding_threads_are_settable(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Decoder(inr_core.Decoder):
+        def __init__(self, head: inr_core.Head, payload: bytes, threads: int | None = None) -> None:
+            asked.append(threads)
+            super().__init__(head, payload, threads)
+
+    monkeypatch.setattr(inr_core, "Decoder", Decoder)
+    for threads in (None, 3):
+        monkeypatch.setattr(InrImagePlugin, "DECODE_THREADS", threads)
+        with Image.open(io.BytesIO(data)) as im:
+            im.load()
+    assert asked == [None, 3]
+
+
 # Damage
 
 
@@ -147,7 +162,9 @@ def test_truncated_pixels_are_an_error_each_time(data: bytes, offset: int) -> No
     for length in (offset + 8, offset + 9, len(data) - 1):
         with Image.open(io.BytesIO(data[:length])) as im:
             for _ in range(2):
-                with pytest.raises(OSError, match=rf"image file is truncated \({length - offset} bytes not processed\)"):
+                with pytest.raises(
+                    OSError, match=rf"image file is truncated \({length - offset} bytes not processed\)"
+                ):
                     im.load()
 
 
@@ -179,17 +196,30 @@ def test_verify(data: bytes, offset: int, tmp_path: Path) -> None:
         broken = bytearray(data)
         broken[position] ^= 4
         path.write_bytes(broken)
-        with Image.open(path) as im, pytest.raises(OSError) as caught:
+        message = f"{str(path)!r}: chunk 'NETW': CRC mismatch"
+        with Image.open(path) as im, pytest.raises(OSError, match=f"^{re.escape(message)}$"):
             im.verify()
-        assert str(caught.value) == f"{str(path)!r}: chunk 'NETW': CRC mismatch"
     path.write_bytes(data[:-1])
-    with Image.open(path) as im, pytest.raises(OSError, match="expected 4 bytes, got 3"):
+    with Image.open(path) as im, pytest.raises(OSError, match=r"expected \d+ bytes, got \d+"):
         im.verify()
 
 
 def test_trailing_bytes_are_left_alone(data: bytes) -> None:
     with Image.open(io.BytesIO(data + b"appended")) as im:
         np.testing.assert_array_equal(np.asarray(im), inr_core.decode(data))
+
+
+def test_a_hostile_payload_length_allocates_nothing(data: bytes) -> None:
+    # The header promises 10 MiB of pixels that never come.
+    head = inr_core.read_head(io.BytesIO(data)).header
+    start = data.index(b"HEAD") + 4
+    end = data.index(struct.pack("<I", head.payload_bytes), start)
+    fields = data[start:end] + struct.pack("<I", 10 << 20)
+    broken = data[:start] + fields + struct.pack("<I", zlib.crc32(fields, zlib.crc32(b"HEAD"))) + data[end + 8 :]
+    with Image.open(io.BytesIO(broken)) as im:
+        assert im.decodermaxblock <= ImageFile.SAFEBLOCK
+        with pytest.raises(OSError, match="image file is truncated"):
+            im.load()
 
 
 # Ways to load
@@ -215,13 +245,12 @@ def test_six_threads_load_one_image(data: bytes, monkeypatch: pytest.MonkeyPatch
     decoded = []
 
     class Slow(inr_core.Decoder):
-        def bands(self) -> Iterator[tuple[int, Any]]:
+        def bands(self, *args: Any) -> Iterator[tuple[int, Any]]:
             decoded.append(threading.current_thread())
-            barrier_passed.wait(0.05)
-            yield from super().bands()
+            time.sleep(0.05)  # long enough for the other five to arrive
+            yield from super().bands(*args)
 
     monkeypatch.setattr(inr_core, "Decoder", Slow)
-    barrier_passed = threading.Event()
     expected = inr_core.decode(data).tobytes()
     with Image.open(io.BytesIO(data)) as im:
         results: list[object] = []
@@ -256,243 +285,3 @@ def test_pickle(mode: str, protocol: int) -> None:
             assert (image.mode, image.size, image.info) == (im.mode, im.size, im.info)
             assert image.tobytes() == im.tobytes()
             assert image.convert("RGBA").tobytes() == im.convert("RGBA").tobytes()
-
-
-# Saving
-
-
-def test_save_by_extension_format_and_file_object(tmp_path: Path) -> None:
-    im = tiny.picture()
-    im.save(tmp_path / "a.INR", **tiny.OPTIONS)
-    im.save(tmp_path / "b", "inr", **tiny.OPTIONS)
-    assert (tmp_path / "a.INR").read_bytes() == (tmp_path / "b").read_bytes() == tiny.encoded(im)
-
-
-def test_save_writes_once_and_only_writes() -> None:
-    class Sink:
-        parts: list[bytes]
-
-        def __init__(self) -> None:
-            self.parts = []
-
-        def write(self, part: bytes) -> int:
-            self.parts.append(part)
-            return len(part)
-
-    sink = Sink()
-    tiny.picture().save(sink, "INR", **tiny.OPTIONS)  # type: ignore[arg-type]
-    assert sink.parts == [tiny.encoded()]
-
-
-def test_save_over_the_file_it_was_opened_from(tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    pillow_inr.save(tiny.picture(), path, **tiny.OPTIONS)
-    with Image.open(path) as im:
-        im.save(path, **tiny.OPTIONS)
-    with Image.open(path) as im:
-        im.load()
-
-
-@pytest.fixture
-def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(*args: object, **options: object) -> bytes:
-        raise AssertionError("training started")
-
-    monkeypatch.setattr(inr_core, "encode", encode)
-
-
-@pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"qualty": 50}, "unknown option 'qualty'; did you mean 'quality'?"),
-        ({"exfi": b""}, "unknown option 'exfi'; did you mean 'exif'?"),
-        ({"quality": 101}, "quality: expected a number from 0 to 100, got 101"),
-        ({"quality": "high"}, "quality: expected a number from 0 to 100, got 'high'"),
-        ({"model": "sirene"}, "model: expected one of siren, got 'sirene'"),
-        ({"exif": 1}, "exif: expected bytes, an Image.Exif or None, got 1"),
-        ({"icc_profile": 1.5}, "icc_profile: expected bytes, str or None, got 1.5"),
-        ({"xmp": {}}, "xmp: expected bytes, str or None, got {}"),
-        ({"comment": []}, "comment: expected bytes, str or None, got []"),
-        ({"dpi": 72}, "dpi: expected two numbers from 0.001 to 4294967, got 72"),
-        ({"dpi": (72, 0)}, "dpi: expected two numbers from 0.001 to 4294967, got (72, 0)"),
-        ({"dpi": (72, float("nan"))}, "dpi: expected two numbers from 0.001 to 4294967, got (72, nan)"),
-        ({"dpi": (1, 2, 3)}, "dpi: expected two numbers from 0.001 to 4294967, got (1, 2, 3)"),
-        ({"progress": 3}, "progress: expected True, False or a callable, got 3"),
-        ({"append_images": [1]}, "append_images: expected none, because a .inr file holds one picture"),
-        (
-            {"target_size": 5000, "target_psnr": 30.0},
-            "target_size and target_psnr: expected at most one of them, got both",
-        ),
-    ],
-)
-def test_wrong_options_are_refused_before_training(options: dict[str, Any], message: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    with pytest.raises(ValueError) as caught:
-        tiny.picture().save(path, **options)
-    assert str(caught.value) == message
-    assert not path.exists()
-
-
-@pytest.mark.usefixtures("no_training")
-def test_an_unknown_option_without_a_near_miss_lists_all() -> None:
-    with pytest.raises(ValueError, match="unknown option 'zzz'; known are append_images, batch, bits, comment, ") as caught:
-        tiny.encoded(zzz=1)
-    assert str(caught.value).endswith("time_limit, width, xmp")
-
-
-@pytest.mark.usefixtures("no_training")
-def test_huge_metadata_is_refused_before_training() -> None:
-    with pytest.raises(ValueError, match="comment"):
-        tiny.encoded(comment=bytes(2**24))
-
-
-def test_an_image_holds_its_own_options() -> None:
-    im = tiny.picture()
-    im.encoderinfo = {"comment": b"mine"}
-    with Image.open(io.BytesIO(tiny.encoded(im, comment=b"yours"))) as again:
-        assert again.info["comment"] == b"mine"
-
-
-def test_save_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KeyError):  # as Pillow does for each of its single-picture formats
-        tiny.picture().save(tmp_path / "a.inr", save_all=True)
-    with pytest.raises(ValueError, match="save_all: a .inr file holds one picture"):
-        pillow_inr.save(tiny.picture(), tmp_path / "a.inr", save_all=True)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_progress_callable_sees_the_fit_and_may_stop_it() -> None:
-    reports: list[inr_core.Progress] = []
-    tiny.encoded(progress=reports.append)
-    assert reports[-1].phase == "done"
-    assert reports[-1].step == reports[-1].steps == 20
-
-    def stop(report: inr_core.Progress) -> bool:
-        reports.append(report)
-        return False
-
-    reports.clear()
-    with Image.open(io.BytesIO(tiny.encoded(steps=100_000, progress=stop))) as im:
-        im.load()
-    assert reports[0].step < 1000
-
-
-def test_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    tiny.encoded(progress=True)
-    shown = capsys.readouterr().err
-    assert "20/20" in shown
-    assert " dB, " in shown
-    assert " bpp, " in shown
-    assert " left" in shown
-
-
-def test_unreachable_target_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="target_psnr"):
-        tiny.encoded(target_psnr=99.0)
-
-
-# Interrupts and atomic files
-
-
-def interrupting(times: int) -> Any:
-    def progress(report: inr_core.Progress) -> None:
-        nonlocal times
-        if times:
-            times -= 1
-            signal.raise_signal(signal.SIGINT)
-
-    return progress
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Image.save leaves its file open
-@pytest.mark.parametrize("atomic", [False, True])
-def test_first_interrupt_writes_the_best_so_far(atomic: bool, tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    path.write_bytes(b"old")
-    save = pillow_inr.save if atomic else Image.Image.save
-    with pytest.raises(KeyboardInterrupt):
-        save(tiny.picture(), path, **{**tiny.OPTIONS, "steps": 100_000, "progress": interrupting(1)})
-    with Image.open(path) as im:
-        im.load()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_interrupt_without_a_result_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(*args: object, **options: object) -> bytes:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(inr_core, "encode", encode)
-    path = tmp_path / "a.inr"
-    path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt):
-        pillow_inr.save(tiny.picture(), path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("options", [{"qualty": 3}, {"save_all": True}, {"target_psnr": 99.0}])
-def test_a_failed_save_leaves_the_old_file(options: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    path.write_bytes(b"old")
-    with pytest.raises(ValueError):
-        pillow_inr.save(tiny.picture(), path, **{**tiny.OPTIONS, **options})
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_save_into_a_missing_folder_fails_before_training(tmp_path: Path, no_training: None) -> None:
-    with pytest.raises(FileNotFoundError):
-        pillow_inr.save(tiny.picture(), tmp_path / "none" / "a.inr")
-    with pytest.raises(IsADirectoryError):
-        pillow_inr.save(tiny.picture(), tmp_path)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
-def test_permissions_are_respected(tmp_path: Path) -> None:
-    path = tmp_path / "a.inr"
-    before = os.umask(0o027)
-    try:
-        pillow_inr.save(tiny.picture(), path, **tiny.OPTIONS)
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    path.chmod(0o604)
-    pillow_inr.save(tiny.picture(), path, **tiny.OPTIONS)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o604
-    path.chmod(0o444)
-    if not os.access(path, os.W_OK):  # root may write anything
-        with pytest.raises(PermissionError):
-            pillow_inr.save(tiny.picture(), path, **tiny.OPTIONS)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
-def test_links_are_followed_and_devices_not_replaced(tmp_path: Path) -> None:
-    target, link = tmp_path / "target.inr", tmp_path / "link.inr"
-    target.write_bytes(b"old")
-    link.symlink_to(target)
-    pillow_inr.save(tiny.picture(), link, **tiny.OPTIONS)
-    assert link.is_symlink()
-    assert target.read_bytes() == tiny.encoded()
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    got: list[bytes] = []
-    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
-    reader.start()
-    pillow_inr.save(tiny.picture(), pipe, **tiny.OPTIONS)
-    reader.join()
-    assert got == [tiny.encoded()]
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-
-
-def test_a_hostile_payload_length_allocates_nothing(data: bytes) -> None:
-    # The header promises 100 MiB of pixels that never come.
-    head = inr_core.read_head(io.BytesIO(data)).header
-    start = data.index(b"HEAD") + 4
-    end = data.index(struct.pack("<I", head.payload_bytes), start)
-    fields = data[start:end] + struct.pack("<I", 100 << 20)
-    broken = data[:start] + fields + struct.pack("<I", zlib.crc32(fields, zlib.crc32(b"HEAD"))) + data[end + 8 :]
-    with Image.open(io.BytesIO(broken)) as im:
-        assert im.decodermaxblock <= ImageFile.SAFEBLOCK
-        with pytest.raises(OSError, match="image file is truncated"):
-            im.load()

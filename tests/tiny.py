@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pillow_inr import cli
+
 SIZE = (24, 16)
-OPTIONS = {"steps": 20, "width": 8, "depth": 3, "seed": 1, "device": "cpu", "threads": 1}
+OPTIONS: dict[str, Any] = {"steps": 20, "width": 8, "depth": 3, "seed": 1, "device": "cpu", "threads": 1}
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
@@ -34,3 +38,13 @@ def encoded(im: Image.Image | None = None, **options: object) -> bytes:
     out = io.BytesIO()
     (im or picture()).save(out, "INR", **{**OPTIONS, **options})
     return out.getvalue()
+
+
+def inr(*arguments: object) -> tuple[int, str, str]:
+    """Run the command in this process: its exit code, its output and its errors."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        try:
+            code = cli.main([*map(str, arguments)])
+        except SystemExit as e:
+            code = int(e.code or 0)
+    return code, out.getvalue(), err.getvalue()

@@ -85,9 +85,15 @@ class _TableSine(torch.autograd.Function):
         return activation.mul_(fx.ACT_MAX).round_().mul_(1 / fx.ACT_MAX)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (phase,) = ctx.saved_tensors
         return torch.cos(phase).mul_(gradient)
+
+
+def table_sine(phase: Tensor) -> Tensor:
+    """The format's sine of phases in radians, differentiable."""
+    activation: Tensor = _TableSine.apply(phase)  # type: ignore[no-untyped-call]
+    return activation
 
 
 class QuantizedForward:
@@ -97,19 +103,25 @@ class QuantizedForward:
     """
 
     def __init__(
-        self, siren: Siren, masks: Sequence[Tensor | None], bits: int, bias_bits: int, peak: int, method: str = "qat"
+        self,
+        siren: Siren,
+        masks: Sequence[Tensor | None],
+        bits: Sequence[int],
+        bias_bits: int,
+        peak: int,
+        method: str = "qat",
     ) -> None:
-        self.siren, self.masks, self.bits, self.bias_bits, self.peak = siren, list(masks), bits, bias_bits, peak
+        self.siren, self.masks, self.bits, self.bias_bits, self.peak = siren, list(masks), list(bits), bias_bits, peak
         full = [
             torch.ones_like(w, dtype=torch.bool) if m is None else m for w, m in zip(siren.weights, masks, strict=True)
         ]
-        self.scales = [choose_scale(siren, k, peak, mask, bits, method) for k, mask in enumerate(full)]
+        self.scales = [choose_scale(siren, k, peak, mask, bits[k], method) for k, mask in enumerate(full)]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Coordinates (n, 2) → samples (n, C) around [−1, 1]."""
         siren = self.siren
         for k, omega in enumerate(siren.omegas):
-            x = _TableSine.apply(torch.nn.functional.linear(x, omega * self._weight(k), omega * self._bias(k)))
+            x = table_sine(torch.nn.functional.linear(x, omega * self._weight(k), omega * self._bias(k)))
         last = len(siren.omegas)
         return torch.nn.functional.linear(x, self._weight(last), self._bias(last))
 
@@ -129,8 +141,8 @@ class QuantizedForward:
     def _bias_cells(self, k: int) -> float:
         """Quantisation cells per unit of bias."""
         if k == len(self.siren.omegas):
-            return 255 / 2 * 2**fx.OUTPUT_BIAS_BITS
-        return 2**self.bias_bits * self.siren.omegas[k] / (2 * math.pi)
+            return 255 / 2 * (1 << fx.OUTPUT_BIAS_BITS)
+        return float(1 << self.bias_bits) * self.siren.omegas[k] / (2 * math.pi)
 
     def layers(self) -> list[QuantizedLayer]:
         """The network as it is stored."""
@@ -140,19 +152,21 @@ class QuantizedForward:
         scale, mask = self.scales[k], self.masks[k]
         values = integer_weight(self.siren.weights[k].detach(), mask, scale).to(torch.int32).cpu().numpy()
         stored = np.ones(values.shape, np.bool_) if mask is None else values != 0
-        codes = uniform_codes(values[stored], self.bits, dense=bool(stored.all()))
-        return QuantizedLayer(stored, codes, UNIFORM, self.bits, scale.multiplier, self._bias_codes(k), self.bias_bits)
+        codes = uniform_codes(values[stored], self.bits[k], dense=bool(stored.all()))
+        return QuantizedLayer(
+            stored, codes, UNIFORM, self.bits[k], scale.multiplier, self._bias_codes(k), self.bias_bits
+        )
 
     def _bias_codes(self, k: int) -> NDArray[np.int32]:
         bias = self.siren.biases[k].detach().cpu().double().numpy()
         if k == len(self.siren.omegas):
             codes = np.rint((bias + 1) * self._bias_cells(k))
             return np.clip(codes, -OUTPUT_BIAS_LIMIT, OUTPUT_BIAS_LIMIT).astype(np.int32)
-        return (np.rint(bias * self._bias_cells(k)).astype(np.int64) % 2**self.bias_bits).astype(np.int32)
+        return (np.rint(bias * self._bias_cells(k)).astype(np.int64) % (1 << self.bias_bits)).astype(np.int32)
 
 
 def post_training(
-    siren: Siren, masks: Sequence[Tensor | None], bits: int, bias_bits: int, peak: int, method: str
+    siren: Siren, masks: Sequence[Tensor | None], bits: Sequence[int], bias_bits: int, peak: int, method: str
 ) -> list[QuantizedLayer]:
     """Quantise a trained float network without further training, by one of the methods kept for comparison.
 
@@ -178,11 +192,11 @@ def _half_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
 def _codebook_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
     weight, mask, multiplier = _scaled(uniform, k, MAX_CODEBOOK_VALUE)
     values = weight[mask]
-    centres = kmeans(values, 2**uniform.bits)
+    centres = kmeans(values, 2 ** uniform.bits[k])
     codes = nearest(values, centres).astype(np.uint16)
     codebook = np.rint(centres * MAX_CODEBOOK_VALUE).astype(np.int32)
     return QuantizedLayer(
-        mask, codes, CODEBOOK, uniform.bits, multiplier, uniform._bias_codes(k), uniform.bias_bits, codebook
+        mask, codes, CODEBOOK, uniform.bits[k], multiplier, uniform._bias_codes(k), uniform.bias_bits, codebook
     )
 
 

@@ -103,7 +103,7 @@ class Grid:
         self._generator = torch.Generator().manual_seed(seed)  # on the CPU: every device sees the same pixels
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """Coordinates (n, 2) and targets (n, C) in [−1, 1]: every pixel, or one at random from each of `size` strata."""
+        """Coordinates (n, 2) and targets (n, C) in [−1, 1]: every pixel, or one at random out of each stratum."""
         if size >= self.pixels:
             return self._at(torch.arange(self.pixels, device=self._x.device))
         offsets = torch.rand(size, generator=self._generator, dtype=torch.float64)
@@ -112,8 +112,14 @@ class Grid:
 
     def blocks(self, size: int = 16_384) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole picture, in order, in batches of `size` pixels."""
-        for index in torch.arange(self.pixels, device=self._x.device).split(size):
-            yield self._at(index)
+        for start in range(0, self.pixels, size):
+            stop = min(start + size, self.pixels)
+            yield self._at(torch.arange(start, stop, device=self._x.device))
+
+    def variance(self) -> float:
+        """Mean squared distance of the samples from their mean colour: the loss of a network that learnt nothing."""
+        _, target = self.batch(SOLVE_PIXELS)
+        return float(target.var(0, correction=0).mean())
 
     def loss(self, y: Tensor, target: Tensor) -> Tensor:
         """Mean squared error of (n, C) samples as the decoder would clamp them."""

@@ -1,4 +1,4 @@
-"""Which weights exist: Erdős–Rényi densities, RigL and iterative magnitude pruning (small-dense is a matter of the plan).
+"""Which weights exist: Erdős–Rényi densities, RigL, iterative magnitude pruning (small-dense is made by the plan).
 
 RigL: Evci et al., "Rigging the Lottery", ICML 2020. Pruning schedule: Zhu and Gupta, "To prune, or not to prune", 2017.
 """

@@ -17,7 +17,8 @@ from torch import Tensor
 from ..pixels import Array
 from ..plan import FitPlan
 from ..settings import Progress
-from ..weights import QuantizedLayer, pack
+from ..streams import pack
+from ..weights import QuantizedLayer
 from .quantize import QuantizedForward, post_training
 from .siren import Grid, Siren, solve_output
 from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
@@ -26,8 +27,11 @@ SPARSE_PHASE = 0.7  # of the run: masks move until here (the study stops at 75 %
 QUANTIZED_PHASE = 0.75  # from here on training goes through the format's arithmetic
 BEST_PHASE = 0.9  # from here on the whole picture is evaluated now and then and the best network kept
 EVALUATIONS = 4
-HURRY_SECONDS = 2.0  # what a stopped fit may still spend on quantising what it has
+HURRY_SECONDS, HURRY_STEPS = 2.0, 300  # what a stopped fit may still spend on quantising what it has
 REPORT_SECONDS = 0.2
+RESTARTS = 3  # of a fit that diverged, each at a third of the learning rate
+DIVERGED = 0.8  # of the picture's variance: a loss above it has learnt next to nothing
+DIVERGED_STEPS = 100  # before anything is concluded from a loss
 BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since the symbols' entropy drifts in it
 
 
@@ -52,7 +56,7 @@ def fit(
     """Fit a SIREN to samples (H, W, C) of 0 … peak; with `alpha`, colours under a last channel of zero do not count.
 
     `report` is called a few times a second; False from it, or a first Ctrl-C, ends the fit with what there is, after
-    at most HURRY_SECONDS of training through the quantiser. A second Ctrl-C ends it at once, with nothing.
+    at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second Ctrl-C ends it with nothing.
     """
     run = _Run(samples, peak, alpha, plan, device)
     with _first_interrupt() as interrupted:
@@ -64,17 +68,15 @@ class _Run:
     """The state of one fit."""
 
     def __init__(self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device) -> None:
-        self.plan, self.peak = plan, peak
+        self.plan, self.peak, self.device = plan, peak, device
+        self.learning_rate = plan.learning_rate
+        self.restarts = 0
         self.grid = Grid(samples, peak, alpha, device, plan.seed)
-        self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, device)
-        self.optimizer = torch.optim.Adam(self.siren.parameters, lr=plan.learning_rate, fused=device.type != "mps")
+        self.variance = self.grid.variance()
         total = sum(out * into for out, into in plan.shapes)
         self.counts = erk_counts(plan.shapes, plan.nonzeros) if plan.nonzeros < total else None
-        self.masks: list[Tensor] | None = None  # float (out, in) of ones and zeros; None: no weight is masked
-        self.settled = self.counts is None
         self.rigl, self.pruning = RigL(), Pruning()
-        if self.counts and plan.sparsity == "rigl":
-            self._set_masks(random_masks(plan.shapes, self.counts, plan.seed, device))
+        self._start()
         self.aware = plan.quantization == "qat"
         self.quantized: QuantizedForward | None = None
         self.best: tuple[float, list[Tensor]] | None = None
@@ -83,8 +85,27 @@ class _Run:
         self.stopped = False
         self.clock = _Clock(plan.steps, plan.time_limit)
 
+    def _start(self) -> None:
+        """A fresh network, its optimiser and its masks."""
+        plan = self.plan
+        seed = plan.seed + self.restarts
+        self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, seed, self.device)
+        self.optimizer = torch.optim.Adam(self.siren.parameters, self.learning_rate, fused=self.device.type != "mps")
+        self.masks: list[Tensor] | None = None  # float (out, in) of ones and zeros; None: no weight is masked
+        self.settled = self.counts is None
+        if self.counts and plan.sparsity == "rigl":
+            self._set_masks(random_masks(plan.shapes, self.counts, seed, self.device))
+
+    def _restart_if_diverged(self, loss: float) -> None:
+        """Too high a learning rate throws a SIREN back to the mean colour, where it stays: begin again, slower."""
+        if self.restarts < RESTARTS and self.quantized is None and loss > DIVERGED * self.variance:
+            self.restarts += 1
+            self.learning_rate /= 3
+            self._start()
+
     def train(self, report: Callable[[Progress], bool | None], interrupted: threading.Event) -> None:
-        solve_output(self.siren, self.grid)
+        if self.plan.steps == 0:  # as a start for training it would cost 0.9 dB: its large weights are a bad one
+            solve_output(self.siren, self.grid)
         next_best, reported = BEST_PHASE, time.perf_counter()
         while (fraction := self.clock.fraction(self.step)) < 1:
             if not self.settled:
@@ -93,6 +114,8 @@ class _Run:
                 self._start_quantized()
             loss = self._train_step(fraction)
             self.step += 1
+            if self.step % max(DIVERGED_STEPS, self.plan.steps // 10) == 0:
+                self._restart_if_diverged(float(loss))
             if fraction >= next_best:
                 self._keep_best()
                 next_best += (1 - BEST_PHASE) / EVALUATIONS
@@ -102,18 +125,20 @@ class _Run:
                     reported = now
                     self.stopped = report(self._progress(float(loss), fraction)) is False
                 if self.stopped or interrupted.is_set():
-                    self.clock.hurry(max(fraction, QUANTIZED_PHASE))
+                    self.clock.hurry(self.step, max(fraction, QUANTIZED_PHASE))
 
     def _train_step(self, fraction: float) -> Tensor:
-        self.optimizer.param_groups[0]["lr"] = self.plan.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
         x, target = self.grid.batch(self.plan.batch)
         self.optimizer.zero_grad()
         loss = self.grid.loss((self.quantized or self.siren.forward)(x), target)
-        loss.backward()
+        torch.autograd.backward(loss)
         if not self.settled and self.plan.sparsity == "rigl" and self.rigl.due(self.step):
             self._set_masks(self.rigl.update(self.siren.weights, self._masks(), fraction / SPARSE_PHASE))
         if self.masks is not None:
-            torch._foreach_mul_([w.grad for w in self.siren.weights], self.masks)
+            for weight, mask in zip(self.siren.weights, self.masks, strict=True):
+                assert weight.grad is not None
+                weight.grad.mul_(mask)
         self.optimizer.step()
         return loss.detach()
 
@@ -213,7 +238,7 @@ class _Clock:
         self.steps, self.time_limit = steps, time_limit
         self.started = time.perf_counter()
         self.hurried = False
-        self._from = 0.0
+        self._hurried_from, self._hurried_at = 0.0, (0.0, 0)
 
     @property
     def seconds(self) -> float:
@@ -223,13 +248,14 @@ class _Clock:
         """0 … 1 and more."""
         done = step / self.steps if self.steps else 1.0
         if self.hurried:
-            hurry = (time.perf_counter() - self._hurried_at) / HURRY_SECONDS
-            return max(self._from + (1 - self._from) * hurry, done)
+            seconds, steps = self.seconds - self._hurried_at[0], step - self._hurried_at[1]
+            hurry = max(seconds / HURRY_SECONDS, steps / HURRY_STEPS)
+            return max(self._hurried_from + (1 - self._hurried_from) * hurry, done)
         return max(done, self.seconds / self.time_limit) if self.time_limit else done
 
-    def hurry(self, fraction: float) -> None:
-        """Run from `fraction` to the end in HURRY_SECONDS."""
-        self.hurried, self._from, self._hurried_at = True, fraction, time.perf_counter()
+    def hurry(self, step: int, fraction: float) -> None:
+        """Run from `fraction` at `step` to the end in HURRY_SECONDS or HURRY_STEPS, whichever is sooner."""
+        self.hurried, self._hurried_from, self._hurried_at = True, fraction, (self.seconds, step)
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+"""A fit whose float network stays at hand, so that quantisers can be compared on one and the same network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import container
+from ..encoder import torch_threads
+from ..fit.quantize import post_training
+from ..fit.siren import Grid, Siren, clamp_through
+from ..fit.trainer import _Run
+from ..header import Header
+from ..metadata import Metadata
+from ..plan import FitPlan
+from ..streams import pack
+from ..weights import QuantizedLayer
+from .pictures import Samples
+
+CPU = torch.device("cpu")
+PEAK = 255
+
+
+@dataclass(frozen=True)
+class FloatFit:
+    """A network as training in float left it: the best seen, with all steps spent on it."""
+
+    siren: Siren
+    grid: Grid
+    masks: list[Tensor | None]
+    bias_bits: int
+
+    def picture(self) -> NDArray[np.float64]:
+        """What the float network itself says, (H, W, 3), 0 … 255, not rounded."""
+        with torch.no_grad():
+            blocks = [clamp_through(self.siren.forward(x)) for x, _ in self.grid.blocks()]
+        y = torch.cat(blocks).double().numpy().reshape(self.grid.height, self.grid.width, -1)
+        picture: NDArray[np.float64] = (y + 1) * (PEAK / 2)
+        return picture
+
+    def quantized(self, method: str, bits: Sequence[int]) -> list[QuantizedLayer]:
+        """Its layers by one of the post-training methods, with so many bits for each layer."""
+        return post_training(self.siren, self.masks, bits, self.bias_bits, PEAK, method)
+
+
+def fit_float(samples: Samples, plan: FitPlan, threads: int) -> FloatFit:
+    """Fit by the format's own loop, only that nothing is quantised; `plan.quantization` must not be "qat"."""
+    run = _Run(samples, PEAK, False, plan, CPU)
+    with torch_threads(threads):
+        run.train(lambda progress: None, threading.Event())
+        run.finish()
+    return FloatFit(run.siren, run.grid, run._stored_masks(), plan.bias_bits)
+
+
+def file_of(size: tuple[int, int], layers: Sequence[QuantizedLayer]) -> bytes:
+    """An RGB file of `size` (width, height) pixels with this network."""
+    hidden, channels = layers[0].mask.shape[0], layers[-1].mask.shape[0]
+    header = Header(*size, "RGB", 8, channels, "siren", 0, hidden, len(layers), 0)
+    return container.write(header, None, Metadata(), pack(layers))

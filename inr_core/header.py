@@ -1,0 +1,91 @@
+"""The header: what is known of a picture before its pixels are decoded, and the limits it must keep."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from .errors import FormatError, InrError, SettingsError
+from .modes import MAX_SIDE, MODE_TABLE, MODES
+
+HEAD = struct.Struct("<IIBBBBIHBI")  # the fields of Header in order; mode and model as numbers
+MODELS = ("siren",)
+
+MAX_PIXELS = 2**28
+MAX_HIDDEN = 1024
+MAX_LAYERS = 64
+MAX_WEIGHTS = 2**22  # zeros included
+MAX_WORK = 2**43  # multiply-adds of the whole picture
+MAX_PAYLOAD = 2**24  # bytes; MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything known of a picture before its pixels are decoded."""
+
+    width: int
+    height: int
+    mode: str
+    bit_depth: int  # 1, 8 or 16 bits a sample
+    channels: int  # outputs of the network, 1 … 4
+    model: str
+    prior: int  # 0: none
+    hidden: int  # neurons of each hidden layer
+    layers: int  # linear layers
+    payload_bytes: int  # from the first pixel chunk to the end of the file
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """(out, in) of each linear layer."""
+        inner = [(self.hidden, self.hidden)] * (self.layers - 2)
+        return [(self.hidden, 2), *inner, (self.channels, self.hidden)]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds a pixel: the weights, zeros included."""
+        return sum(out * into for out, into in self.shapes())
+
+
+def pack_header(header: Header) -> bytes:
+    """The data of the header chunk; raises SettingsError for a header that no reader accepts."""
+    check_header(header)
+    numbers = MODE_TABLE[header.mode].number, header.bit_depth, header.channels, MODELS.index(header.model)
+    network = header.prior, header.hidden, header.layers, header.payload_bytes
+    return HEAD.pack(header.width, header.height, *numbers, *network)
+
+
+def parse_header(data: bytes) -> Header:
+    """The header of its chunk's data, HEAD.size bytes; raises FormatError."""
+    width, height, mode, bit_depth, channels, model, *network = HEAD.unpack(data)
+    for what, number, names in (("mode", mode, MODES), ("model", model, MODELS)):
+        if number >= len(names):
+            raise FormatError(f"header: {what}: expected 0 to {len(names) - 1}, got {number}")
+    header = Header(width, height, MODES[mode], bit_depth, channels, MODELS[model], *network)
+    check_header(header, FormatError)
+    return header
+
+
+def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
+    """Raise `error` if the picture or its network is larger than a file may hold, or the mode has no such samples."""
+
+    def limit(what: str, value: int, low: int, high: int) -> None:
+        if not low <= value <= high:
+            raise error(f"header: {what}: expected {low} to {high}, got {value}")
+
+    def choice(what: str, value: int, choices: tuple[int, ...]) -> None:
+        if value not in choices:
+            expected = " or ".join(map(str, choices))
+            raise error(f"header: {what}: expected {expected} for mode {header.mode}, got {value}")
+
+    limit("width", header.width, 1, MAX_SIDE)
+    limit("height", header.height, 1, MAX_SIDE)
+    pixels = header.width * header.height
+    limit("width × height", pixels, 1, MAX_PIXELS)
+    choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
+    choice("channels", header.channels, MODE_TABLE[header.mode].channels)
+    if header.prior != 0:
+        raise error(f"header: prior: expected 0 (none), got {header.prior}, which this version does not have")
+    limit("hidden neurons", header.hidden, 1, MAX_HIDDEN)
+    limit("layers", header.layers, 2, MAX_LAYERS)
+    limit("weights", header.macs, 1, MAX_WEIGHTS)
+    limit("multiply-adds of the picture", pixels * header.macs, 1, MAX_WORK)
+    limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD)

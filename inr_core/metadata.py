@@ -1,0 +1,98 @@
+"""What travels beside the pixels, byte for byte, and the chunks that hold it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import FormatError, SettingsError
+
+# Opening a file without compressed metadata does not need Zstandard: it is imported where it is first used.
+
+NAMES = {b"eXIf": "exif", b"iCCP": "icc", b"xMPd": "xmp", b"tEXt": "comment", b"pHYs": "dpi"}  # the chunks, in order
+STORED, COMPRESSED = 0, 1  # the first byte of every one but pHYs
+DPI = struct.Struct("<II")  # thousandths of dots per inch
+MAX_METADATA = 2**24  # bytes of a chunk, and of what it holds
+MAX_DPI = (2**32 - 1) / 1000
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels beside the pixels. dpi: dots per inch (x, y), kept to a thousandth."""
+
+    exif: bytes | None = None  # without the "Exif\\0\\0" prefix
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    comment: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+def pack_metadata(metadata: Metadata) -> list[tuple[bytes, bytes]]:
+    """(type, data) of the chunks; raises SettingsError for values that a file cannot hold."""
+    chunks = []
+    for kind, name in NAMES.items():
+        value = getattr(metadata, name)
+        if value is not None:
+            chunks.append((kind, _pack_dpi(value) if name == "dpi" else _squeeze(name, value)))
+    return chunks
+
+
+def parse_metadata(chunks: dict[bytes, bytes]) -> Metadata:
+    """Metadata of the data of its chunks, by type; raises FormatError."""
+    values: dict[str, Any] = {}
+    for kind, data in chunks.items():
+        name = NAMES[kind]
+        values[name] = _parse_dpi(data) if name == "dpi" else _expand(kind.decode(), data)
+    return Metadata(**values)
+
+
+def _pack_dpi(dpi: tuple[float, float]) -> bytes:
+    x, y = dpi
+    if not (0 <= x <= MAX_DPI and 0 <= y <= MAX_DPI):  # NaN is neither
+        raise SettingsError(f"dpi: expected numbers from 0 to {MAX_DPI}, got {dpi}")
+    return DPI.pack(round(1000 * x), round(1000 * y))
+
+
+def _parse_dpi(data: bytes) -> tuple[float, float]:
+    if len(data) != DPI.size:
+        raise FormatError(f"chunk 'pHYs': expected {DPI.size} bytes, got {len(data)}")
+    x, y = DPI.unpack(data)
+    return x / 1000, y / 1000
+
+
+def _squeeze(name: str, data: bytes) -> bytes:
+    """One byte (0 stored, 1 Zstandard), then whichever is smaller."""
+    if len(data) >= MAX_METADATA:
+        raise SettingsError(f"{name}: expected under {MAX_METADATA} bytes, got {len(data)}")
+    packed = zstd_squeeze(data)
+    return bytes([COMPRESSED]) + packed if len(packed) < len(data) else bytes([STORED]) + data
+
+
+def _expand(name: str, data: bytes) -> bytes:
+    if not data or data[0] > COMPRESSED:
+        got = data[0] if data else "nothing"
+        raise FormatError(f"chunk {name!r}: expected compression {STORED} or {COMPRESSED}, got {got}")
+    return data[1:] if data[0] == STORED else zstd_expand(data[1:], MAX_METADATA, f"chunk {name!r}")
+
+
+def zstd_squeeze(data: bytes) -> bytes:
+    """One Zstandard frame, which declares its decompressed size."""
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=19).compress(data)
+
+
+def zstd_expand(data: bytes, limit: int, what: str) -> bytes:
+    """Decompress one Zstandard frame of at most `limit` bytes; anything longer or damaged is a FormatError."""
+    import zstandard
+
+    try:
+        size = zstandard.frame_content_size(data)
+        if not 0 <= size <= limit:
+            got = "none declared" if size < 0 else size
+            raise FormatError(f"{what}: expected at most {limit} decompressed bytes, got {got}")
+        # The declared size is the buffer's: a frame that lies about it fails instead of growing.
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+    except zstandard.ZstdError as e:
+        raise FormatError(f"{what}: expected Zstandard data, got {e}") from e

@@ -1,0 +1,153 @@
+"""`inr decode` and `inr info`: what they write, say and return."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+from tiny import inr
+
+import inr_core
+import pillow_inr
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    path = tmp_path / "coded.inr"
+    path.write_bytes(tiny.encoded(comment=b"hello", icc_profile=b"profile", dpi=(72, 72)))
+    return path
+
+
+def test_decode(coded: Path) -> None:
+    assert inr("decode", coded) == (0, "", "")
+    with Image.open(coded.with_suffix(".png")) as im, Image.open(coded) as original:
+        assert im.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(im), np.asarray(original))
+        assert im.info["icc_profile"] == b"profile"
+        assert im.info["Comment"] == "hello"
+        assert im.info["dpi"] == pytest.approx((72, 72), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("x.jpg", "JPEG"), ("x.tiff", "TIFF"), ("x.webp", "WEBP"), ("x.BMP", "BMP")]
+)
+def test_decode_to_other_formats(coded: Path, name: str, kind: str) -> None:
+    assert inr("decode", coded, "-o", coded.with_name(name)) == (0, "", "")
+    with Image.open(coded.with_name(name)) as im:
+        assert (im.format, im.size) == (kind, tiny.SIZE)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16"])
+def test_decode_every_mode_to_png(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.inr"
+    path.write_bytes(tiny.encoded(tiny.picture(mode), icc_profile=b"profile"))
+    assert inr("decode", path) == (0, "", "")
+    converted = mode in ("CMYK", "YCbCr", "LAB")
+    with Image.open(path.with_suffix(".png")) as im, Image.open(path) as original:
+        assert im.mode == ("RGB" if converted else mode)
+        assert im.tobytes() == (original.convert("RGB") if converted else original).tobytes()
+        assert ("icc_profile" in im.info) == (mode not in ("CMYK", "LAB"))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "LAB", "I;16"])
+def test_decode_to_a_size(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.inr"
+    source = tiny.picture(mode)
+    if mode == "P":
+        source.info["transparency"] = 4
+    path.write_bytes(tiny.encoded(source))
+    assert inr("decode", path, "--size", "12x10", "-o", tmp_path / "small.tif") == (0, "", "")
+    with Image.open(tmp_path / "small.tif") as im:
+        assert (im.size, im.mode) == ((12, 10), mode)
+        if mode == "RGBA":
+            np.testing.assert_array_equal(np.asarray(im), inr_core.decode(path.read_bytes(), size=(12, 10)))
+
+
+def test_decode_many_into_a_folder(coded: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.inr"
+    bad.write_bytes(coded.read_bytes()[:-1])
+    other = tmp_path / "other.png"
+    tiny.picture().save(other)
+    out = tmp_path / "deep" / "er"
+    code, _, err = inr("decode", bad, other, coded, "-o", f"{out}/", "--format", "bmp")
+    assert code == 1
+    lines = err.splitlines()
+    assert lines[0].startswith(f"inr: {bad}: image file is truncated (")
+    assert lines[1:] == [f"inr: {other}: cannot identify image file {str(other)!r}"]
+    assert [path.name for path in out.iterdir()] == ["coded.bmp"]
+
+
+def test_info(coded: Path, tmp_path: Path) -> None:
+    palette = tmp_path / "palette.inr"
+    palette.write_bytes(tiny.encoded(tiny.picture("P")))
+    code, out, err = inr("info", coded, palette)
+    assert (code, err) == (0, "")
+    size = coded.stat().st_size
+    lines = out.splitlines()
+    assert lines[0] == f"{coded}: {size:,} bytes, {8 * size / (24 * 16):.3f} bpp"
+    assert lines[1] == "  picture   24x16, RGB, 8 bits a sample"
+    assert lines[2].startswith("  network   siren, 3 linear layers of 8 neurons, 3 outputs, ")
+    assert lines[3] == "  metadata  icc 7 bytes, comment 5 bytes, dpi 72x72"
+    assert lines[4].startswith("  chunks    HEAD ")
+    assert lines[5].split()[:5] == ["layer", "shape", "nonzeros", "density", "bits"]
+    assert [line.split("x")[0].split()[-1] for line in lines[6:9]] == ["8", "8", "3"]
+    assert "  palette   16 colours" in lines
+
+
+def test_info_json(coded: Path) -> None:
+    code, out, err = inr("info", "--json", coded, coded.with_name("missing.inr"))
+    assert (code, err) == (1, f"inr: {coded.with_name('missing.inr')}: No such file or directory\n")
+    (facts,) = json.loads(out)
+    assert facts["file"] == str(coded)
+    assert facts["bytes"] == coded.stat().st_size
+    assert (facts["header"]["width"], facts["header"]["mode"]) == (24, "RGB")
+    assert facts["metadata"] == {"icc": 7, "comment": 5, "dpi": [72.0, 72.0]}
+    assert facts["macs"] == 2 * 8 + 8 * 8 + 8 * 3
+    assert [layer["shape"] for layer in facts["layers"]] == [[8, 2], [8, 8], [3, 8]]
+    assert facts["chunks"][0]["type"] == "HEAD"
+    assert facts["chunks"][-1]["type"] == "NETW"
+
+
+@pytest.mark.parametrize("command", ["decode", "info"])
+def test_damaged_files_are_named_without_a_traceback(coded: Path, command: str) -> None:
+    data = bytearray(coded.read_bytes())
+    data[-9] ^= 1
+    coded.write_bytes(data)
+    code, out, err = inr(command, coded)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"inr: {coded}: ")
+    assert err.endswith("chunk 'NETW': CRC mismatch\n")
+
+
+def test_decode_strip(coded: Path) -> None:
+    assert inr("decode", coded, "--strip") == (0, "", "")
+    with Image.open(coded.with_suffix(".png")) as im:
+        im.load()
+        assert im.info == {}
+
+
+def test_python_m_and_a_closed_pipe(coded: Path) -> None:
+    root = str(Path(pillow_inr.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "pillow_inr"]
+    version = subprocess.run([*command, "--version"], env=environment, capture_output=True, text=True, check=True)
+    assert version.stdout == f"pillow-inr {pillow_inr.__version__}\n"
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        info = subprocess.run(
+            [*command, "info", *[str(coded)] * 300],
+            env=environment,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (info.returncode, info.stderr) == (1, "")

@@ -1,0 +1,272 @@
+"""The fit: sparsity, quantisers, the training loop and its ways to end."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from inr_core.fit.quantize import QuantizedForward, integer_weight, kmeans, post_training  # noqa: E402
+from inr_core.fit.siren import Grid, Siren, clamp_through  # noqa: E402
+from inr_core.fit.sparsity import Pruning, RigL, erk_counts, largest, random_masks  # noqa: E402
+from inr_core.fit.trainer import Fitted, fit  # noqa: E402
+from inr_core.header import Header  # noqa: E402
+from inr_core.network import Evaluator  # noqa: E402
+from inr_core.pixels import axis_coordinates  # noqa: E402
+from inr_core.plan import FitPlan, shapes_of  # noqa: E402
+from inr_core.settings import Progress  # noqa: E402
+from inr_core.streams import pack  # noqa: E402
+from inr_core.weights import to_network  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def plan(**changes: object) -> FitPlan:
+    values: dict[str, object] = {
+        "shapes": shapes_of(12, 4, 3),
+        "nonzeros": 24 + 288 + 36,
+        "sparsity": "rigl",
+        "bits": (12, 8, 8, 8),
+        "bias_bits": 9,
+        "quantization": "qat",
+        "steps": 120,
+        "batch": 512,
+        "learning_rate": 5e-3,
+        "omega_first": 30.0,
+        "omega_hidden": 30.0,
+        "seed": 0,
+        "expected_bytes": 400,
+    }
+    return FitPlan(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def scene(height: int = 20, width: int = 28) -> np.ndarray:
+    y, x = np.mgrid[:height, :width] / 28
+    rgb = np.stack([np.sin(6 * x) * 0.5 + 0.5, y, np.hypot(x - 0.5, y - 0.3) < 0.25], 2)
+    return (rgb * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def run(samples: np.ndarray | None = None, **changes: object) -> Fitted:
+    return fit(scene() if samples is None else samples, 255, False, plan(**changes), CPU, lambda p: None)
+
+
+def decoded(fitted: Fitted, height: int, width: int, channels: int = 3, peak: int = 255) -> np.ndarray:
+    shape = fitted.layers[0].mask.shape
+    depth = 16 if peak > 255 else 8
+    header = Header(width, height, "RGB", depth, channels, "siren", 0, shape[0], len(fitted.layers), 0)
+    longest = max(width, height)
+    x = axis_coordinates(width, longest, 0, width, width)
+    y = axis_coordinates(height, longest, 0, height, height)
+    return Evaluator(to_network(fitted.layers, header), peak, 4096).samples(x, y)
+
+
+def stored(fitted: Fitted) -> int:
+    return sum(len(layer.codes) for layer in fitted.layers)
+
+
+def test_erk_counts_are_exact_and_follow_the_rule() -> None:
+    shapes = shapes_of(128, 8, 3)
+    counts = erk_counts(shapes, 10_000)
+    assert sum(counts) == 10_000
+    assert counts[0] == 256  # the first and the last layer are too small to be thinned at this density
+    assert counts[-1] == 384
+    assert max(counts[1:-1]) - min(counts[1:-1]) <= 1  # equal shapes, equal densities
+    for nonzeros in (8, 9, 700, 98_943, 98_944):
+        assert sum(erk_counts(shapes, nonzeros)) == nonzeros
+    with pytest.raises(ValueError, match="nonzeros: expected 8 to 98944, got 7"):
+        erk_counts(shapes, 7)
+
+
+def test_largest_breaks_ties_to_an_exact_count() -> None:
+    assert int(largest(torch.zeros(5, 5), 7).sum()) == 7
+    assert largest(torch.tensor([[1.0, 3.0], [2.0, 0.0]]), 2).tolist() == [[False, True], [True, False]]
+
+
+def test_rigl_swaps_the_smallest_for_the_steepest() -> None:
+    weight = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
+    weight.grad = torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 2.0, 0.0]])
+    mask = torch.tensor([[True, True, True, True, False, False, False, False]])
+    (new,) = RigL(rate=0.5).update([weight], [mask], 0.0)
+    assert new.tolist() == [[True, True, False, False, False, True, True, False]]
+    (same,) = RigL(rate=0.5).update([weight], [mask], 1.0)  # the rate has decayed to nothing
+    assert same.tolist() == mask.tolist()
+
+
+def test_pruning_follows_the_cubic() -> None:
+    weight = torch.arange(1000.0).reshape(10, 100)
+    counts = [int(Pruning().update([weight], [100], f)[0].sum()) for f in (0.0, 0.5, 1.0)]
+    assert counts == [1000, 100 + round(900 / 8), 100]
+
+
+def test_clamp_through_keeps_the_gradient() -> None:
+    y = torch.tensor([-3.0, 0.5, 2.0], requires_grad=True)
+    clamped = clamp_through(y)
+    assert clamped.tolist() == [-1.0, 0.5, 1.0]
+    torch.autograd.backward(clamped.sum())
+    assert y.grad is not None
+    assert y.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_batches_take_one_pixel_of_every_stratum() -> None:
+    samples = np.arange(4000, dtype=np.uint16).reshape(40, 100, 1)
+    grid = Grid(samples, 65_535, False, CPU, 0)
+    x, target = grid.batch(400)
+    index = ((target[:, 0] + 1) * 32767.5).round().long()
+    assert (index // 10).tolist() == list(range(400))
+    assert x.shape == (400, 2)
+    assert float(x[:, 0].abs().max()) <= 1.0
+    assert float(x[:, 1].abs().max()) <= 0.4  # the short side has the long side's scale
+
+
+def test_unseen_colours_do_not_count() -> None:
+    samples = np.zeros((4, 4, 4), np.uint8)
+    samples[:2, :, 3] = 255
+    grid = Grid(samples, 255, True, CPU, 0)
+    _, target = grid.batch(16)
+    guess = target.clone()
+    guess[8:, :3] = 1.0  # wrong, but transparent
+    assert float(grid.loss(guess, target)) == 0.0
+    guess[0, 0] = 1.0
+    assert float(grid.loss(guess, target)) == pytest.approx(4 / 64)
+
+
+def test_masked_weights_never_round_to_zero() -> None:
+    siren = Siren(shapes_of(8, 3, 1), 30.0, 30.0, 0, CPU)
+    masks = random_masks([(8, 2), (8, 8), (1, 8)], [16, 20, 8], 0, CPU)
+    with torch.no_grad():
+        siren.weights[1].mul_(masks[1] * 1e-9)
+        siren.weights[1].view(-1)[masks[1].view(-1).nonzero()[0]] = 0.1
+    forward = QuantizedForward(siren, [None, masks[1], None], [8, 8, 8], 9, 255)
+    values = integer_weight(siren.weights[1].detach(), masks[1], forward.scales[1])
+    assert torch.equal(values != 0, masks[1])
+    assert len(forward.layers()[1].codes) == 20
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8, 10])
+def test_training_forward_is_the_decoders(bits: int) -> None:
+    """What is trained is what is decoded: the differentiable forward pass and the integer one agree to a rounding."""
+    siren = Siren(shapes_of(24, 5, 3), 30.0, 30.0, 3, CPU)
+    samples = scene()
+    grid = Grid(samples, 255, False, CPU, 0)
+    forward = QuantizedForward(siren, [None] * 5, [bits + 5, *[bits] * 4], 9, 255)
+    fitted = Fitted(forward.layers(), 0, False, False)
+    with torch.no_grad():
+        y = clamp_through(forward(grid.batch(20 * 28)[0])).reshape(20, 28, 3).numpy()
+    difference = np.abs((y + 1) * 127.5 - decoded(fitted, 20, 28))
+    assert float(difference.max()) < 4.0  # a phase on a cell's edge may fall to either side in float32
+    assert float(np.median(difference)) <= 0.5
+
+
+def test_fit_reaches_a_floor_and_is_repeatable() -> None:
+    first, second = run(), run()
+    assert pack(first.layers) == pack(second.layers)
+    assert pack(run(seed=1).layers) != pack(first.layers)
+    error = np.square(decoded(first, 20, 28) - scene().astype(float)).mean()
+    assert 10 * math.log10(255**2 / error) > 19.0
+
+
+@pytest.mark.parametrize("sparsity", ["rigl", "prune"])
+def test_sparse_fit_stores_exactly_the_nonzeros_asked_for(sparsity: str) -> None:
+    fitted = run(nonzeros=100, sparsity=sparsity, steps=60)
+    assert stored(fitted) == 100
+    hidden = fitted.layers[1]
+    assert int(hidden.mask.sum()) == len(hidden.codes) < 144
+
+
+def test_max_bytes_is_never_exceeded() -> None:
+    free = len(pack(run(steps=40).layers))
+    for limit in (free - 1, free * 3 // 4, free // 2):
+        size = len(pack(run(steps=40, max_bytes=limit).layers))
+        assert limit * 0.9 < size <= limit
+
+
+@pytest.mark.parametrize("method", ["range", "distribution", "kmeans", "float16"])
+def test_post_training_quantisers(method: str) -> None:
+    fitted = run(quantization=method, steps=80)
+    error = np.square(decoded(fitted, 20, 28) - scene().astype(float)).mean()
+    assert 10 * math.log10(255**2 / error) > 15.0
+
+
+def test_float16_is_nearly_the_float_network() -> None:
+    siren = Siren(shapes_of(24, 4, 3), 30.0, 30.0, 5, CPU)
+    layers = post_training(siren, [None] * 4, [13, 8, 8, 8], 16, 255, "float16")
+    grid = Grid(scene(), 255, False, CPU, 0)
+    with torch.no_grad():
+        y = siren.forward(grid.batch(560)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
+    error = (y + 1) * 127.5 - decoded(Fitted(layers, 0, False, False), 20, 28)
+    assert float(np.sqrt(np.square(error).mean())) < 1.0
+
+
+def test_kmeans_finds_clusters() -> None:
+    values = np.concatenate([np.full(10, -1.0), np.full(5, 0.25), np.full(3, 2.0)])
+    assert set(np.round(kmeans(values, 4), 6)) >= {-1.0, 0.25, 2.0}
+
+
+def test_no_steps_solves_the_output_layer() -> None:
+    flat = np.full((5, 7, 3), (10, 200, 77), np.uint8)
+    assert np.array_equal(decoded(run(flat, steps=0), 5, 7), flat)
+
+
+def test_sixteen_bit_samples() -> None:
+    samples = scene().astype(np.uint16) * 257
+    fitted = fit(samples, 65_535, False, plan(), CPU, lambda p: None)
+    error = np.square(decoded(fitted, 20, 28, peak=65_535) - samples.astype(float)).mean()
+    assert 10 * math.log10(65_535**2 / error) > 19.0
+
+
+def test_report_false_stops_with_a_quantised_network() -> None:
+    seen: list[Progress] = []
+
+    def report(progress: Progress) -> bool:
+        seen.append(progress)
+        return False
+
+    fitted = fit(scene(), 255, False, plan(steps=1_000_000), CPU, report)
+    assert fitted.stopped
+    assert not fitted.interrupted
+    assert len(seen) == 1
+    assert seen[0].phase == "fit"
+    assert 0 < seen[0].step < 1_000_000
+    assert stored(fitted) == plan().nonzeros
+
+
+def test_reports_progress_in_order() -> None:
+    seen: list[Progress] = []
+    fit(scene(), 255, False, plan(steps=100_000, time_limit=1.5), CPU, seen.append)
+    assert len(seen) >= 3
+    assert all(a.step < b.step and a.seconds < b.seconds for a, b in pairwise(seen))
+    assert {p.phase for p in seen} == {"fit", "quantise"}
+
+
+def test_first_interrupt_keeps_the_network_and_the_handler() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    fitted = run(steps=1_000_000)
+    assert fitted.interrupted
+    assert stored(fitted) == plan().nonzeros
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_second_interrupt_ends_at_once() -> None:
+    for delay in (0.4, 0.8):
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        run(steps=1_000_000)
+    assert time.perf_counter() - started < 30
+
+
+def test_fits_outside_the_main_thread() -> None:
+    results: list[Fitted] = []
+    thread = threading.Thread(target=lambda: results.append(run(steps=5)))
+    thread.start()
+    thread.join()
+    assert results[0].steps == 5

@@ -1,0 +1,101 @@
+"""What importing, opening and loading pull in: nothing heavy before it is needed, and no torch to look at pictures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+
+import inr_core
+import pillow_inr
+
+ROOTS = [str(Path(package.__file__ or "").parents[1]) for package in (inr_core, pillow_inr)]
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("imports") / "a.inr"
+    path.write_bytes(tiny.encoded(tiny.picture("P"), comment=b"hello"))
+    return path
+
+
+def run(code: str, *arguments: object) -> str:
+    """Run a program in a fresh interpreter and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*ROOTS, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+LOADED = "print(*sorted(name for name in {names} if name in sys.modules))"
+
+
+def test_import_pulls_in_neither_numpy_nor_torch() -> None:
+    code = """
+import sys
+from PIL import Image, ImageFile, ImagePalette
+before = set(sys.modules)
+import pillow_inr
+print(*sorted(set(sys.modules) - before))
+"""
+    assert run(code).split() == ["pillow_inr", "pillow_inr.InrImagePlugin"]
+
+
+def test_open_without_load_needs_no_numpy(picture: Path) -> None:
+    code = """
+import sys
+import pillow_inr
+from PIL import Image
+with Image.open(sys.argv[1]) as im:
+    assert (im.mode, im.size, im.info["comment"]) == ("P", (24, 16), b"hello")
+    print(*(name for name in ("numpy", "torch", "zstandard", "tqdm") if name in sys.modules))
+"""
+    assert run(code, picture).split() == []
+
+
+def test_pictures_are_opened_loaded_and_scaled_without_torch(picture: Path) -> None:
+    code = """
+import sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, NoTorch())
+import pillow_inr, inr_core
+from PIL import Image
+with Image.open(sys.argv[1]) as im:
+    im.load()
+    im.convert("RGB").save(sys.argv[2])
+with Image.open(sys.argv[1]) as im:
+    im.thumbnail((12, 12))
+with Image.open(sys.argv[1]) as im:
+    im.verify()
+with open(sys.argv[1], "rb") as fp:
+    data = fp.read()
+print(inr_core.decode(data, size=(6, 4)).shape, len(inr_core.describe(data).layers))
+try:
+    Image.new("RGB", (8, 8)).save("never.inr")
+except ImportError as e:
+    print(e)
+"""
+    out = run(code, picture, picture.with_suffix(".png")).splitlines()
+    assert out[0] == "(4, 6) 3"
+    assert "torch" in out[1]
+
+
+def test_the_command_starts_without_numpy() -> None:
+    code = """
+import sys
+from pillow_inr.cli import main
+try:
+    main(["--version"])
+except SystemExit:
+    pass
+print(*(name for name in ("numpy", "torch", "zstandard", "tqdm") if name in sys.modules))
+"""
+    assert run(code).splitlines() == [f"pillow-inr {pillow_inr.__version__}", ""]

@@ -1,0 +1,143 @@
+"""Saving: options, all checked before training, and progress."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from PIL import Image
+
+import inr_core
+import pillow_inr
+
+
+def test_save_by_extension_format_and_file_object(tmp_path: Path) -> None:
+    im = tiny.picture()
+    im.save(tmp_path / "a.INR", **tiny.OPTIONS)
+    im.save(tmp_path / "b", "inr", **tiny.OPTIONS)
+    assert (tmp_path / "a.INR").read_bytes() == (tmp_path / "b").read_bytes() == tiny.encoded(im)
+
+
+def test_save_writes_once_and_only_writes() -> None:
+    class Sink:
+        parts: list[bytes]
+
+        def __init__(self) -> None:
+            self.parts = []
+
+        def write(self, part: bytes) -> int:
+            self.parts.append(part)
+            return len(part)
+
+    sink = Sink()
+    tiny.picture().save(sink, "INR", **tiny.OPTIONS)  # type: ignore[arg-type]
+    assert sink.parts == [tiny.encoded()]
+
+
+def test_save_over_the_file_it_was_opened_from(tmp_path: Path) -> None:
+    path = tmp_path / "a.inr"
+    pillow_inr.save(tiny.picture(), path, **tiny.OPTIONS)
+    with Image.open(path) as im:
+        im.save(path, **tiny.OPTIONS)
+    with Image.open(path) as im:
+        im.load()
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(*args: object, **options: object) -> bytes:
+        raise AssertionError("training started")
+
+    monkeypatch.setattr(inr_core, "encode", encode)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"qualty": 50}, "unknown option 'qualty'; did you mean 'quality'?"),
+        ({"exfi": b""}, "unknown option 'exfi'; did you mean 'exif'?"),
+        ({"quality": 101}, "quality: expected a number from 0 to 100, got 101"),
+        ({"quality": "high"}, "quality: expected a number from 0 to 100, got 'high'"),
+        ({"model": "sirene"}, "model: expected one of siren, got 'sirene'"),
+        ({"exif": 1}, "exif: expected bytes, an Image.Exif or None, got 1"),
+        ({"icc_profile": 1.5}, "icc_profile: expected bytes, str or None, got 1.5"),
+        ({"xmp": {}}, "xmp: expected bytes, str or None, got {}"),
+        ({"comment": []}, "comment: expected bytes, str or None, got []"),
+        ({"dpi": 72}, "dpi: expected two numbers from 0.001 to 4294967, got 72"),
+        ({"dpi": (72, 0)}, "dpi: expected two numbers from 0.001 to 4294967, got (72, 0)"),
+        ({"dpi": (72, float("nan"))}, "dpi: expected two numbers from 0.001 to 4294967, got (72, nan)"),
+        ({"dpi": (1, 2, 3)}, "dpi: expected two numbers from 0.001 to 4294967, got (1, 2, 3)"),
+        ({"progress": 3}, "progress: expected True, False or a callable, got 3"),
+        ({"append_images": [1]}, "append_images: expected none, because a .inr file holds one picture"),
+        (
+            {"target_size": 5000, "target_psnr": 30.0},
+            "target_size and target_psnr: expected at most one of them, got both",
+        ),
+    ],
+)
+def test_wrong_options_are_refused_before_training(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.inr"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        tiny.picture().save(path, **options)
+    assert not path.exists()
+
+
+@pytest.mark.usefixtures("no_training")
+def test_an_unknown_option_without_a_near_miss_lists_all() -> None:
+    with pytest.raises(
+        ValueError, match="unknown option 'zzz'; known are append_images, batch, bits, comment, "
+    ) as caught:
+        tiny.encoded(zzz=1)
+    assert str(caught.value).endswith("time_limit, width, xmp")
+
+
+def test_huge_metadata_is_refused_before_training() -> None:
+    reports: list[inr_core.Progress] = []
+    with pytest.raises(ValueError, match="comment"):
+        tiny.encoded(comment=bytes(2**24), progress=reports.append)
+    assert reports == []
+
+
+def test_save_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):  # as Pillow does for each of its single-picture formats
+        tiny.picture().save(tmp_path / "a.inr", save_all=True)
+    with pytest.raises(
+        ValueError, match=r"^save_all: a \.inr file holds one picture; save each frame to its own file$"
+    ):
+        pillow_inr.save(tiny.picture(), tmp_path / "a.inr", save_all=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_callable_sees_the_fit_and_may_stop_it() -> None:
+    reports: list[inr_core.Progress] = []
+    tiny.encoded(progress=reports.append)
+    assert reports[-1].phase == "done"
+    assert reports[-1].step == reports[-1].steps == 20
+
+    def stop(report: inr_core.Progress) -> bool:
+        reports.append(report)
+        return False
+
+    reports.clear()
+    with Image.open(io.BytesIO(tiny.encoded(steps=100_000, progress=stop))) as im:
+        im.load()
+    assert reports[0].step < 1000
+
+
+def test_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.encoded(progress=True)
+    shown = capsys.readouterr().err
+    assert "20/20" in shown
+    assert " dB, " in shown
+    assert " bpp, " in shown
+    assert " left" in shown
+
+
+def test_unreachable_target_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="target_psnr"):
+        tiny.encoded(target_psnr=99.0)
