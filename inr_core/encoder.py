@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from . import container
 from .decoder import decode
 from .errors import InrError, Interrupted, SettingsError, TargetError
-from .header import MAX_PIXELS, Header
+from .header import MAX_PIXELS, Header, check_header
 from .metadata import Metadata
 from .metrics import psnr
 from .modes import ALPHA_MODES
 from .pixels import Array, check_pixels, default_mode, to_samples
-from .plan import FIRST_QUALITY, FitPlan, make_plan, next_quality
+from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
 from .settings import Progress, Settings
 from .streams import pack
 from .threads import cores
-from .weights import QuantizedLayer
 
 if TYPE_CHECKING:
     import torch
@@ -93,16 +92,12 @@ class _Job:
         self.device = choose_device(settings.device)
         self.started = time.perf_counter()
 
-    @property
-    def overhead(self) -> int:
-        """Bytes of the file besides the network."""
-        return len(container.write(self.header, self.palette, self.metadata, b""))
-
     def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> _Result:
         """Fit once; `max_bytes` bounds the whole file."""
         from .fit.trainer import fit
 
-        limit = None if max_bytes is None else max_bytes - self.overhead
+        overhead = len(container.write(self.header, self.palette, self.metadata, b""))  # refuses what no file can hold
+        limit = None if max_bytes is None else max(0, max_bytes - overhead)
         plan = make_plan(
             self.samples.shape,
             self.settings,
@@ -110,11 +105,17 @@ class _Job:
             flat=bool((self.samples == self.samples[:1, :1]).all()),
             max_bytes=limit,
             time_limit=time_limit or self.settings.time_limit,
+            frequency=characteristic_frequency(self.samples),
             accelerated=self.device.type != "cpu",
         )
+        header = dataclasses.replace(self.header, hidden=plan.shapes[0][0], layers=len(plan.shapes))
+        check_header(header)  # before training, not after
+        if limit is not None and limit < plan.smallest_bytes:
+            least = plan.smallest_bytes + overhead
+            raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {max_bytes}")
         with torch_threads(self.settings.threads or cores()):
             fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore)
-        data = self._pack(plan, fitted.layers)
+        data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
         if fitted.interrupted:
             raise Interrupted(data)
         measured = math.nan
@@ -150,11 +151,6 @@ class _Job:
             best = max(r.psnr for r in tried.values())
             raise TargetError(f"target_psnr: expected {target:g} dB, reached {best:.2f} dB; more effort may reach it")
         return min(reached, key=lambda r: len(r.data)).data
-
-    def _pack(self, plan: FitPlan, layers: Sequence[QuantizedLayer]) -> bytes:
-        hidden, count = plan.shapes[0][0], len(plan.shapes)
-        header = dataclasses.replace(self.header, hidden=hidden, layers=count)
-        return container.write(header, self.palette, self.metadata, pack(layers))
 
     def _psnr(self, data: bytes) -> float:
         """Of the decoded file; colours nobody can see, under an alpha of zero, do not count."""

@@ -84,14 +84,13 @@ def zstd_squeeze(data: bytes) -> bytes:
 
 
 def zstd_expand(data: bytes, limit: int, what: str) -> bytes:
-    """Decompress one Zstandard frame of at most `limit` bytes; anything longer or damaged is a FormatError."""
+    """Decompress one Zstandard frame of 1 to `limit` bytes; any other size, or damage, is a FormatError."""
     import zstandard
 
     try:
         size = zstandard.frame_content_size(data)
-        if not 0 <= size <= limit:
-            got = "none declared" if size < 0 else size
-            raise FormatError(f"{what}: expected at most {limit} decompressed bytes, got {got}")
+        if not 1 <= size <= limit:  # −1 where none is declared; of a frame that declares 0, Zstandard reads no more
+            raise FormatError(f"{what}: expected 1 to {limit} decompressed bytes, got {size}")
         # The declared size is the buffer's: a frame that lies about it fails instead of growing.
         return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as e:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .header import MAX_HIDDEN
 from .settings import Settings
 
@@ -19,8 +22,8 @@ FIRST_LAYER_BITS = (
 )
 BIAS_BITS = 9
 LEARNING_RATE, TOP_LEARNING_RATE = 0.08, 2e-3  # of Adam: the first over the width, at most the second; twice diverges
-OMEGA_FIRST = 12.0  # of a side of 16 pixels; it grows with the longer side to the power OMEGA_GROWTH
-OMEGA_GROWTH = 0.4
+REFERENCE_FREQUENCY = 60.0  # of a smooth photograph of the reference size
+OMEGA_SCALE, OMEGA_POWER, OMEGA_RANGE = 4.5, 0.55, (6.0, 150.0)  # ω of the first layer from a picture's own frequency
 BATCH = 2048  # pixels a step on a CPU: at equal time 1.6 dB better than 16,384
 FULL_BATCH = 2**18  # on anything faster, as in the study
 STEPS = (0, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000)  # by effort
@@ -29,6 +32,7 @@ BPP_LOW, BPP_HIGH = 0.08, 2.0  # of quality 0 and 100 at the reference size, geo
 LARGE_EXPONENT = 0.5  # a picture of n times the reference pixels gets n**0.5 times its bytes
 SMALL_EXPONENT = 0.8  # a smaller one n**0.8
 MIN_WIDTH = 4
+MEASURED_PIXELS = 2**20  # more are sampled by whole rows and columns
 MAX_WEIGHTS = 90_000  # chosen by quality: what a 12-megapixel picture can still be decoded with
 ENTROPY_GAIN = 0.97  # bits that the range coder takes off each weight
 LAYER_BYTES = 10  # a layer's record, its density nodes, and rounding
@@ -55,6 +59,7 @@ class FitPlan:
     omega_hidden: float
     seed: int
     expected_bytes: int  # of the packed network: what progress reports until it is known
+    smallest_bytes: int = 0  # what the packed network takes at the least, however few weights are left
     time_limit: float | None = None  # seconds
     max_bytes: int | None = None  # of the packed network
 
@@ -93,6 +98,29 @@ def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
+def characteristic_frequency(samples: NDArray[np.generic]) -> float:
+    """√(mean squared gradient / variance) of samples (H, W, C), in radians per unit of the coordinates.
+
+    A sine's own frequency; 60 to 250 for photographs of 512 pixels, 300 for a page of text, 8 for an icon.
+    """
+    height, width, _ = samples.shape
+    rows = samples[:: max(1, height * width // MEASURED_PIXELS)].astype(np.float32)
+    columns = samples[:, :: max(1, height * width // MEASURED_PIXELS)].astype(np.float32)
+    gradient = sum(
+        float(np.square(np.diff(lines, axis=axis)).mean())
+        for lines, axis in ((columns, 0), (rows, 1))
+        if lines.shape[axis] > 1
+    )
+    variance = float(rows.var((0, 1)).mean())
+    return math.sqrt(gradient / variance) * max(height, width) / 2 if variance else 0.0
+
+
+def omega_for(frequency: float) -> float:
+    """The first layer's frequency factor that fitted pictures of that characteristic frequency best."""
+    low, high = OMEGA_RANGE
+    return min(max(OMEGA_SCALE * math.pow(frequency, OMEGA_POWER), low), high)
+
+
 def make_plan(
     shape: tuple[int, int, int],
     settings: Settings,
@@ -101,33 +129,33 @@ def make_plan(
     flat: bool = False,
     max_bytes: int | None = None,
     time_limit: float | None = None,
+    frequency: float = REFERENCE_FREQUENCY,
     accelerated: bool = False,
 ) -> FitPlan:
-    """The fit of one picture of `shape` (H, W, C). `flat`: it has one colour, which needs next to no network.
+    """The fit of one picture of `shape` (H, W, C). `flat`: it has one colour, which needs no training and next to no network.
 
     max_bytes: of the packed network; replaces what `quality` stands for.
+    frequency: of the picture in radians per unit of the coordinates, see `characteristic_frequency`.
     accelerated: a step of the whole picture costs little more than a small one.
     """
     height, width_px, channels = shape
     pixels = height * width_px
     depth = settings.depth or (2 if flat else DEPTH)
     bits = settings.bits or BITS
-    budget = max_bytes or quality_bytes(quality, pixels)
+    budget = quality_bytes(quality, pixels) if max_bytes is None else max_bytes
     density = settings.density or 1.0
 
-    def fits(width: int, density: float = density) -> bool:
+    def fits(width: int) -> bool:
         small = max_bytes is not None or weight_count(width, depth, channels) * density <= MAX_WEIGHTS
         return small and expected_bytes(width, depth, channels, density, bits) <= budget
 
     width = settings.width or (1 if flat else _largest(fits, MIN_WIDTH, MAX_HIDDEN))
     weights = weight_count(width, depth, channels)
-    if settings.width and not settings.density:  # the width and the bytes are given: the density follows
-        density = _largest(lambda n: fits(width, n / weights), depth, weights) / weights
     nonzeros = max(depth, round(density * weights))
     if settings.sparsity == "small-dense" and nonzeros < weights:
         width = _largest(lambda w: weight_count(w, depth, channels) <= nonzeros, 1, width)
         nonzeros = weights = weight_count(width, depth, channels)
-    steps = 0 if flat else STEPS[settings.effort]
+    steps = STEPS[settings.effort] if settings.steps is None else settings.steps
     return FitPlan(
         shapes=shapes_of(width, depth, channels),
         nonzeros=nonzeros,
@@ -135,13 +163,14 @@ def make_plan(
         bits=(bits + FIRST_LAYER_BITS, *[bits] * (depth - 1)),
         bias_bits=BIAS_BITS,
         quantization=settings.quantization,
-        steps=steps if settings.steps is None else settings.steps,
+        steps=0 if flat else steps,  # the output layer's least squares is exact
         batch=min(settings.batch or (FULL_BATCH if accelerated else BATCH), pixels),
         learning_rate=min(LEARNING_RATE / width, TOP_LEARNING_RATE),
-        omega_first=settings.omega_first or OMEGA_FIRST * (max(height, width_px) / 16) ** OMEGA_GROWTH,
+        omega_first=settings.omega_first or omega_for(frequency),
         omega_hidden=settings.omega_hidden,
         seed=settings.seed,
         expected_bytes=int(expected_bytes(width, depth, channels, nonzeros / weights, bits)),
+        smallest_bytes=int(expected_bytes(width, depth, channels, depth / weights, bits)),
         time_limit=time_limit,
         max_bytes=max_bytes,
     )

@@ -63,11 +63,15 @@ class _Stream:
 
 
 def pack(layers: Sequence[QuantizedLayer]) -> bytes:
-    """The data of the network chunk: a record and the streams of each layer, then what the range coder wrote."""
+    """The data of the network chunk: a record and the streams of each layer, then what the range coder wrote.
+
+    Raises FormatError for layers of more bits than a file may have.
+    """
     records, ranged = [], []
     for k, layer in enumerate(layers):
         mask, symbols = _encode_mask(layer.mask.reshape(-1)), _encode_symbols(layer)
         ranged += [stream for stream in (mask, symbols) if stream.coder == RANGE]
+        expect(f"layer {k} bits", layer.bits, *CODE_BITS[layer.kind])
         bias_bits = layer.bias_bits if k < len(layers) - 1 else OUTPUT_BIAS_BITS
         record = bytes([layer.kind | mask.coder << 2 | symbols.coder << 4, layer.bits, bias_bits])
         record += pack_number(layer.multiplier) + pack_number(len(layer.codes))

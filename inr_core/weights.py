@@ -15,7 +15,7 @@ from .network import Layer, Network
 
 UNIFORM, CODEBOOK, HALF = 0, 1, 2  # what a code stands for
 KIND_NAMES = ("uniform", "codebook", "float16")
-CODE_BITS = {UNIFORM: (2, 12), CODEBOOK: (2, 10), HALF: (16, 16)}  # fewest and most
+CODE_BITS = {UNIFORM: (2, 16), CODEBOOK: (2, 10), HALF: (16, 16)}  # fewest and most
 MAX_CODEBOOK_VALUE = 2**15 - 1
 HALF_ONE = 14  # a float16 weight of 1.0, the largest allowed, is the integer 2**14
 HALF_SIGN, HALF_TOP = 0x8000, 0x3C00  # bit patterns: of the sign, of 1.0

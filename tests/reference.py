@@ -33,7 +33,7 @@ def _value(layer: QuantizedLayer, code: int, dense: bool) -> int:
     if layer.kind == CODEBOOK:
         assert layer.codebook is not None
         return int(layer.codebook[code])
-    (half,) = struct.unpack("<e", struct.pack("<H", code))
+    half: float = struct.unpack("<e", struct.pack("<H", code))[0]
     return math.trunc(half * 2**14)
 
 

@@ -256,6 +256,18 @@ def test_blas_gets_its_threads_back() -> None:
     assert blas_threads() == before
 
 
+def test_decoding_needs_no_blas_that_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = decode(RGB)
+
+    def missing(name: str) -> None:
+        raise OSError(f"{name}: no such library")
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    assert threads._openblas.__wrapped__() is None
+    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    assert (decode(RGB, threads=2) == expected).all()
+
+
 MEMORY = r"""
 import re, sys
 from pathlib import Path

@@ -12,7 +12,15 @@ import pytest
 
 import inr_core
 from inr_core import Interrupted, Progress, Settings, SettingsError, TargetError, decode, encode, psnr
-from inr_core.plan import expected_bytes, make_plan, next_quality, quality_bytes, weight_count
+from inr_core.plan import (
+    characteristic_frequency,
+    expected_bytes,
+    make_plan,
+    next_quality,
+    omega_for,
+    quality_bytes,
+    weight_count,
+)
 
 pytest.importorskip("torch")
 
@@ -207,6 +215,17 @@ def test_quality_grows_the_network_and_effort_the_steps() -> None:
     assert steps == sorted(set(steps))
 
 
+def test_first_frequency_follows_the_picture() -> None:
+    x = np.linspace(-1, 1, 512, endpoint=False)
+    sine = np.tile(128 + 100 * np.sin(40 * x), (512, 1))[..., None].round().astype(np.uint8)
+    assert characteristic_frequency(sine) == pytest.approx(40, rel=0.02)
+    assert characteristic_frequency(np.full((4, 4, 1), 7, np.uint8)) == 0.0
+    assert characteristic_frequency(np.zeros((1, 1, 3), np.uint8)) == 0.0
+    assert omega_for(0.0) == 6.0
+    assert omega_for(60.0) == pytest.approx(42.8, abs=0.1)
+    assert omega_for(1e9) == 150.0
+
+
 def test_plans_of_small_dense_and_sparse_networks_have_equal_budgets() -> None:
     sparse = make_plan((512, 512, 3), Settings(width=128, depth=8, density=0.2), quality=50)
     dense = make_plan((512, 512, 3), Settings(width=128, depth=8, density=0.2, sparsity="small-dense"), quality=50)
@@ -220,3 +239,10 @@ def test_expected_bytes_are_near(width: int, bits: int, density: float) -> None:
     settings = Settings(width=width, depth=6, bits=bits, density=density, steps=20, device="cpu", threads=1)
     size = len(encode(ramp(48, 64), settings))
     assert size == pytest.approx(expected_bytes(width, 6, 3, density, bits), rel=0.2)
+
+
+@pytest.mark.parametrize("bits", range(4, 11))
+def test_every_width_of_weights_is_readable(bits: int) -> None:
+    data = encode(ramp(), Settings(width=8, depth=3, steps=10, bits=bits, device="cpu", threads=1))
+    assert [layer.bits for layer in inr_core.describe(data).layers] == [bits + 5, bits, bits]
+    assert decode(data).shape == (16, 24, 3)

@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import threading
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -256,12 +255,22 @@ def test_first_interrupt_keeps_the_network_and_the_handler() -> None:
 
 
 def test_second_interrupt_ends_at_once() -> None:
-    for delay in (0.4, 0.8):
-        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
-    started = time.perf_counter()
+    def interrupt_twice(progress: Progress) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt):
-        run(steps=1_000_000)
-    assert time.perf_counter() - started < 30
+        fit(scene(), 255, False, plan(steps=1_000_000), CPU, interrupt_twice)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("method", ["kmeans", "float16"])
+def test_wide_layers_keep_the_row_limit(method: str) -> None:
+    siren = Siren(shapes_of(1024, 3, 3), 30.0, 30.0, 0, CPU)
+    with torch.no_grad():
+        siren.weights[1].fill_(0.01)
+    layers = post_training(siren, [None] * 3, [13, 8, 8], 9, 255, method)
+    to_network(layers, Header(4, 4, "RGB", 8, 3, "siren", 0, 1024, 3, 0))
 
 
 def test_fits_outside_the_main_thread() -> None:

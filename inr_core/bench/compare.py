@@ -43,6 +43,8 @@ def run(args: argparse.Namespace, report: Report) -> None:
     """One table: for every picture and quality our file and those of the others."""
     import pillow_inr  # noqa: F401 (registers the format)
 
+    options.warm_up()
+
     table = report.table("compare", "At the nearest size", COLUMNS)
     for name, im in load_all(args.pictures, args.crop):
         rgb = over_white(im)

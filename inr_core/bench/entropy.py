@@ -3,7 +3,8 @@
 The entropy is of order 0, each layer by its own frequencies, which a decoder would have to be told: on short streams no
 coder reaches it. Every stream is put through Zstandard and through the range coder, and the file keeps the smaller. The
 range coder's streams share one payload, so theirs are ideal code lengths, with the nodes of their densities; the last
-row has the bytes that are really written, by each coder alone and in the file.
+row has the bytes that are really written, by each coder alone and in the file. An alphabet of more than 4096 codes is
+beyond the range coder: its totals then have that stream as it is stored.
 """
 
 from __future__ import annotations
@@ -77,6 +78,13 @@ def _data(args: argparse.Namespace, report: Report, path: Path) -> bytes:
     return encode(pixels, settings)
 
 
+def order_0_bytes(symbols: NDArray[np.intp]) -> float:
+    """The empirical entropy of symbols (N,), each 0 …, in bytes."""
+    counts = np.bincount(symbols)
+    counts = counts[counts > 0]
+    return float(counts @ np.log2(len(symbols) / counts)) / 8
+
+
 @dataclass(frozen=True)
 class _Stream:
     """A mask or a layer's codes, as each coder sees it."""
@@ -93,9 +101,7 @@ class _Stream:
     @property
     def entropy(self) -> float:
         """Bytes, of order 0."""
-        counts = np.bincount(self.symbols)
-        shares = counts[counts > 0] / max(1, len(self.symbols))
-        return float(-len(self.symbols) * (shares @ np.log2(shares))) / 8
+        return order_0_bytes(self.symbols)
 
     @property
     def zstd(self) -> int:
@@ -131,18 +137,21 @@ def _streams(layer: QuantizedLayer, info: LayerInfo) -> list[_Stream]:
     return [*streams, symbols]
 
 
-def _range_total(streams: Sequence[_Stream]) -> float | None:
-    """Bytes of all streams when the range coder writes every one."""
-    starts, freqs = [], []
+def _range_total(streams: Sequence[_Stream]) -> float:
+    """Bytes of all streams when the range coder writes every one that it can."""
+    starts: list[NDArray[np.integer[Any]]] = [np.zeros(0, np.int64)]
+    freqs: list[NDArray[np.integer[Any]]] = [np.zeros(0, np.int64)]
+    others = 0.0
     for stream in streams:
         if stream.table is None:
-            return None
+            others += stream.stored
+            continue
         starts.append((np.cumsum(stream.table) - stream.table)[stream.symbols])
         freqs.append(stream.table[stream.symbols])
     freq = np.concatenate(freqs)
     lanes = rc.choose_lanes(rc.code_length(freq) / 8, len(freq))
     payload = rc.encode(np.concatenate(starts), freq, lanes)
-    return float(len(payload) + sum(len(stream.nodes) for stream in streams))
+    return others + len(payload) + sum(len(stream.nodes) for stream in streams)
 
 
 def _rows(name: str, data: bytes) -> list[dict[str, Cell]]:
@@ -154,6 +163,8 @@ def _rows(name: str, data: bytes) -> list[dict[str, Cell]]:
 
     def row(layer: str, stream: str, parts: Sequence[_Stream], coder: str) -> dict[str, Cell]:
         ranged = [part.ranged for part in parts]
+        if len(parts) > 1:
+            ranged = [part.stored if size is None else size for part, size in zip(parts, ranged, strict=True)]
         stored = sum(part.stored for part in parts)
         entropy = sum(part.entropy for part in parts)
         return {

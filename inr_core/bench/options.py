@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
+from ..encoder import encode
 from ..settings import Settings
 
 _FIT_OPTIONS: dict[str, tuple[type, str]] = {
@@ -41,6 +44,11 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     """The network to fit."""
     parser.add_argument("--quality", type=float, default=Settings.quality, help="0 … 100 (default: %(default)g)")
     _add(parser, _NETWORK_OPTIONS)
+
+
+def warm_up() -> None:
+    """Make torch import what its first training step needs: a second that the first fit would be longer by."""
+    encode(np.array([[0, 255]], np.uint8), Settings(width=1, depth=2, steps=2, device="cpu"))
 
 
 def _add(parser: argparse.ArgumentParser, options: dict[str, tuple[type, str]]) -> None:

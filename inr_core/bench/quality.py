@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, report: Report) -> None:
     """A table of all files, and one that says for each picture whether bytes and PSNR rise."""
     import pillow_inr  # noqa: F401 (registers the format)
 
+    options.warm_up()
+
     qualities = sorted(args.qualities)
     files = report.table("quality", "Quality", COLUMNS)
     verdicts = report.table("monotonic", "Do bytes and PSNR rise with quality?", VERDICT_COLUMNS)

@@ -3,6 +3,7 @@
 One float fit a picture is quantised after training by range, distribution, k-means and float16; training through the
 format's arithmetic ("qat") starts again from the same seed and takes as many steps. The reference is the float
 network's own picture rounded to 8 bits, as every decoded picture is; the row "float, unrounded" says what that costs.
+Bits are those of all layers but the first, which has more, as the format's default has.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ COLUMNS = {
     "bytes": ",d",
     "bpp": ".3f",
     "psnr_db": ".3f",
-    "loss_db": ".3f",
+    "loss_db": "z.3f",
     "fit_seconds": ".1f",
 }
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """A table with the quantisers of every picture."""
+    options.warm_up()
     title = "Quantisers against the float network of the same run (loss: dB below float, rounded)"
     table = report.table("quantisation", title, COLUMNS)
     for name, im in load_all(args.pictures, args.crop):
@@ -62,7 +64,7 @@ def _measure(args: argparse.Namespace, report: Report, table: Table, name: str, 
     pixels = samples(im)
     settings = Settings.from_options(options.fit_options(args))
     threads = settings.threads or cores()
-    # The network is the same for all bits: only `_with_bits` changes between fits.
+    # One network for all bits: from the settings alone, fewer bits would buy a wider one.
     base = make_plan((im.height, im.width, pixels.shape[2]), settings, quality=settings.quality)
 
     report.say(f"{name}: fitting in float, {base.steps} steps")
@@ -91,8 +93,10 @@ def _measure(args: argparse.Namespace, report: Report, table: Table, name: str, 
         report.say(f"{name}: fitting, qat with {bits} bits, {base.steps} steps")
         plan = dataclasses.replace(_with_bits(base, bits), quantization="qat")
         with torch_threads(threads), stopwatch() as seconds:
-            layers = fit(pixels, PEAK, False, plan, CPU, lambda progress: None).layers
-        add_file("qat", bits, file_of(im.size, layers), seconds[0])
+            aware = fit(pixels, PEAK, False, plan, CPU, lambda progress: None)
+        if aware.interrupted:
+            raise KeyboardInterrupt
+        add_file("qat", bits, file_of(im.size, aware.layers), seconds[0])
 
 
 def _with_bits(plan: FitPlan, bits: int) -> FitPlan:

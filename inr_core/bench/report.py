@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 from ..threads import cores
 
-PACKAGES = ("pillow-inr", "pillow", "numpy", "torch", "zstandard")
+PACKAGES = ("pillow", "numpy", "torch", "zstandard")
 
 Cell = str | int | float | None  # None: not measured, or does not apply
 
@@ -32,7 +33,7 @@ class Table:
 
     def text(self) -> str:
         """The table, words to the left and numbers to the right."""
-        heads = [name.replace("_", " ") for name in self.columns]
+        heads = [name.replace("_", " ").replace(" db", " dB") for name in self.columns]
         cells = [self.cells(row) for row in self.rows]
         widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
         words = [any(isinstance(row[name], str) for row in self.rows) for name in self.columns]
@@ -62,6 +63,7 @@ class Report:
         self.measurement, self.settings = measurement, settings
         self.tables: list[Table] = []
         self.complete = False
+        self._machine = machine()
         self._started = time.perf_counter()
 
     @property
@@ -97,7 +99,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "settings": {key: _plain(value) for key, value in self.settings.items()},
             "versions": versions(),
-            "machine": machine(),
+            "machine": self._machine,
             "tables": {t.name: [{k: _plain(v) for k, v in row.items()} for row in t.rows] for t in self.tables},
         }
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
@@ -113,8 +115,10 @@ def _plain(value: object) -> Any:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages a measurement depends on."""
-    found = {"python": platform.python_version()}
+    """Of this package, of Python and of the packages a measurement depends on."""
+    import pillow_inr
+
+    found = {"pillow-inr": pillow_inr.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -124,8 +128,10 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Cell]:
-    """The processor's name, its cores that this process may use, and the system."""
-    return {"cpu": cpu_name(), "cores": cores(), "system": f"{platform.system()} {platform.machine()}"}
+    """The processor, its cores that this process may use, the system, and the load of the last minute."""
+    system = f"{platform.system()} {platform.machine()}"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"cpu": cpu_name(), "cores": cores(), "system": system, "load_before": load}
 
 
 def cpu_name() -> str:

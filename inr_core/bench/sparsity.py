@@ -72,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """One table with every fit, one with the means over the seeds."""
+    options.warm_up()
     network = f"Sparsity of a network of {args.depth} layers × {args.width}"
     table = report.table("fits", f"{network}: every fit", FIT_COLUMNS)
     seeds = range(args.seed or 0, (args.seed or 0) + args.seeds)

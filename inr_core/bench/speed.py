@@ -2,7 +2,7 @@
 
 fit: steps per second of our loop and of the simplest PyTorch loop over the same network, batch and picture. decode: a
 network of random weights, beside a bare forward pass in torch. fresh: import, open, load and peak memory in fresh
-interpreters. All contestants take turns in one run; figures are medians over the rounds.
+interpreters. All contestants take turns in one run; figures are medians.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[512, 512], metavar=("W", "H"), help=f"pixels {text}")
     parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {text}")
     parser.add_argument("--depth", type=int, default=8, metavar="N", help=f"linear layers {text}")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help=f"turns of each contestant {text}")
-    parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help=f"of one fit {text}")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help=f"of decoding {text}")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help=f"for each network's fits {text}")
     parser.add_argument("--starts", type=int, default=15, metavar="N", help=f"fresh interpreters {text}")
     parser.add_argument("--fit-threads", type=int, default=cores(), metavar="N", help="(default: all cores)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N", help=f"of decoding {text}")
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
 
     size = args.size[0], args.size[1]
     if "fit" in args.parts:
-        speed_fit.measure(report, size, (args.width, args.depth), args.fit_threads, args.rounds, args.seconds)
+        speed_fit.measure(report, size, (args.width, args.depth), args.fit_threads, args.seconds)
     data = speed_decode.random_file(size, args.width, args.depth)
     if "decode" in args.parts:
         speed_decode.measure(report, data, args.threads, args.rounds)

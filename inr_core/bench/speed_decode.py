@@ -47,7 +47,7 @@ def measure(report: Report, data: bytes, threads: Sequence[int], rounds: int) ->
     header, payload = head.header, data[head.payload_offset :]
     title = f"Decoding {header.width}×{header.height}, {header.layers}×{header.hidden} dense weights of {BITS} bits"
     table = report.table("decode", f"{title} (speed: the faster torch is 1)", COLUMNS)
-    bare = _Bare(random_siren(header.hidden, header.layers))
+    bare = Bare(random_siren(header.hidden, header.layers))
     grid = Grid(waves(header.width, header.height), PEAK, False, CPU, 0)
     x = torch.cat([coordinates for coordinates, _ in grid.blocks()])
     for count in threads:
@@ -84,8 +84,8 @@ def measure(report: Report, data: bytes, threads: Sequence[int], rounds: int) ->
             report.add(table, row)
 
 
-class _Bare:
-    """A float network and nothing else."""
+class Bare:
+    """The network in float32, ω folded into its weights."""
 
     def __init__(self, siren: Siren) -> None:
         omegas = [*siren.omegas, 1.0]
@@ -95,7 +95,7 @@ class _Bare:
     @torch.inference_mode()
     def forward(self, x: Tensor, chunk: int) -> Tensor:
         """Coordinates (n, 2) → samples (n, C), `chunk` pixels at a time."""
-        return torch.cat([self._forward(part) for part in x.split(chunk)])
+        return torch.cat([self._forward(part) for part in torch.split(x, chunk)])
 
     def _forward(self, x: Tensor) -> Tensor:
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):

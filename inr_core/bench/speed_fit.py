@@ -2,7 +2,9 @@
 
 The plain loop is nn.Linear modules, torch.sin(ω · x), torch.optim.Adam as it comes, mse_loss, and no schedule, clamp or
 report. It runs with the pixels of a step drawn by torch.randint from tensors made beforehand, the simplest way, and
-also with the sampler of our loop; in both it starts from the same weights and draws as many pixels.
+also with the sampler of our loop; in both it starts from the same weights and draws as many pixels. Ours is `fit` as it
+is, its schedule, sampler and reports included. The loops take turns of a few steps, so that whatever else the machine
+does meets them all.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +22,7 @@ from torch import Tensor
 
 from ..encoder import torch_threads
 from ..fit.siren import Grid, Siren
-from ..fit.trainer import BEST_PHASE, QUANTIZED_PHASE, fit
+from ..fit.trainer import BEST_PHASE, fit
 from ..plan import FitPlan, make_plan
 from ..settings import Progress, Settings
 from .pictures import Samples
@@ -29,6 +32,7 @@ CPU = torch.device("cpu")
 PEAK = 255
 ENDLESS = 10_000_000  # steps: the time ends every fit
 WARM_UP = 3  # steps
+TURN = 8  # steps, or as many as a fit makes between two reports if those are more
 QUALITY = 75.0
 PLAIN, PLAIN_OUR_SAMPLER = "plain loop, randint", "plain loop, our sampler"
 FLOAT_PHASE, QUANTIZED = "ours, float phase", "ours, quantised phase"
@@ -38,11 +42,13 @@ COLUMNS = {
     "batch": "d",
     "threads": "d",
     "loop": "",
+    "turns": "d",
     "steps_per_second": ".2f",
-    "lowest": ".2f",
-    "highest": ".2f",
     "ratio": ".3f",
 }
+
+
+Turn = dict[str, float]  # seconds a step of each loop that took part
 
 
 class PlainSiren(torch.nn.Module):
@@ -76,11 +82,9 @@ def waves(width: int, height: int) -> Samples:
     return picture
 
 
-def measure(
-    report: Report, size: tuple[int, int], shape: tuple[int, int], threads: int, rounds: int, seconds: float
-) -> None:
-    """Both networks: `shape` (width, depth), dense, and the one quality 75 stands for; a fit takes `seconds`."""
-    title = "Steps of training (ratio: against the plain loop with randint, median over the rounds)"
+def measure(report: Report, size: tuple[int, int], shape: tuple[int, int], threads: int, seconds: float) -> None:
+    """Both networks, `seconds` each: `shape` (width, depth), dense, and the one quality 75 stands for."""
+    title = "Steps of training, in turns (ratio: against the plain loop with randint in the same turn)"
     table = report.table("fit", title, COLUMNS)
     picture = waves(*size)
     width, depth = shape
@@ -89,92 +93,95 @@ def measure(
         f"quality {QUALITY:g}": Settings(quality=QUALITY),
     }
     for name, settings in networks.items():
+        report.say(f"fit: {name}, {seconds:g} s")
         plan = make_plan(picture.shape, settings, quality=settings.quality)
         plan = dataclasses.replace(plan, steps=ENDLESS, time_limit=seconds)
         with torch_threads(threads):
-            _measure(report, table, name, picture, plan, threads, rounds, seconds * QUANTIZED_PHASE)
+            turns = take_turns(picture, plan)
+        _add_rows(report, table, name, plan, threads, turns)
 
 
-def _measure(
-    report: Report, table: Table, name: str, picture: Samples, plan: FitPlan, threads: int, rounds: int, seconds: float
-) -> None:
-    rates: dict[str, list[float | None]] = {FLOAT_PHASE: [], QUANTIZED: [], PLAIN: [], PLAIN_OUR_SAMPLER: []}
-    for turn in range(rounds):
-        report.say(f"fit {name}: round {turn + 1} of {rounds}")
-        ours, quantised = fit_rates(picture, plan)
-        rates[FLOAT_PHASE].append(ours)
-        rates[QUANTIZED].append(quantised)
-        rates[PLAIN].append(plain_rate(picture, plan, seconds, our_sampler=False))
-        rates[PLAIN_OUR_SAMPLER].append(plain_rate(picture, plan, seconds, our_sampler=True))
-    for loop, values in rates.items():
-        known = [rate for rate in values if rate is not None]
-        ratios = [a / b for a, b in zip(values, rates[PLAIN], strict=True) if a is not None and b]
+def _add_rows(report: Report, table: Table, name: str, plan: FitPlan, threads: int, turns: Sequence[Turn]) -> None:
+    for loop in (FLOAT_PHASE, QUANTIZED, PLAIN, PLAIN_OUR_SAMPLER):
+        own = [turn for turn in turns if loop in turn]
+        rates = [1 / turn[loop] for turn in own]
         row: dict[str, Cell] = {
             "network": name,
             "weights": plan.nonzeros,
             "batch": plan.batch,
             "threads": threads,
             "loop": loop,
-            "steps_per_second": statistics.median(known) if known else None,
-            "lowest": min(known, default=None),
-            "highest": max(known, default=None),
-            "ratio": statistics.median(ratios) if ratios else None,
+            "turns": len(own),
+            "steps_per_second": statistics.median(rates) if own else None,
+            "ratio": statistics.median(turn[PLAIN] / turn[loop] for turn in own) if own else None,
         }
         report.add(table, row)
+
+
+def take_turns(picture: Samples, plan: FitPlan) -> list[Turn]:
+    """Fit for `plan.time_limit` seconds, the other loops' included, and make every loop's steps in turns of TURN."""
+    assert plan.time_limit is not None
+    grid = Grid(picture, PEAK, False, CPU, plan.seed)
+    loops = {PLAIN: PlainLoop(plan, draw_randint(grid, plan.batch))}
+    loops[PLAIN_OUR_SAMPLER] = PlainLoop(plan, partial(grid.batch, plan.batch))
+    referee = _Referee(loops, BEST_PHASE * plan.time_limit)
+    with suppress(_Enough):
+        if fit(picture, PEAK, False, plan, CPU, referee.watch).interrupted:
+            raise KeyboardInterrupt
+    return referee.turns
 
 
 class _Enough(Exception):
     """Both phases have been seen: what follows, evaluating the whole picture and packing, is not a matter of steps."""
 
 
-def fit_rates(picture: Samples, plan: FitPlan) -> tuple[float | None, float | None]:
-    """Steps per second of a fit in its float and in its quantised phase, as its reports have it; None: too few."""
-    assert plan.time_limit is not None
-    seen: list[Progress] = []
-    end = BEST_PHASE * plan.time_limit
+class _Referee:
+    """Watches a fit's reports, and at the first after TURN steps holds it up until the others have made as many."""
 
-    def watch(progress: Progress) -> None:
-        if progress.seconds >= end:
+    def __init__(self, loops: Mapping[str, PlainLoop], end: float) -> None:
+        self.loops, self.end = loops, end
+        self.turns: list[Turn] = []
+        self._phase = ""
+        self._step = 0
+        self._resumed = 0.0
+
+    def watch(self, progress: Progress) -> None:
+        """The report a fit calls; a turn never spans two phases, whose change takes time of its own."""
+        steps, seconds = progress.step - self._step, time.perf_counter() - self._resumed
+        if progress.seconds >= self.end:
             raise _Enough
-        seen.append(progress)
-
-    with suppress(_Enough):
-        fit(picture, PEAK, False, plan, CPU, watch)
-    return _rate([p for p in seen if p.phase == "fit"]), _rate([p for p in seen if p.phase == "quantise"])
-
-
-def _rate(reports: Sequence[Progress]) -> float | None:
-    if len(reports) < 2:
-        return None
-    first, last = reports[0], reports[-1]
-    return (last.step - first.step) / (last.seconds - first.seconds)
+        if progress.phase == self._phase:
+            if steps < TURN:
+                return
+            ours = {"fit": FLOAT_PHASE, "quantise": QUANTIZED}[progress.phase]
+            rivals = {name: loop.run(steps) / steps for name, loop in self.loops.items()}
+            self.turns.append({ours: seconds / steps, **rivals})
+        self._phase, self._step, self._resumed = progress.phase, progress.step, time.perf_counter()
 
 
-def plain_rate(picture: Samples, plan: FitPlan, seconds: float, our_sampler: bool) -> float:
-    """Steps per second of the plain loop."""
-    grid = Grid(picture, PEAK, False, CPU, plan.seed)
-    model = PlainSiren(Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, CPU))
-    optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
-    draw = (lambda: grid.batch(plan.batch)) if our_sampler else _randint(grid, plan.batch)
+class PlainLoop:
+    """The simplest training loop; `draw` gives the coordinates and the samples of a step."""
 
-    def step() -> None:
-        x, target = draw()
-        optimizer.zero_grad()
-        loss = torch.nn.functional.mse_loss(model(x), target)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+    def __init__(self, plan: FitPlan, draw: Callable[[], tuple[Tensor, Tensor]]) -> None:
+        self.draw = draw
+        self.model = PlainSiren(Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, CPU))
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=plan.learning_rate)
+        self.run(WARM_UP)
 
-    for _ in range(WARM_UP):
-        step()
-    steps, start = 0, time.perf_counter()
-    while (now := time.perf_counter()) - start < seconds or not steps:
-        step()
-        steps += 1
-    return steps / (now - start)
+    def run(self, steps: int) -> float:
+        """Make so many steps; the seconds they took."""
+        start = time.perf_counter()
+        for _ in range(steps):
+            x, target = self.draw()
+            self.optimizer.zero_grad()
+            loss = torch.nn.functional.mse_loss(self.model(x), target)
+            torch.autograd.backward(loss)
+            self.optimizer.step()
+        return time.perf_counter() - start
 
 
-def _randint(grid: Grid, batch: int) -> Callable[[], tuple[Tensor, Tensor]]:
-    """Draws from the whole picture's tensors; all of it where that is what a step takes."""
+def draw_randint(grid: Grid, batch: int) -> Callable[[], tuple[Tensor, Tensor]]:
+    """Pixels of a step the simplest way: all of them where a step takes all."""
     blocks = list(grid.blocks())
     x, target = torch.cat([b[0] for b in blocks]), torch.cat([b[1] for b in blocks])
 

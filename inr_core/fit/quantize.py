@@ -87,7 +87,8 @@ class _TableSine(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (phase,) = ctx.saved_tensors
-        return torch.cos(phase).mul_(gradient)
+        slope: Tensor = torch.cos(phase)
+        return slope.mul_(gradient)
 
 
 def table_sine(phase: Tensor) -> Tensor:
@@ -205,7 +206,8 @@ def _scaled(uniform: QuantizedForward, k: int, one: int) -> tuple[NDArray[np.flo
     weight = uniform.siren.weights[k].detach().cpu().double().numpy()
     mask = uniform.masks[k]
     unit = multiplier_unit(uniform.siren, k, uniform.peak)
-    multiplier = min(max(1, math.ceil(np.abs(weight).max() / (one * unit))), MAX_MULTIPLIER)
+    rows = np.abs(weight).sum(1).max() * 1.001 / fx.ROW_LIMIT  # half rounding may add to a row
+    multiplier = min(max(1, math.ceil(max(np.abs(weight).max() / one, rows) / unit)), MAX_MULTIPLIER)
     stored = np.ones(weight.shape, np.bool_) if mask is None else mask.cpu().numpy()
     return weight / (multiplier * unit * one), stored, multiplier
 

@@ -1,0 +1,182 @@
+"""FORMAT.md is true: what it states is what the code does, and a decoder written from it decodes the same pixels."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import format_example
+import hostile
+import numpy as np
+import pytest
+import reference_decoder as reference
+from numpy.typing import NDArray
+from reference_coding import Refused
+
+from inr_core import FormatError, container, decode, describe, fixedpoint, header, metadata, modes, rangecoder, weights
+
+DOCUMENT = format_example.DOCUMENT.read_text("utf-8")
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = sorted(path.stem for path in GOLDEN.glob("*.inr"))
+EDITED = ("every_coder", "palette_alpha", "rgb_codebook", "rgb_sparse")
+EDITS = 250  # of each
+SMALL = 2**18  # multiply-adds: plain Python takes a tenth of a second
+
+
+def read(name: str) -> bytes:
+    return (GOLDEN / f"{name}.inr").read_bytes()
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next one."""
+    (body,) = re.findall(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    return str(body)
+
+
+def table(title: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    lines = section(title).partition("\n|")[2].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+
+
+def slow_pixels(data: bytes) -> NDArray[np.int64]:
+    """The picture of the reference decoder, (H, W, C)."""
+    return np.array(reference.decode(data))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_decoder_gives_the_same_pixels(name: str) -> None:
+    data = read(name)
+    pixels = decode(data)
+    assert (slow_pixels(data).reshape(pixels.shape) == pixels).all()
+    assert (pixels == np.load(GOLDEN / f"{name}.npy")).all()
+
+
+def refusals_of(data: bytes) -> list[str]:
+    """Why the two decoders refuse a file."""
+    reasons = []
+    for reader in (describe, reference.read):
+        try:
+            reader(data)
+        except (FormatError, Refused) as e:
+            reasons.append(f"{type(e).__name__}: {e}")
+    return reasons
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_reference_decoder_refuses_the_same_files(name: str) -> None:
+    data = read(name)
+    outcomes = {True: 0, False: 0}
+    for seed in range(EDITS):
+        edited = hostile.mutate(data, random.Random(seed))
+        refusals = refusals_of(edited)
+        assert len(refusals) in (0, 2), f"seed {seed}: {refusals}"
+        outcomes[not refusals] += 1
+        if refusals:
+            continue
+        info = describe(edited)
+        if info.head.header.width * info.head.header.height * info.macs < SMALL:
+            pixels = decode(edited, threads=1)
+            assert (slow_pixels(edited).reshape(pixels.shape) == pixels).all(), f"seed {seed}"
+    assert min(outcomes.values()) > EDITS / 20, "edits that are all refused, or all accepted, test little"
+
+
+@pytest.mark.parametrize(
+    ("box", "size"), [((0, 0, 32, 24), (5, 7)), ((3, 2, 20, 23), (8, 30)), ((31, 0, 32, 24), (1, 1))]
+)
+def test_other_sizes_and_regions_are_the_ones_described(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    data = read("rgb")
+    file = reference.read(data)
+    (x0, y0, x1, y1), (w, h) = box, size
+    across, down = math.ceil((x1 - x0) / w), math.ceil((y1 - y0) / h)
+
+    def coordinate(j: int, n: int, start: int, stop: int, side: int) -> int:
+        position = Fraction((2 * start - side) * n + (2 * j + 1) * (stop - start), n * 32)
+        return math.floor(position * 2**24 + Fraction(1, 2))
+
+    xs = [coordinate(j, w * across, x0, x1, 32) for j in range(w * across)]
+    ys = [coordinate(j, h * down, y0, y1, 24) for j in range(h * down)]
+    samples = np.array([[reference.samples_at(file, x, y) for x in xs] for y in ys])
+    means = np.floor(samples.reshape(h, down, w, across, 3).mean((1, 3)) + 0.5)
+    assert (decode(data, region=box, size=size) == means).all()
+
+
+def test_worked_example_is_up_to_date() -> None:
+    _, _, rest = DOCUMENT.partition(format_example.START)
+    written, end, _ = rest.partition(format_example.END)
+    assert end
+    assert written.strip() == format_example.text().strip(), "run tests/format_example.py"
+
+
+def test_worked_example_decodes_to_the_pixels_it_states() -> None:
+    example = section("A worked example")
+    lines = re.findall(r"^ *(\d+)  ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", example, re.MULTILINE)
+    data = b""
+    for offset, part in lines:
+        assert int(offset) == len(data)
+        data += bytes.fromhex(part)
+    assert f"{len(data)} bytes:" in example
+    stated = [row.split("|")[2:-1] for row in re.findall(r"^\| row \d.*$", example, re.MULTILINE)]
+    picture = [[tuple(map(int, pixel.split(","))) for pixel in row] for row in stated]
+    assert [len(row) for row in picture] == [3, 3]
+    assert reference.decode(data) == picture
+    assert (decode(data) == picture).all()
+
+
+def test_limits_are_those_of_the_code() -> None:
+    stated = {name.strip("`"): int(value) for name, value, _ in table("Limits")}
+    homes = (container, fixedpoint, header, metadata, modes, rangecoder)
+    assert stated == {name: next(getattr(home, name) for home in homes if hasattr(home, name)) for name in stated}
+    assert {name for name in vars(header) if name.startswith("MAX_")} <= set(stated)
+    assert all(getattr(reference, name, value) == value for name, value in stated.items())
+
+
+def test_header_fields_are_those_of_the_code() -> None:
+    letters = {"u8": "B", "u16": "H", "u32": "I"}
+    rows = table("HEAD")
+    fields = struct.Struct("<" + "".join(letters[kind] for _, kind, *_ in rows))
+    assert fields.format == header.HEAD.format
+    ends = [struct.calcsize("<" + fields.format[1 : k + 1]) for k in range(len(rows))]
+    assert [int(offset) for offset, *_ in rows] == ends
+
+
+def test_modes_are_those_of_the_code() -> None:
+    stated = {}
+    for number, name, *choices, _ in table("Modes"):
+        bit_depths, channels = (tuple(map(int, choice.split(","))) for choice in choices)
+        stated[name] = modes.ModeInfo(int(number), channels, bit_depths)
+    assert stated == modes.MODE_TABLE
+
+
+def test_chunks_are_those_of_the_code() -> None:
+    types = {row[0].strip("`").encode() for row in table("The file")}
+    assert types == {b"HEAD", b"PLTE", b"NETW", *metadata.NAMES}
+    assert f" {container.SIGNATURE.hex(' ')} " in section("The file")
+
+
+def test_bits_of_codes_are_those_of_the_code() -> None:
+    (stated,) = [value for _, field, value in table("Layer records") if field == "bits"]
+    (uniform, codebook, (half, _)) = (
+        weights.CODE_BITS[kind] for kind in (weights.UNIFORM, weights.CODEBOOK, weights.HALF)
+    )
+    ranges = "{} … {} for uniform, {} … {} for codebook, {} for float16".format(*uniform, *codebook, half)
+    assert stated == f"of a code: {ranges}"
+
+
+def test_the_sine_table_is_the_one_described() -> None:
+    values = fixedpoint.SINE_TABLE.astype("<i2")
+    stated = " ".join(section("Sine").split())
+    assert f"SINE[0 … 9] = {', '.join(map(str, values[:10].tolist()))};" in stated
+    assert f"|SINE[i]| is {np.abs(values.astype(int)).sum()};" in stated
+    assert f"`{zlib.crc32(values.tobytes()):08x}`" in stated
+
+
+def test_links_lead_somewhere() -> None:
+    titles = re.findall(r"^#+ (.*)$", DOCUMENT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]*)\)", DOCUMENT)) <= anchors
