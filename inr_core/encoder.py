@@ -94,6 +94,7 @@ class _Job:
 
     def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> _Result:
         """Fit once; `max_bytes` bounds the whole file."""
+        from .fit.pace import Pace
         from .fit.trainer import fit
 
         overhead = len(container.write(self.header, self.palette, self.metadata, b""))  # refuses what no file can hold
@@ -113,8 +114,10 @@ class _Job:
         if limit is not None and limit < plan.smallest_bytes:
             least = plan.smallest_bytes + overhead
             raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {max_bytes}")
-        with torch_threads(self.settings.threads or cores()):
-            fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore)
+        threads = self.settings.threads or cores()
+        pace = Pace(threads) if self.settings.threads is None and self.device.type == "cpu" else None
+        with torch_threads(threads):
+            fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore, pace)
         data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
         if fitted.interrupted:
             raise Interrupted(data)

@@ -34,7 +34,7 @@ def pack_bits(values: NDArray[np.integer[Any]], bits: int) -> bytes:
 
 
 def unpack_bits(data: bytes, count: int, bits: int, what: str) -> NDArray[np.int32]:
-    """`count` values of `bits` ≤ 16 bits each out of all of `data` → (count,). FormatError: padding is not zero."""
+    """`count` values of `bits` ≤ 24 bits each out of all of `data` → (count,). FormatError: padding is not zero."""
     flags = np.unpackbits(np.frombuffer(data, np.uint8))
     if flags[count * bits :].any():
         raise FormatError(f"{what}: expected zero bits after {count} values of {bits} bits, got others")
@@ -85,6 +85,8 @@ class FieldReader:
         for shift in range(0, 35, 7):
             byte = self.take(1, what)[0]
             value |= (byte & 0x7F) << shift
+            if byte == 0 < shift:
+                raise FormatError(f"{what}: expected a number that does not end in a byte of 0, got one that does")
             if byte < 0x80:
                 return expect(what, value, low, high)
         raise FormatError(f"{what}: expected a number of at most 5 bytes, got a longer one")

@@ -22,7 +22,7 @@ PHASE_BITS = 12  # the table is indexed by the top 12 bits of a 32-bit phase
 PHASE_SHIFT = 32 - PHASE_BITS
 FIRST_SHIFT = COORD_BITS - 16  # the first layer's products carry 24 coordinate bits, of which 16 reach the phase
 OUTPUT_SHIFT = 24  # a sample is (acc · multiplier + bias) >> 24
-OUTPUT_BIAS_BITS = 6  # output biases are stored in 1/64 of a sample of 8 bits
+OUTPUT_BIAS_FRACTION = 14  # output biases count 2**−14 of a sample of 8 bits: flat areas of 16 bits are exact
 FLOAT32_EXACT = 2**24
 ROW_LIMIT = 2**31 // (ACT_MAX + 1)  # Σ|w| of a row may not exceed this: accumulators fit 32 bits
 

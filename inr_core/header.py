@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from .errors import FormatError, InrError, SettingsError
 from .modes import MAX_SIDE, MODE_TABLE, MODES
 
-HEAD = struct.Struct("<IIBBBBIHBI")  # the fields of Header in order; mode and model as numbers
+HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
 MODELS = ("siren",)
 
 MAX_PIXELS = 2**28
 MAX_HIDDEN = 1024
 MAX_LAYERS = 64
 MAX_WEIGHTS = 2**22  # zeros included
-MAX_WORK = 2**43  # multiply-adds of the whole picture
+MAX_WORK = 2**42  # multiply-adds of the whole picture
 MAX_PAYLOAD = 2**24  # bytes; MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
 
 

@@ -10,8 +10,8 @@ from .errors import FormatError, SettingsError
 
 # Opening a file without compressed metadata does not need Zstandard: it is imported where it is first used.
 
-NAMES = {b"eXIf": "exif", b"iCCP": "icc", b"xMPd": "xmp", b"tEXt": "comment", b"pHYs": "dpi"}  # the chunks, in order
-STORED, COMPRESSED = 0, 1  # the first byte of every one but pHYs
+NAMES = {b"exif": "exif", b"iccp": "icc", b"xmpp": "xmp", b"comm": "comment", b"dpis": "dpi"}  # the chunks, in order
+STORED, COMPRESSED = 0, 1  # the first byte of every one but dpis
 DPI = struct.Struct("<II")  # thousandths of dots per inch
 MAX_METADATA = 2**24  # bytes of a chunk, and of what it holds
 MAX_DPI = (2**32 - 1) / 1000
@@ -56,7 +56,7 @@ def _pack_dpi(dpi: tuple[float, float]) -> bytes:
 
 def _parse_dpi(data: bytes) -> tuple[float, float]:
     if len(data) != DPI.size:
-        raise FormatError(f"chunk 'pHYs': expected {DPI.size} bytes, got {len(data)}")
+        raise FormatError(f"chunk 'dpis': expected {DPI.size} bytes, got {len(data)}")
     x, y = DPI.unpack(data)
     return x / 1000, y / 1000
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .header import MAX_HIDDEN
+from .header import MAX_HIDDEN, MAX_WORK
 from .settings import Settings
 
 Shape = tuple[int, int]  # (out, in) of a linear layer
 
 # Measured on 512×512 crops of photographs, two CPU cores; see RESULTS.md for the runs behind each line.
-DEPTH = 6  # linear layers
+DEPTHS = ((1000, 4), (4000, 5), (math.inf, 6))  # linear layers, for networks of up to so many bytes
 BITS = 7  # 8 gain 0.14 dB for 16 % more bytes, 6 lose 0.33 dB for 13 % less
 FIRST_LAYER_BITS = (
     5  # more than the others': a coordinate's phase is large; at 8 bits all around, it cost 0.8 of 0.85 dB
@@ -85,7 +85,7 @@ def expected_bytes(width: int, layers: int, channels: int, density: float, bits:
     """What a network of `bits`-bit weights will take when packed, to a few per cent."""
     weights = weight_count(width, layers, channels)
     mask = 0.0 if density >= 1 else -density * math.log2(density) - (1 - density) * math.log2(1 - density)
-    biases = (layers - 1) * width * BIAS_BITS + 16 * channels
+    biases = (layers - 1) * width * BIAS_BITS + 24 * channels
     first = 2 * width * FIRST_LAYER_BITS
     return (weights * (density * (bits - ENTROPY_GAIN) + mask) + first + biases) / 8 + LAYER_BYTES * layers
 
@@ -132,7 +132,7 @@ def make_plan(
     frequency: float = REFERENCE_FREQUENCY,
     accelerated: bool = False,
 ) -> FitPlan:
-    """The fit of one picture of `shape` (H, W, C). `flat`: it has one colour, which needs no training and next to no network.
+    """The fit of one picture of `shape` (H, W, C). `flat`: one colour needs no training and next to no network.
 
     max_bytes: of the packed network; replaces what `quality` stands for.
     frequency: of the picture in radians per unit of the coordinates, see `characteristic_frequency`.
@@ -140,14 +140,16 @@ def make_plan(
     """
     height, width_px, channels = shape
     pixels = height * width_px
-    depth = settings.depth or (2 if flat else DEPTH)
     bits = settings.bits or BITS
     budget = quality_bytes(quality, pixels) if max_bytes is None else max_bytes
+    depth = settings.depth or (2 if flat else next(layers for most, layers in DEPTHS if budget <= most))
     density = settings.density or 1.0
 
     def fits(width: int) -> bool:
-        small = max_bytes is not None or weight_count(width, depth, channels) * density <= MAX_WEIGHTS
-        return small and expected_bytes(width, depth, channels, density, bits) <= budget
+        macs = weight_count(width, depth, channels)
+        if macs * pixels > MAX_WORK or (max_bytes is None and macs * density > MAX_WEIGHTS):
+            return False
+        return expected_bytes(width, depth, channels, density, bits) <= budget
 
     width = settings.width or (1 if flat else _largest(fits, MIN_WIDTH, MAX_HIDDEN))
     weights = weight_count(width, depth, channels)

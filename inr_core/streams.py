@@ -30,7 +30,7 @@ from .weights import (
 
 RAW, ZSTD, RANGE, NONE = 0, 1, 2, 3  # how a stream is stored; NONE: a mask without zeros needs no stream
 CODER_NAMES = ("raw", "zstd", "range", "none")
-MAX_BIAS_BITS = 16
+MAX_BIAS_BITS = 16  # of hidden layers
 MAX_LANES_EXPONENT = rc.MAX_LANES.bit_length() - 1
 
 Ints = NDArray[np.integer[Any]]
@@ -57,8 +57,8 @@ class _Stream:
     count: int
     table: Ints | None = None
 
-    def size(self, symbols: Ints) -> float:
-        """Bytes of the file."""
+    def size(self, symbols: Ints | None) -> float:
+        """Bytes of the file, with these symbols."""
         return len(self.stored) + (0 if self.table is None else rc.code_length(self.table[symbols]) / 8)
 
 
@@ -67,9 +67,20 @@ def pack(layers: Sequence[QuantizedLayer]) -> bytes:
 
     Raises FormatError for layers of more bits than a file may have.
     """
+    choices = [(_mask_choices(layer.mask.reshape(-1)), _symbol_choices(layer)) for layer in layers]
+    smallest = [(_smallest(masks), _smallest(symbols)) for masks, symbols in choices]
+    plain = [(_smallest(masks, RANGE), _smallest(symbols, RANGE)) for masks, symbols in choices]
+    # The range coder's states are in no stream's size: in tiny files they outweigh what it saves.
+    return min(_assemble(layers, smallest), _assemble(layers, plain), key=len)
+
+
+def _smallest(choices: list[_Stream], without: int | None = None) -> _Stream:
+    return min((c for c in choices if c.coder != without), key=lambda stream: stream.size(stream.symbols))
+
+
+def _assemble(layers: Sequence[QuantizedLayer], streams: Sequence[tuple[_Stream, _Stream]]) -> bytes:
     records, ranged = [], []
-    for k, layer in enumerate(layers):
-        mask, symbols = _encode_mask(layer.mask.reshape(-1)), _encode_symbols(layer)
+    for k, (layer, (mask, symbols)) in enumerate(zip(layers, streams, strict=True)):
         ranged += [stream for stream in (mask, symbols) if stream.coder == RANGE]
         expect(f"layer {k} bits", layer.bits, *CODE_BITS[layer.kind])
         bias_bits = layer.bias_bits if k < len(layers) - 1 else OUTPUT_BIAS_BITS
@@ -96,33 +107,32 @@ def _encode_range(streams: list[_Stream]) -> tuple[int, bytes]:
     return lanes, rc.encode(np.concatenate(starts), freq, lanes)
 
 
-def _encode_mask(mask: NDArray[np.bool_]) -> _Stream:
+def _mask_choices(mask: NDArray[np.bool_]) -> list[_Stream]:
     symbols = mask.astype(np.intp)
     if mask.all():
-        return _Stream(NONE, b"", symbols, mask.size)
+        return [_Stream(NONE, b"", symbols, mask.size)]
     raw = np.packbits(mask).tobytes()
     table = _mask_table(int(mask.sum()), mask.size)
-    return min(
+    return [
         _Stream(RAW, raw, symbols, mask.size),
         _Stream(ZSTD, with_length(zstd_squeeze(raw)), symbols, mask.size),
         _Stream(RANGE, b"", symbols, mask.size, table),
-        key=lambda stream: stream.size(symbols),
-    )
+    ]
 
 
-def _encode_symbols(layer: QuantizedLayer) -> _Stream:
+def _symbol_choices(layer: QuantizedLayer) -> list[_Stream]:
     codes, count = layer.codes.astype(np.intp), len(layer.codes)
     size = alphabet_size(layer.kind, layer.bits, dense=bool(layer.mask.all()))
     wide = codes.astype(_zstd_dtype(layer.bits)).tobytes()
-    candidates = [
+    choices = [
         _Stream(RAW, pack_bits(codes, layer.bits), codes, count),
         _Stream(ZSTD, with_length(zstd_squeeze(wide)), codes, count),
     ]
     if count and size <= rc.MAX_ALPHABET:
         nodes = rc.fit_density(codes, size)
         table = rc.density_frequencies(nodes, size)
-        candidates.append(_Stream(RANGE, with_length(nodes), codes, count, table))
-    return min(candidates, key=lambda stream: stream.size(codes))
+        choices.append(_Stream(RANGE, with_length(nodes), codes, count, table))
+    return choices
 
 
 def _mask_table(ones: int, total: int) -> Ints:
@@ -193,7 +203,8 @@ def _read_record(reader: FieldReader, layer: str, shape: tuple[int, int], last: 
     expect(f"{layer} kind", kind, 0, HALF)
     expect(f"{layer} symbol coder", symbol_coder, RAW, RANGE)
     bits = reader.byte(f"{layer} bits", *CODE_BITS[kind])
-    bias_bits = reader.byte(f"{layer} bias bits", OUTPUT_BIAS_BITS if last else 1, MAX_BIAS_BITS)
+    widths = (OUTPUT_BIAS_BITS, OUTPUT_BIAS_BITS) if last else (1, MAX_BIAS_BITS)
+    bias_bits = reader.byte(f"{layer} bias bits", *widths)
     multiplier = reader.number(f"{layer} multiplier", 1, 2**32 - 1)
     total = shape[0] * shape[1]
     nonzeros = reader.number(f"{layer} non-zeros", 0, total)
@@ -209,7 +220,7 @@ def _read_record(reader: FieldReader, layer: str, shape: tuple[int, int], last: 
     start = reader.offset
     biases = reader.bits(shape[0], bias_bits, f"{layer} biases")
     if last:
-        biases = biases.astype(np.uint16).view(np.int16).astype(np.int32)
+        biases -= biases >> OUTPUT_BIAS_BITS - 1 << OUTPUT_BIAS_BITS
     return _Record(
         shape, kind, bits, multiplier, codebook, mask, symbols, biases, bias_bits, reader.offset - start
     )  # fmt: skip
@@ -244,6 +255,8 @@ def _read_symbols(reader: FieldReader, what: str, coder: int, kind: int, bits: i
         dtype = np.dtype(_zstd_dtype(bits))
         codes = np.frombuffer(reader.squeezed(count * dtype.itemsize, what), dtype).astype(np.int32)
     if kind == HALF:
+        if (codes == HALF_SIGN).any():
+            raise FormatError(f"{what}: expected 0 for zero, got −0")
         expect(f"{what}: largest magnitude", int((codes & ~HALF_SIGN).max(initial=0)), 0, HALF_TOP)
     else:
         expect(f"{what}: largest", int(codes.max(initial=0)), 0, size - 1)

@@ -19,7 +19,7 @@ CODE_BITS = {UNIFORM: (2, 16), CODEBOOK: (2, 10), HALF: (16, 16)}  # fewest and 
 MAX_CODEBOOK_VALUE = 2**15 - 1
 HALF_ONE = 14  # a float16 weight of 1.0, the largest allowed, is the integer 2**14
 HALF_SIGN, HALF_TOP = 0x8000, 0x3C00  # bit patterns: of the sign, of 1.0
-OUTPUT_BIAS_BITS = 16  # of the output layer's biases, signed
+OUTPUT_BIAS_BITS = 24  # of the output layer's biases, signed
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class QuantizedLayer:
     kind: int
     bits: int  # of a code
     multiplier: int  # 1 … 2**32 − 1
-    bias_codes: NDArray[np.int32]  # (out,): hidden: 0 … 2**bias_bits − 1 of a turn; output: signed, always 16 bits
-    bias_bits: int  # 1 … 16
+    bias_codes: NDArray[np.int32]  # (out,): hidden: 0 … 2**bias_bits − 1 of a turn; output: signed, always 24 bits
+    bias_bits: int  # hidden: 1 … 16; output: 24 when read, not looked at when written
     codebook: NDArray[np.int32] | None = None  # (2**bits,) of kind CODEBOOK
 
     def weights(self) -> NDArray[np.int32]:
@@ -79,6 +79,12 @@ def half_values(codes: NDArray[np.int32]) -> NDArray[np.int32]:
     return values
 
 
+def half_codes(values: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Values in [−1, 1] → IEEE binary16 bit patterns, rounded to nearest; there is no −0."""
+    codes: NDArray[np.uint16] = (values.astype(np.float16) + np.float16(0)).view(np.uint16)  # −0 + 0 is 0
+    return codes
+
+
 def alphabet_size(kind: int, bits: int, dense: bool) -> int:
     """How many codes a layer may have: 0 … this − 1."""
     size = 1 << bits
@@ -99,7 +105,7 @@ def to_network(layers: Sequence[QuantizedLayer], header: Header) -> Network:
             bias = layer.bias_codes.astype(np.int64) << (32 - layer.bias_bits)
         else:
             scale = 257 if header.bit_depth == 16 else 1  # 16-bit samples are 257 times their 8-bit value
-            unit = scale << (fx.OUTPUT_SHIFT - fx.OUTPUT_BIAS_BITS)
+            unit = scale << (fx.OUTPUT_SHIFT - fx.OUTPUT_BIAS_FRACTION)
             bias = layer.bias_codes.astype(np.int64) * unit + 2 ** (fx.OUTPUT_SHIFT - 1)  # rounds half up
         built.append(Layer(weight, layer.multiplier, bias))
     return Network(tuple(built))

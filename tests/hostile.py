@@ -67,10 +67,10 @@ def join(chunks: list[Chunk], payload_bytes: int | None = None) -> bytes:
     """The file of chunks with CRCs that fit, and a header that promises `payload_bytes`: by default, what is there."""
     parts = [struct.pack("<I", len(d)) + k + d + struct.pack("<I", zlib.crc32(k + d)) for k, d in chunks]
     first = next((k for k, (kind, _) in enumerate(chunks) if kind == b"NETW"), len(chunks))
-    if chunks and chunks[0][0] == b"HEAD" and len(chunks[0][1]) == 23:
+    if chunks and chunks[0][0] == b"HEAD" and len(chunks[0][1]) == 17:
         size = sum(map(len, parts[first:])) if payload_bytes is None else payload_bytes
         head = chunks[0][1][:-4] + struct.pack("<I", size)
-        parts[0] = struct.pack("<I", 23) + b"HEAD" + head + struct.pack("<I", zlib.crc32(b"HEAD" + head))
+        parts[0] = struct.pack("<I", 17) + b"HEAD" + head + struct.pack("<I", zlib.crc32(b"HEAD" + head))
     return b"\x89INR\r\n\x1a\n\1" + b"".join(parts)
 
 

@@ -9,7 +9,7 @@ from inr_core import container, streams
 from inr_core.header import Header
 from inr_core.metadata import Metadata
 from inr_core.modes import MODE_TABLE
-from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer, half_values, uniform_codes
+from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer, half_codes, half_values, uniform_codes
 
 
 def header_of(
@@ -53,9 +53,9 @@ def make_layer(
         multiplier = 70 * 2**24 / spread * (257 if header.bit_depth == 16 else 1)
     else:
         multiplier = 0.2 * 2**32 / spread
-    biases = rng.normal(128 * 64, 500, shape[0]) if last else rng.integers(0, 2**10, shape[0])
+    biases = rng.normal(128, 8, shape[0]) * 2**14 if last else rng.integers(0, 2**10, shape[0])
     bias_codes = biases.astype(np.int32)
-    return QuantizedLayer(mask, codes, kind, bits, max(1, round(multiplier)), bias_codes, 16 if last else 10, codebook)
+    return QuantizedLayer(mask, codes, kind, bits, max(1, round(multiplier)), bias_codes, 24 if last else 10, codebook)
 
 
 def _codes(
@@ -64,7 +64,7 @@ def _codes(
     """Codes of Gaussian weights, their codebook, and the root mean square of the integers they stand for."""
     normal = rng.normal(0, 1 / 3, np.count_nonzero(mask)).clip(-1, 1)
     if kind == HALF:
-        codes = normal.astype(np.float16).view(np.uint16)
+        codes = half_codes(normal)
         return codes, None, _rms(half_values(codes.astype(np.int32)))
     if kind == CODEBOOK:
         codebook = np.sort(rng.integers(-4000, 4001, 2**bits)).astype(np.int32)

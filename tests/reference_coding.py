@@ -69,7 +69,8 @@ class Reader:
         n = next((k + 1 for k, byte in enumerate(start) if byte < 128), 6)
         value = sum(byte % 128 << 7 * k for k, byte in enumerate(self.take(n, what)))
         self.keep(what, value)
-        require(n <= 5 and low <= value <= high, f"{what}: {value}")
+        require(n <= 5 and (n == 1 or start[n - 1] > 0), f"{what}: form")
+        require(low <= value <= high, f"{what}: {value}")
         return value
 
     def bits(self, count: int, width: int, what: str) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reference_coding import Field, Rans, Reader, Step, density, frequencies_of, require, split_bits, unzip
 
-MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**43
+MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
 MAX_PAYLOAD, MAX_METADATA, MAX_CHUNKS = 2**24, 2**24, 64
 MAX_ALPHABET, MAX_NODES, ROW_LIMIT = 4096, 65, 2**22
 
@@ -27,7 +27,7 @@ MODES = (  # name, bit depths, channels
     ("LAB", (8,), (3,)),
     ("I;16", (16,), (1,)),
 )
-BLOCKS = (b"eXIf", b"iCCP", b"xMPd", b"tEXt")
+BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm")
 UNIFORM, CODEBOOK, FLOAT16 = 0, 1, 2
 RAW, ZSTD, RANGE, NONE = 0, 1, 2, 3
 SINE = [round(511 * math.sin(2 * math.pi * (i + 0.5) / 4096)) for i in range(4096)]
@@ -73,7 +73,7 @@ def read(data: bytes) -> File:
     require(reader.take(8, "signature") == b"\x89INR\r\n\x1a\n", "signature")
     reader.unsigned(1, "version", 1, 1)
     kind, content = reader.chunk()
-    require(kind == b"HEAD" and content.left == 23, "first chunk")
+    require(kind == b"HEAD" and content.left == 17, "first chunk")
     head = read_head(content)
     palette: list[tuple[int, ...]] = []
     known, start = {b"HEAD"}, reader.at
@@ -90,8 +90,8 @@ def read(data: bytes) -> File:
             block = content.take(content.left, "block")
             if stored == 1:
                 unzip(block, 1, MAX_METADATA)
-        elif kind == b"pHYs":
-            require(content.left == 8, "pHYs")
+        elif kind == b"dpis":
+            require(content.left == 8, "dpis")
         else:
             require(kind[:1].islower(), "unknown critical chunk")
             continue
@@ -108,14 +108,14 @@ def read(data: bytes) -> File:
 
 
 def read_head(content: Reader) -> Head:
-    width = content.unsigned(4, "width", 1, MAX_SIDE)
-    height = content.unsigned(4, "height", 1, MAX_SIDE)
+    width = content.unsigned(2, "width", 1, MAX_SIDE)
+    height = content.unsigned(2, "height", 1, MAX_SIDE)
     mode, bit_depths, outputs = MODES[content.unsigned(1, "mode", 0, 9)]
     bit_depth = content.unsigned(1, "bit depth", 1, 16)
     channels = content.unsigned(1, "channels", 1, 4)
     require(bit_depth in bit_depths and channels in outputs, "bit depth or channels of the mode")
     content.unsigned(1, "model", 0, 0)
-    content.unsigned(4, "prior", 0, 0)
+    content.unsigned(2, "prior", 0, 0)
     hidden = content.unsigned(2, "hidden", 1, MAX_HIDDEN)
     layers = content.unsigned(1, "layers", 2, MAX_LAYERS)
     payload_bytes = content.unsigned(4, "payload_bytes", 0, MAX_PAYLOAD)
@@ -179,7 +179,7 @@ def read_record(content: Reader, k: int, head: Head) -> Record:
     require(kind <= FLOAT16 and code_coder <= RANGE, "kind and coders")
     low, high = {UNIFORM: (2, 16), CODEBOOK: (2, 10), FLOAT16: (16, 16)}[kind]
     bits = content.unsigned(1, name + "bits", low, high)
-    bias_bits = content.unsigned(1, name + "bias_bits", 16 if last else 1, 16)
+    bias_bits = content.unsigned(1, name + "bias_bits", *((24, 24) if last else (1, 16)))
     multiplier = content.number(name + "multiplier", 1, 2**32 - 1)
     nonzeros = content.number(name + "nonzeros", 0, out * into)
     dense = nonzeros == out * into
@@ -192,7 +192,7 @@ def read_record(content: Reader, k: int, head: Head) -> Record:
     codes = read_codes(content, code_coder, nonzeros, bits, size, name + "codes")
     biases = content.bits(out, bias_bits, name + "biases")
     if last:
-        biases = [b - 2**16 if b >= 2**15 else b for b in biases]
+        biases = [b - 2**24 if b >= 2**23 else b for b in biases]
         content.keep(name + "biases", ", ".join(map(str, biases)))
     return Record(kind, bits, nonzeros, size, codebook, mask, codes, multiplier, biases, bias_bits)
 
@@ -233,7 +233,7 @@ def build(record: Record, into: int, name: str) -> Layer:
 def weight(record: Record, code: int) -> int:
     """The integer that a code stands for."""
     if record.kind == FLOAT16:
-        require(code & 0x7FFF <= 0x3C00, "float16")
+        require(code & 0x7FFF <= 0x3C00 and code != 0x8000, "float16")
         value: float = struct.unpack("<e", code.to_bytes(2, "little"))[0]
         return math.trunc(value * 2**14)
     require(code < record.size, "code")
@@ -269,7 +269,7 @@ def sums_of(layer: Layer, phases: list[int]) -> list[int]:
 
 
 def totals_of(layer: Layer, sums: list[int], bit_depth: int) -> list[int]:
-    unit = 2**18 * (257 if bit_depth == 16 else 1)
+    unit = 2**10 * (257 if bit_depth == 16 else 1)
     return [s * layer.multiplier + b * unit + 2**23 for s, b in zip(sums, layer.biases, strict=True)]
 
 

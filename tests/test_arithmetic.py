@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import reference
-from networks import header_of, make_layer, make_layers
+import reference_decoder as reference
+from networks import header_of, make_file, make_layer, make_layers
 from numpy.typing import NDArray
 
 from inr_core import fixedpoint as fx
@@ -112,12 +112,25 @@ def test_samples_are_shifted_down_and_clipped(peak: int) -> None:
 def test_an_output_bias_of_half_a_sample_rounds_up() -> None:
     header = header_of("L", hidden=1, layers=2)
     layers = make_layers(header, density=0.0)  # no weight at all: the bias is the picture
-    for code, sample in ((0, 0), (31, 0), (32, 1), (95, 1), (96, 2), (254 * 64 + 32, 255), (-1, 0), (2**15 - 1, 255)):
+    one, half = 2**14, 2**13
+    for code, sample in (
+        *((0, 0), (half - 1, 0), (half, 1), (one + half - 1, 1), (one + half, 2)),
+        *((254 * one + half, 255), (-1, 0), (2**23 - 1, 255), (-(2**23), 0)),
+    ):
         last = layers[-1]
-        biased = QuantizedLayer(last.mask, last.codes, UNIFORM, 8, 1, np.array([code], np.int32), 16)
+        biased = QuantizedLayer(last.mask, last.codes, UNIFORM, 8, 1, np.array([code], np.int32), 24)
         network = to_network([layers[0], biased], header)
         out = Evaluator(network, 255, 1).samples(np.zeros(1, np.int64), np.zeros(1, np.int64))
         assert out.tolist() == [[[sample]]]
+
+
+def test_every_sample_of_16_bits_has_an_output_bias() -> None:
+    header = header_of("I;16")
+    sample = np.arange(65_536)  # more outputs than a file's network has: one for each sample
+    codes = np.rint(sample * 2**14 / 257).astype(np.int32)
+    last = QuantizedLayer(np.zeros((65_536, 1), np.bool_), np.zeros(0, np.uint16), UNIFORM, 8, 1, codes, 24)
+    (layer,) = to_network([last], header).layers
+    assert fx.to_samples(np.zeros((65_536, 1)), 1, layer.bias, 65_535)[:, 0].tolist() == sample.tolist()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +149,7 @@ def test_coordinates_are_rounded_half_up(side: int, longest: int, start: int, st
     assert len(values) == samples
     for j in {0, 1 % samples, samples // 3, samples // 2, samples - 1}:
         position = start + (j + Fraction(1, 2)) * (stop - start) / samples
-        assert values[j] == reference.coordinate(position, side, longest)
+        assert values[j] == math.floor((2 * position - side) / longest * 2**24 + Fraction(1, 2))
     assert abs(values[0] + values[-1]) <= 1 or (start, stop) != (0, side)
     assert max(map(abs, values)) < 2**24 or side == 1
 
@@ -178,8 +191,9 @@ def test_network_equals_the_reference(case: str) -> None:
     picture = evaluate(layers, header)
     assert picture.shape == (header.height, header.width, header.channels)
     assert picture.std() > 20, "a flat picture proves nothing"
+    file = reference.read(make_file(header, layers))
     for row, column in ((0, 0), (3, 8), (header.height - 1, 0), (header.height - 1, header.width - 1)):
-        assert picture[row, column].tolist() == reference.pixel(layers, header, column, row)
+        assert tuple(picture[row, column]) == reference.pixel(file, column, row)
     doubles = any(layer.factors.dtype == np.float64 for layer in to_network(layers, header).layers)
     assert doubles == (kind == HALF), "both kinds of products are meant to be here"
 
@@ -195,8 +209,9 @@ def test_extreme_multipliers_and_weights_equal_the_reference() -> None:
             QuantizedLayer(layer.mask, layer.codes, CODEBOOK, 2, 2**32 - 1 - k, layer.bias_codes, layer.bias_bits, book)
         )
     picture = evaluate(layers, header)
+    file = reference.read(make_file(header, layers))
     for row, column in ((0, 0), (7, 11), (15, 23)):
-        assert picture[row, column].tolist() == reference.pixel(layers, header, column, row)
+        assert tuple(picture[row, column]) == reference.pixel(file, column, row)
 
 
 def test_first_layer_is_separable() -> None:

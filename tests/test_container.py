@@ -67,8 +67,8 @@ def with_chunk(at: int, kind: bytes, data: bytes, source: bytes = FILE) -> bytes
 
 def with_header(**fields: int) -> bytes:
     """The file with fields of its header replaced, mode and model by number."""
-    values = dict(zip(HEAD_FIELDS, struct.unpack("<IIBBBBIHBI", chunks_of(FILE)[0][1]), strict=True))
-    head = struct.pack("<IIBBBBIHBI", *{**values, **fields}.values())
+    values = dict(zip(HEAD_FIELDS, struct.unpack("<HHBBBBHHBI", chunks_of(FILE)[0][1]), strict=True))
+    head = struct.pack("<HHBBBBHHBI", *{**values, **fields}.values())
     return build([(b"HEAD", head), *chunks_of(FILE)[1:]])
 
 
@@ -97,8 +97,8 @@ def test_layout_is_pinned() -> None:
     data = write(Header(3, 1000, "LA", 16, 2, "siren", 0, 7, 5, 0), None, Metadata(comment=b"abc"), b"network")
     assert data[:9] == b"\x89INR\r\n\x1a\n\x01"
     assert chunks_of(data) == [
-        (b"HEAD", bytes.fromhex("03000000 e8030000 02 10 02 00 00000000 0700 05 13000000")),
-        (b"tEXt", b"\0abc"),
+        (b"HEAD", bytes.fromhex("0300 e803 02 10 02 00 0000 0700 05 13000000")),
+        (b"comm", b"\0abc"),
         (b"NETW", b"network"),
     ]
     assert build(chunks_of(data)) == data
@@ -112,9 +112,7 @@ def test_layout_is_pinned() -> None:
     ("fields", "message"),
     [
         ({"width": 0}, "width: expected 1 to 65535, got 0"),
-        ({"width": 65_536}, "width: expected 1 to 65535, got 65536"),
         ({"height": 0}, "height: expected 1 to 65535, got 0"),
-        ({"height": 2**32 - 1}, "height: expected 1 to 65535, got 4294967295"),
         ({"width": 16_385, "height": 16_384}, "width × height: expected 1 to 268435456, got 268451840"),
         ({"mode": 10}, "mode: expected 0 to 9, got 10"),
         ({"bit_depth": 1}, "bit depth: expected 8 or 16 for mode RGB, got 1"),
@@ -131,8 +129,8 @@ def test_layout_is_pinned() -> None:
         ({"layers": 65}, "layers: expected 2 to 64, got 65"),
         ({"hidden": 1024, "layers": 6}, "weights: expected 1 to 4194304, got 4199424"),
         (
-            {"width": 16_384, "height": 16_384, "hidden": 128, "layers": 4},
-            "multiply-adds of the picture: expected 1 to 8796093022208, got 8967891714048",
+            {"width": 16_384, "height": 16_384, "hidden": 126, "layers": 3},
+            "multiply-adds of the picture: expected 1 to 4398046511104, got 4430795636736",
         ),
         ({"payload_bytes": 2**24 + 1}, "payload bytes: expected 0 to 16777216, got 16777217"),
     ],
@@ -142,7 +140,7 @@ def test_every_limit_of_the_header(fields: dict[str, int], message: str) -> None
 
 
 def test_the_largest_legal_header_is_read() -> None:
-    head = head_of(with_header(width=16_384, height=16_384, hidden=178, layers=3))
+    head = head_of(with_header(width=16_384, height=16_384, hidden=125, layers=3))
     assert head.header.width * head.header.height == MAX_PIXELS
 
 
@@ -150,6 +148,7 @@ def test_the_largest_legal_header_is_read() -> None:
     ("fields", "message"),
     [
         ({"width": 0}, "header: width: expected 1 to 65535, got 0"),
+        ({"height": 65_536}, "header: height: expected 1 to 65535, got 65536"),
         ({"bit_depth": 1}, "header: bit depth: expected 8 or 16 for mode RGB, got 1"),
         ({"hidden": 1024, "layers": 6}, "header: weights: expected 1 to 4194304, got 4199424"),
     ],
@@ -175,9 +174,9 @@ def test_signature_and_version() -> None:
         (b"", "signature at byte 0: expected 8 bytes, got 0"),
         (FILE[:8], "version at byte 8: expected 1 bytes, got 0"),
         (FILE[:12], "chunk header at byte 9: expected 8 bytes, got 3"),
-        (FILE[:30], "chunk 'HEAD' at byte 17: expected 23 bytes, got 13"),
-        (FILE[:42], "CRC of chunk 'HEAD' at byte 40: expected 4 bytes, got 2"),
-        (FILE[:46], "chunk header at byte 44: expected 8 bytes, got 2"),
+        (FILE[:30], "chunk 'HEAD' at byte 17: expected 17 bytes, got 13"),
+        (FILE[:36], "CRC of chunk 'HEAD' at byte 34: expected 4 bytes, got 2"),
+        (FILE[:40], "chunk header at byte 38: expected 8 bytes, got 2"),
     ],
 )
 def test_a_head_cut_short(data: bytes, message: str) -> None:
@@ -186,9 +185,9 @@ def test_a_head_cut_short(data: bytes, message: str) -> None:
 
 def test_the_header_comes_first_once_and_whole() -> None:
     head, network = chunks_of(FILE)
-    refused(build([network, head]), f"first chunk: expected 'HEAD' of 23 bytes, got 'NETW' of {len(network[1])}")
-    refused(build([(b"HEAD", head[1][:-1]), network]), "first chunk: expected 'HEAD' of 23 bytes, got 'HEAD' of 22")
-    refused(build([head, head, network]), "chunk 'HEAD' at byte 44: expected once, got it again")
+    refused(build([network, head]), f"first chunk: expected 'HEAD' of 17 bytes, got 'NETW' of {len(network[1])}")
+    refused(build([(b"HEAD", head[1][:-1]), network]), "first chunk: expected 'HEAD' of 17 bytes, got 'HEAD' of 16")
+    refused(build([head, head, network]), "chunk 'HEAD' at byte 38: expected once, got it again")
 
 
 def test_unknown_chunks() -> None:
@@ -196,15 +195,15 @@ def test_unknown_chunks() -> None:
     for data in (with_chunk(1, b"zzZz", b"what"), with_chunk(2, b"zzZz", b"")):
         assert (decode(data) == pixels).all()
         verify(io.BytesIO(data))
-    refused(with_chunk(1, b"Next", b""), "chunk 'Next' at byte 44: unknown and critical")
+    refused(with_chunk(1, b"Next", b""), "chunk 'Next' at byte 38: unknown and critical")
     damaged(with_chunk(2, b"NEXT", b""), "chunk 'NEXT': unknown and critical")
     damaged(with_chunk(2, b"NETW", b""), "chunk 'NETW': expected once, got it again")
 
 
 @pytest.mark.parametrize("kind", [b"\0\0\0\0", b"ab d", b"ab\xe9d", b"abc1"])
 def test_a_chunk_type_is_four_letters(kind: bytes) -> None:
-    refused(with_chunk(1, kind, b""), f"chunk type at byte 44: expected four ASCII letters, got {kind!r}")
-    damaged(with_chunk(2, kind, b""), f"chunk type at byte {len(FILE) - 44}: expected four ASCII letters, got {kind!r}")
+    refused(with_chunk(1, kind, b""), f"chunk type at byte 38: expected four ASCII letters, got {kind!r}")
+    damaged(with_chunk(2, kind, b""), f"chunk type at byte {len(FILE) - 38}: expected four ASCII letters, got {kind!r}")
 
 
 def test_too_many_chunks() -> None:
@@ -218,13 +217,13 @@ def test_too_many_chunks() -> None:
     damaged(header + data[len(header) :], "expected at most 64, got more")
 
 
-@pytest.mark.parametrize("at", [17, 25, 39, 40, 43])
+@pytest.mark.parametrize("at", [17, 25, 33, 34, 37])
 def test_a_damaged_head_fails_its_crc(at: int) -> None:
     refused(FILE[:at] + bytes([FILE[at] ^ 1]) + FILE[at + 1 :], "chunk 'HEAD': CRC mismatch")
 
 
 def test_damaged_pixels_fail_their_crc() -> None:
-    for at in (52, 100, len(FILE) - 1):
+    for at in (46, 100, len(FILE) - 1):
         damaged(FILE[:at] + bytes([FILE[at] ^ 1]) + FILE[at + 1 :], "chunk 'NETW': CRC mismatch")
 
 
@@ -244,7 +243,7 @@ def test_the_payload_ends_with_a_chunk() -> None:
     damaged(data, f"pixel chunks: chunk header at byte {payload}: expected 8 bytes, got 3")
     with pytest.raises(TruncatedError, match=rf"^pixel chunks: expected {payload} bytes, got {payload - 1}$"):
         decode(FILE[:-1])
-    with pytest.raises(TruncatedError, match=rf"^pixel chunks at byte 52: expected {payload - 8} bytes"):
+    with pytest.raises(TruncatedError, match=rf"^pixel chunks at byte 46: expected {payload - 8} bytes"):
         verify(io.BytesIO(FILE[:-1]))
 
 
@@ -259,10 +258,10 @@ def test_the_length_of_a_chunk_is_checked_before_it_is_read() -> None:
     head = build(chunks_of(FILE)[:1])
     source = Watched(head + struct.pack("<I4s", 2**32 - 1, b"zzZz"))
     with pytest.raises(
-        FormatError, match=r"^chunk 'zzZz' at byte 52: expected at most 16777216 bytes, got 4294967295$"
+        FormatError, match=r"^chunk 'zzZz' at byte 46: expected at most 16777216 bytes, got 4294967295$"
     ):
         read_head(source)
-    assert source.largest == 23
+    assert source.largest == 17
 
 
 def test_reading_needs_only_read_and_takes_what_a_pipe_gives() -> None:
@@ -289,7 +288,7 @@ def test_palettes() -> None:
     head, plte, network = chunks_of(data)
     refused(build([head, network]), "chunk 'PLTE': expected exactly in mode P, got mode P")
     refused(with_chunk(1, b"PLTE", b"abc"), "chunk 'PLTE': expected exactly in mode P, got mode RGB")
-    refused(build([head, plte, plte, network]), "chunk 'PLTE' at byte 88: expected once, got it again")
+    refused(build([head, plte, plte, network]), "chunk 'PLTE' at byte 82: expected once, got it again")
     for colours in (b"", b"abc", bytes(257 * 4)):
         message = f"chunk 'PLTE': expected 1 to 256 colours of 4 bytes, got {len(colours)} bytes"
         refused(build([head, (b"PLTE", colours), network]), message)
@@ -312,10 +311,10 @@ def test_metadata_comes_back_byte_for_byte(metadata: Metadata) -> None:
 
 def test_metadata_is_compressed_where_that_helps() -> None:
     data = dict(chunks_of(make_file(header_of("RGB"), metadata=FULL)))
-    assert [data[kind][0] for kind in (b"eXIf", b"iCCP", b"xMPd", b"tEXt")] == [1, 0, 1, 0]
-    assert len(data[b"eXIf"]) < 40
-    assert data[b"iCCP"] == b"\0" + bytes(range(256))
-    assert data[b"pHYs"] == struct.pack("<II", 300_000, 72_009)
+    assert [data[kind][0] for kind in (b"exif", b"iccp", b"xmpp", b"comm")] == [1, 0, 1, 0]
+    assert len(data[b"exif"]) < 40
+    assert data[b"iccp"] == b"\0" + bytes(range(256))
+    assert data[b"dpis"] == struct.pack("<II", 300_000, 72_009)
 
 
 def test_metadata_has_a_limit() -> None:
@@ -362,11 +361,11 @@ BOMB = "02 00 10 61"  # one run of 2**17 bytes "a", not the last block
     ],
 )
 def test_bad_metadata_and_zstandard_bombs(data: bytes, message: str) -> None:
-    with pytest.raises(FormatError, match=f"^chunk 'eXIf': {re.escape(message)}"):
-        head_of(with_chunk(1, b"eXIf", data))
+    with pytest.raises(FormatError, match=f"^chunk 'exif': {re.escape(message)}"):
+        head_of(with_chunk(1, b"exif", data))
 
 
 def test_other_bad_metadata() -> None:
-    refused(with_chunk(1, b"pHYs", bytes(7)), "chunk 'pHYs': expected 8 bytes, got 7")
-    twice = with_chunk(1, b"tEXt", b"\0a", with_chunk(1, b"tEXt", b"\0b"))
-    refused(twice, "chunk 'tEXt' at byte 58: expected once, got it again")
+    refused(with_chunk(1, b"dpis", bytes(7)), "chunk 'dpis': expected 8 bytes, got 7")
+    twice = with_chunk(1, b"comm", b"\0a", with_chunk(1, b"comm", b"\0b"))
+    refused(twice, "chunk 'comm' at byte 52: expected once, got it again")

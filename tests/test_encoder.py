@@ -207,8 +207,8 @@ def test_absent_devices_are_refused() -> None:
 
 def test_quality_grows_the_network_and_effort_the_steps() -> None:
     plans = [make_plan((512, 512, 3), Settings(), quality=q) for q in range(0, 101, 5)]
-    widths = [p.shapes[0][0] for p in plans]
-    assert widths == sorted(set(widths))
+    weights = [p.nonzeros for p in plans]
+    assert weights == sorted(set(weights))
     assert all(p.expected_bytes <= quality_bytes(q, 512 * 512) for p, q in zip(plans, range(0, 101, 5), strict=True))
     steps = [make_plan((512, 512, 3), Settings(effort=e), quality=50).steps for e in range(10)]
     assert steps[0] == 0

@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from inr_core.fit.pace import Pace  # noqa: E402
 from inr_core.fit.quantize import QuantizedForward, integer_weight, kmeans, post_training  # noqa: E402
 from inr_core.fit.siren import Grid, Siren, clamp_through  # noqa: E402
 from inr_core.fit.sparsity import Pruning, RigL, erk_counts, largest, random_masks  # noqa: E402
@@ -279,3 +280,37 @@ def test_fits_outside_the_main_thread() -> None:
     thread.start()
     thread.join()
     assert results[0].steps == 5
+
+
+class _Clock:
+    """Pretends that steps take the seconds given for torch's number of threads."""
+
+    def __init__(self, seconds: dict[int, float]) -> None:
+        self.now, self.seconds = 100.0, seconds
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def run(self, pace: Pace, steps: int) -> list[int]:
+        used = []
+        for _ in range(steps):
+            pace.step()
+            used.append(torch.get_num_threads())
+            self.now += self.seconds[used[-1]]
+        return used
+
+
+def test_pace_stays_with_the_faster_and_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        clock = _Clock({1: 0.010, 2: 0.006})
+        monkeypatch.setattr("inr_core.fit.pace.time", clock)
+        pace = Pace(2)
+        assert clock.run(pace, 40) == [1] * 5 + [2] * 35
+        clock.seconds = {1: 0.010, 2: 0.030}  # somebody else needs the other core
+        later = clock.run(pace, 400)
+        assert later.count(2) < 320
+        assert later[-1] == 1
+        assert clock.run(Pace(1), 3) == [1] * 3
+    finally:
+        torch.set_num_threads(before)

@@ -115,6 +115,14 @@ def test_one_colour(colour: int | tuple[int, ...]) -> None:
         np.testing.assert_allclose(bands(again).astype(int), bands(im).astype(int), atol=8)
 
 
+@pytest.mark.parametrize("colour", [(0, 1, 2), (257, 12_345, 40_000), (65_535, 65_534, 32_768), (1, 128, 65_409)])
+def test_one_colour_of_16_bits_is_exact(colour: tuple[int, int, int]) -> None:
+    colours = np.full((5, 9, 3), colour, np.uint16)
+    grey = colours[..., 1].copy()
+    assert np.array_equal(inr_core.decode(inr_core.encode(colours)), colours)
+    assert np.array_equal(inr_core.decode(inr_core.encode(grey)), grey)
+
+
 @pytest.mark.parametrize(
     ("transparency", "reopens_as"),
     [

@@ -8,16 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference
+import reference_decoder as reference
 import zstandard
-from networks import header_of, make_layer, make_layers
+from networks import header_of, make_file, make_layer, make_layers
 from numpy.typing import NDArray
 
 from inr_core.errors import FormatError
 from inr_core.fields import FieldReader, pack_bits, pack_number, unpack_bits
 from inr_core.header import Header
 from inr_core.streams import StreamInfo, pack, unpack
-from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer, half_values, uniform_codes, uniform_values
+from inr_core.weights import (
+    CODEBOOK,
+    HALF,
+    UNIFORM,
+    QuantizedLayer,
+    half_codes,
+    half_values,
+    uniform_codes,
+    uniform_values,
+)
 
 HEADER = header_of("RGB")
 
@@ -47,10 +56,13 @@ def test_uniform_codes_are_the_values_in_order(bits: int, dense: bool) -> None:
 
 
 def test_halves_are_scaled_and_cut_towards_zero() -> None:
-    codes = np.array([c | sign for c in range(0x3C01) for sign in (0, 0x8000)], np.int32)
+    codes = np.array([c | sign for sign in (0, 0x8000) for c in range(sign >> 15, 0x3C01)], np.int32)
     expected = [int(struct.unpack("<e", struct.pack("<H", c))[0] * 2**14) for c in codes.tolist()]
     assert half_values(codes).tolist() == expected
     assert (min(expected), max(expected)) == (-(2**14), 2**14)
+    values = codes.astype(np.uint16).view(np.float16).astype(np.float64)
+    assert half_codes(values).tolist() == codes.tolist()
+    assert half_codes(np.array([-0.0, -1e-9, 1e-9])).tolist() == [0, 0, 0]
 
 
 def test_numbers_and_bits_are_pinned() -> None:
@@ -58,7 +70,7 @@ def test_numbers_and_bits_are_pinned() -> None:
     assert pack_bits(np.array([1, 2, 7, 0, 5]), 3) == bytes([0b00101011, 0b10001010])
 
 
-@pytest.mark.parametrize("bits", range(1, 17))
+@pytest.mark.parametrize("bits", [*range(1, 17), 24])
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
 def test_bits_come_back(bits: int, count: int) -> None:
     values = np.random.default_rng(count).integers(0, 2**bits, count)
@@ -81,7 +93,8 @@ def test_uniform_layers_come_back(bits: int, density: float) -> None:
 def test_other_layers_come_back(kind: int, bits: int, density: float) -> None:
     layers = make_layers(HEADER, bits, kind, bits, density)
     round_trip(layers)
-    assert layers[1].weights().tolist() == reference.weights(layers[1])
+    read = reference.read(make_file(HEADER, layers)).layers
+    assert [layer.weights().tolist() for layer in layers] == [layer.weights for layer in read]
 
 
 def test_layers_of_too_many_bits_are_not_written() -> None:
@@ -99,7 +112,7 @@ def test_biases_come_back() -> None:
     layers = make_layers(HEADER)
     for bias_bits, codes in ((1, [0, 1] * 4), (9, [0, 511] * 4), (16, [0, 2**16 - 1] * 4)):
         layers[1] = dataclasses.replace(layers[1], bias_bits=bias_bits, bias_codes=np.array(codes, np.int32))
-        layers[3] = dataclasses.replace(layers[3], bias_codes=np.array([-(2**15), -1, 2**15 - 1], np.int32))
+        layers[3] = dataclasses.replace(layers[3], bias_codes=np.array([-(2**23), -1, 2**23 - 1], np.int32))
         round_trip(layers)
 
 
@@ -148,11 +161,21 @@ def test_cost_is_within_three_per_cent_of_the_entropy(density: float, bits: int)
     assert 0.97 * entropy < len(data) - biases < 1.03 * entropy  # records, tables and the coder's states included
 
 
+def test_the_range_coder_is_left_out_where_its_states_outweigh_it() -> None:
+    small, large = header_of("L", hidden=3, layers=2), header_of("L", hidden=64, layers=3)
+    streams = round_trip(make_layers(small, bits=2, density=2 / 3), small)
+    assert [(s.mask_coder, s.symbol_coder) for s in streams] == [("raw", "raw")] * 2
+    assert sum(s.mask_bytes + s.symbol_bytes for s in streams) == 4
+    streams = round_trip(make_layers(large, bits=2, density=2 / 3), large)
+    assert [(s.mask_coder, s.symbol_coder) for s in streams] == [("range", "range")] * 3
+
+
 TINY = header_of("L", hidden=1, layers=2)
 FIRST = [0x0C, 8, 6, 0xAC, 0x02, 2, 200, 17, 0b110011_00]  # dense, raw; multiplier 300; 2 weights; a bias of 6 bits
-LAST = [0x0C, 4, 16, 1, 1, 0x30, 0xFF, 0x80]  # a weight of 4 bits, 3 − 7; a bias of −128
+LAST = [0x0C, 4, 24, 1, 1, 0x30, 0xFF, 0xFF, 0x80]  # a weight of 4 bits, 3 − 7; a bias of −128
 
 ONLY_DENSE = "expected none exactly where no weight is zero"
+ONE_FORM = "expected a number that does not end in a byte of 0, got one that does"
 MAGNITUDE = "largest magnitude: expected 0 to 15360"
 
 
@@ -171,7 +194,7 @@ def test_layout_is_pinned() -> None:
     (first, last), streams = unpack(data, TINY)
     assert (first.weights().tolist(), first.multiplier, first.bias_codes.tolist()) == ([[73, -110]], 300, [51])
     assert (last.weights().tolist(), last.multiplier, last.bias_codes.tolist()) == ([[-4]], 1, [-128])
-    assert streams == [StreamInfo("none", 0, "raw", 2, 1), StreamInfo("none", 0, "raw", 1, 2)]
+    assert streams == [StreamInfo("none", 0, "raw", 2, 1), StreamInfo("none", 0, "raw", 1, 3)]
     assert pack([first, last]) == data
 
 
@@ -192,8 +215,10 @@ def test_layout_is_pinned() -> None:
         ([0, *changed(FIRST, 0, 0x0E, 8), *LAST], "layer 0 bits: expected 16 to 16, got 8"),
         ([0, *changed(FIRST, 2, 0), *LAST], "layer 0 bias bits: expected 1 to 16, got 0"),
         ([0, *changed(FIRST, 2, 17), *LAST], "layer 0 bias bits: expected 1 to 16, got 17"),
-        ([0, *FIRST, *changed(LAST, 2, 10)], "layer 1 bias bits: expected 16 to 16, got 10"),
-        ([0, *changed(FIRST, 3, 0x80, 0), *LAST], "layer 0 multiplier: expected 1 to 4294967295, got 0"),
+        ([0, *FIRST, *changed(LAST, 2, 10)], "layer 1 bias bits: expected 24 to 24, got 10"),
+        ([0, *changed(FIRST, 3, 0x80, 0), *LAST], f"layer 0 multiplier: {ONE_FORM}"),
+        ([0, *FIRST[:3], 0xAC, 0x82, 0], f"layer 0 multiplier: {ONE_FORM}"),
+        ([0, *FIRST[:3], 0, *LAST], "layer 0 multiplier: expected 1 to 4294967295, got 0"),
         ([0, *FIRST[:3], *[0xFF] * 4, 0x7F], "layer 0 multiplier: expected 1 to 4294967295, got 34359738367"),
         ([0, *FIRST[:3], *[0xFF] * 9], "layer 0 multiplier: expected a number of at most 5 bytes, got a longer one"),
         ([0, *changed(FIRST, 5, 3), *LAST], "layer 0 non-zeros: expected 0 to 2, got 3"),
@@ -202,10 +227,11 @@ def test_layout_is_pinned() -> None:
         ([0, *changed(FIRST, 6, 255), *LAST], "layer 0 symbols: largest: expected 0 to 254, got 255"),
         ([0, *changed(FIRST, 8, 0b110011_01), *LAST], "layer 0 biases: expected zero bits after 1 values of 6 bits"),
         ([0, *FIRST, *changed(LAST, 5, 0x31)], "layer 1 symbols: expected zero bits after 1 values of 4 bits"),
-        ([0, *FIRST, *LAST[:-1]], "layer 1 biases: expected 2 bytes, got 1"),
+        ([0, *FIRST, *LAST[:-1]], "layer 1 biases: expected 3 bytes, got 2"),
         ([0, 0x0D, 2, 6, 1, 2, *[0] * 7], "layer 0 codebook: expected 8 bytes, got 7"),
         ([0, 0x0E, 16, 6, 1, 2, 0x3C, 0x01, 0, 0, 0], f"layer 0 symbols: {MAGNITUDE}, got 15361"),
         ([0, 0x0E, 16, 6, 1, 2, 0xFC, 0x00, 0, 0, 0], f"layer 0 symbols: {MAGNITUDE}, got 31744"),
+        ([0, 0x0E, 16, 6, 1, 2, 0x3C, 0, 0x80, 0, 0, *LAST], "layer 0 symbols: expected 0 for zero, got −0"),
         ([0, 0x00, 8, 6, 1, 1, 0b11_000000, 9, 0, *LAST], "layer 0 mask: expected 1 non-zeros, got 2"),
         ([0, 0x00, 8, 6, 1, 1, 0b10_100000, 9, 0, *LAST], "layer 0 mask: expected zero bits after 2 values of 1 bits"),
         ([0, 0x2C, 8, 6, 1, 2, 3, 0, 0, 0, 0, *LAST], "layer 0 symbols: density: expected a node that is not zero"),

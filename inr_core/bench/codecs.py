@@ -6,46 +6,67 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module, metadata, util
 
-from PIL import Image
+import PIL
+from PIL import Image, features
 
 REPEATS = 5  # timings of a quick encode or decode; the median counts
 COARSEST_RATE, RATE_STEP = 400.0, 1.01  # of JPEG2000: compression ratios from 400 down in steps of one per cent
+
+Options = dict[str, object]  # of `Image.save`
 
 
 @dataclass(frozen=True)
 class Codec:
     """A format with one integer setting, low … high, that makes its files larger."""
 
+    key: str  # what the command line calls it
     name: str
+    format: str  # Pillow's name
+    suffix: str
     low: int
     high: int
-    save: Callable[[Image.Image, io.BytesIO, int], None]
+    curve: tuple[int, ...]  # the settings of a rate–distortion curve
+    options: Callable[[int], Options]
     label: Callable[[int], str]
+    feature: str | None = None  # of PIL.features, for a format of Pillow's own
+    plugin: str | None = None  # the module that registers it, for one that is not
+    package: str | None = None  # where the plugin comes from
 
     def encode(self, im: Image.Image, setting: int) -> bytes:
         """The file of an RGB picture."""
+        if self.plugin:
+            import_module(self.plugin)
         out = io.BytesIO()
-        self.save(im, out, setting)
+        im.save(out, self.format, **self.options(setting))
         return out.getvalue()
 
+    def missing(self) -> str | None:
+        """Why the format cannot be written here, or None."""
+        if self.plugin and util.find_spec(self.plugin) is None:
+            return f"its plugin, {self.package}, is not installed"
+        if self.feature and not features.check(self.feature):
+            return "this Pillow is built without it"
+        return None
 
-def _save_jpeg(im: Image.Image, out: io.BytesIO, quality: int) -> None:
-    im.save(out, "JPEG", quality=quality, optimize=True)
+    @property
+    def version(self) -> str:
+        """Of Pillow and of the library or plugin that does the work."""
+        if self.package:
+            return f"Pillow {PIL.__version__}, {self.package} {metadata.version(self.package)}"
+        library = features.version(self.feature) if self.feature else None
+        return f"Pillow {PIL.__version__}, {self.name} library {library}"
 
 
 def _rate(setting: int) -> float:
     return COARSEST_RATE / RATE_STEP**setting
 
 
-def _save_jpeg2000(im: Image.Image, out: io.BytesIO, setting: int) -> None:
-    im.save(out, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[_rate(setting)])
-
-
-def _save_webp(im: Image.Image, out: io.BytesIO, quality: int) -> None:
-    im.save(out, "WEBP", quality=quality, method=6)
+def _rate_settings(rates: Iterable[float]) -> tuple[int, ...]:
+    return tuple(round(math.log(COARSEST_RATE / rate, RATE_STEP)) for rate in rates)
 
 
 def _quality(setting: int) -> str:
@@ -53,16 +74,74 @@ def _quality(setting: int) -> str:
 
 
 CODECS = (
-    Codec("JPEG", 1, 100, _save_jpeg, _quality),
     Codec(
-        "JPEG2000",
-        0,
-        math.floor(math.log(COARSEST_RATE, RATE_STEP)),
-        _save_jpeg2000,
-        lambda setting: f"rate {_rate(setting):.1f}",
+        key="jpeg",
+        name="JPEG",
+        format="JPEG",
+        suffix=".jpg",
+        low=1,
+        high=100,
+        curve=(2, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        options=lambda quality: {"quality": quality, "optimize": True},
+        label=_quality,
+        feature="jpg",
     ),
-    Codec("WebP", 0, 100, _save_webp, _quality),
+    Codec(
+        key="jpeg2000",
+        name="JPEG2000",
+        format="JPEG2000",
+        suffix=".jp2",
+        low=0,
+        high=math.floor(math.log(COARSEST_RATE, RATE_STEP)),
+        curve=_rate_settings([400, 240, 160, 120, 80, 60, 40, 30, 20, 15, 10, 7, 5]),
+        options=lambda step: {"irreversible": True, "quality_mode": "rates", "quality_layers": [_rate(step)]},
+        label=lambda step: f"rate {_rate(step):.1f}",
+        feature="jpg_2000",
+    ),
+    Codec(
+        key="webp",
+        name="WebP",
+        format="WEBP",
+        suffix=".webp",
+        low=0,
+        high=100,
+        curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        options=lambda quality: {"quality": quality, "method": 6},
+        label=_quality,
+        feature="webp",
+    ),
+    Codec(
+        key="avif",
+        name="AVIF",
+        format="AVIF",
+        suffix=".avif",
+        low=0,
+        high=100,
+        curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
+        options=lambda quality: {"quality": quality, "speed": 4, "subsampling": "4:4:4"},
+        label=_quality,
+        feature="avif",
+    ),
+    Codec(
+        key="jxl",
+        name="JPEG XL",
+        format="JXL",
+        suffix=".jxl",
+        low=1,
+        high=99,
+        curve=(1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        options=lambda quality: {"quality": quality},
+        label=_quality,
+        plugin="pillow_jxl",
+        package="pillow-jxl-plugin",
+    ),
 )
+
+
+def chosen(keys: Iterable[str]) -> list[Codec]:
+    """The codecs of these keys, in the order of CODECS."""
+    wanted = set(keys)
+    return [codec for codec in CODECS if codec.key in wanted]
 
 
 def nearest_size(encode: Callable[[int], bytes], low: int, high: int, target: int) -> tuple[int, bytes]:

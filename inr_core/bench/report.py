@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,25 +26,29 @@ Cell = str | int | float | None  # None: not measured, or does not apply
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of equal columns. A column's name is its JSON field and its heading; its value is a format, as in f"{…}"."""
+    """Rows of equal columns. A column's name is its JSON field and its heading; its value is a format, as in f"{…}".
+
+    A column whose format is None is not printed.
+    """
 
     name: str
     title: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, str | None]
     rows: list[Mapping[str, Cell]] = field(default_factory=list)
 
     def text(self) -> str:
         """The table, words to the left and numbers to the right."""
-        heads = [name.replace("_", " ").replace(" db", " dB") for name in self.columns]
+        names = [name for name, spec in self.columns.items() if spec is not None]
+        heads = [name.replace("_", " ").replace(" db", " dB") for name in names]
         cells = [self.cells(row) for row in self.rows]
         widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-        words = [any(isinstance(row[name], str) for row in self.rows) for name in self.columns]
+        words = [any(isinstance(row[name], str) for row in self.rows) for name in names]
         lines = [_aligned(line, widths, words) for line in [heads, ["-" * width for width in widths], *cells]]
         return "\n".join([self.title, "", *lines])
 
     def cells(self, row: Mapping[str, Cell]) -> list[str]:
         """The row as it is printed."""
-        return [_shown(row[name], spec) for name, spec in self.columns.items()]
+        return [_shown(row[name], spec) for name, spec in self.columns.items() if spec is not None]
 
 
 def _shown(cell: Cell, spec: str) -> str:
@@ -71,7 +77,7 @@ class Report:
         """Since the measurement began."""
         return time.perf_counter() - self._started
 
-    def table(self, name: str, title: str, columns: Mapping[str, str]) -> Table:
+    def table(self, name: str, title: str, columns: Mapping[str, str | None]) -> Table:
         """A new, empty table."""
         self.tables.append(Table(name, title, columns))
         return self.tables[-1]
@@ -118,13 +124,28 @@ def versions() -> dict[str, str]:
     """Of this package, of Python and of the packages a measurement depends on."""
     import pillow_inr
 
-    found = {"pillow-inr": pillow_inr.__version__, "python": platform.python_version()}
+    found = {"pillow-inr": pillow_inr.__version__, "source": source_digest(), "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+@cache
+def source_digest() -> str:
+    """Twelve hexadecimal digits that change with any file a save or a load may use: a version between versions."""
+    import pillow_inr
+
+    core = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in (core, Path(pillow_inr.__file__).parent):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc" and core / "bench" not in path.parents:
+                digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
 
 
 def machine() -> dict[str, Cell]:

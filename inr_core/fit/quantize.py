@@ -17,11 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import fixedpoint as fx
-from ..weights import CODEBOOK, HALF, HALF_ONE, MAX_CODEBOOK_VALUE, UNIFORM, QuantizedLayer, uniform_codes
+from ..weights import (
+    CODEBOOK,
+    HALF,
+    HALF_ONE,
+    MAX_CODEBOOK_VALUE,
+    OUTPUT_BIAS_BITS,
+    UNIFORM,
+    QuantizedLayer,
+    half_codes,
+    uniform_codes,
+)
 from .siren import Siren
 
 MAX_MULTIPLIER = 2**32 - 1
-OUTPUT_BIAS_LIMIT = 2**15 - 1
+OUTPUT_BIAS_LIMIT = 2 ** (OUTPUT_BIAS_BITS - 1) - 1
 SIGMAS = 3.0  # the distribution-based quantiser clips at three standard deviations
 
 
@@ -82,7 +92,8 @@ class _TableSine(torch.autograd.Function):
         ctx.save_for_backward(phase)
         cells = 2**fx.PHASE_BITS / (2 * math.pi)
         activation = (phase * cells).floor_().add_(0.5).mul_(1 / cells).sin_()
-        return activation.mul_(fx.ACT_MAX).round_().mul_(1 / fx.ACT_MAX)
+        rounded: Tensor = activation.mul_(fx.ACT_MAX).round_().mul_(1 / fx.ACT_MAX)
+        return rounded
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -142,7 +153,7 @@ class QuantizedForward:
     def _bias_cells(self, k: int) -> float:
         """Quantisation cells per unit of bias."""
         if k == len(self.siren.omegas):
-            return 255 / 2 * (1 << fx.OUTPUT_BIAS_BITS)
+            return 255 / 2 * (1 << fx.OUTPUT_BIAS_FRACTION)
         return float(1 << self.bias_bits) * self.siren.omegas[k] / (2 * math.pi)
 
     def layers(self) -> list[QuantizedLayer]:
@@ -186,7 +197,7 @@ def post_training(
 
 def _half_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
     weight, mask, multiplier = _scaled(uniform, k, 2**HALF_ONE)
-    codes = weight[mask].astype(np.float16).view(np.uint16)
+    codes = half_codes(weight[mask])
     return QuantizedLayer(mask, codes, HALF, 16, multiplier, uniform._bias_codes(k), uniform.bias_bits)
 
 

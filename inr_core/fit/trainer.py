@@ -19,6 +19,7 @@ from ..plan import FitPlan
 from ..settings import Progress
 from ..streams import pack
 from ..weights import QuantizedLayer
+from .pace import Pace
 from .quantize import QuantizedForward, post_training
 from .siren import Grid, Siren, solve_output
 from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
@@ -52,15 +53,17 @@ def fit(
     plan: FitPlan,
     device: torch.device,
     report: Callable[[Progress], bool | None],
+    pace: Pace | None = None,
 ) -> Fitted:
     """Fit a SIREN to samples (H, W, C) of 0 … peak; with `alpha`, colours under a last channel of zero do not count.
 
-    `report` is called a few times a second; False from it, or a first Ctrl-C, ends the fit with what there is, after
-    at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second Ctrl-C ends it with nothing.
+    `pace` chooses torch's threads. `report` is called a few times a second; False from it, or a first Ctrl-C, ends the
+    fit with what there is, after at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second
+    Ctrl-C ends it with nothing.
     """
     run = _Run(samples, peak, alpha, plan, device)
     with _first_interrupt() as interrupted:
-        run.train(report, interrupted)
+        run.train(report, interrupted, pace)
         return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
 
 
@@ -103,7 +106,9 @@ class _Run:
             self.learning_rate /= 3
             self._start()
 
-    def train(self, report: Callable[[Progress], bool | None], interrupted: threading.Event) -> None:
+    def train(
+        self, report: Callable[[Progress], bool | None], interrupted: threading.Event, pace: Pace | None = None
+    ) -> None:
         if self.plan.steps == 0:  # as a start for training it would cost 0.9 dB: its large weights are a bad one
             solve_output(self.siren, self.grid)
         next_best, reported = BEST_PHASE, time.perf_counter()
@@ -112,6 +117,8 @@ class _Run:
                 self._move_masks(fraction / SPARSE_PHASE)
             if self.aware and self.quantized is None and fraction >= QUANTIZED_PHASE:
                 self._start_quantized()
+            if pace is not None:
+                pace.step()
             loss = self._train_step(fraction)
             self.step += 1
             if self.step % max(DIVERGED_STEPS, self.plan.steps // 10) == 0:

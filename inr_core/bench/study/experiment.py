@@ -1,0 +1,141 @@
+"""What an experiment is given (pictures, scale, where to write) and what it declares of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ...errors import InrError
+from ...threads import cores
+from ..pictures import Samples, load, samples
+from ..report import Cell, Report, Table
+
+NATURAL, TEXT = "natural", "text"
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_images"
+STEP_SECONDS = 1.2e-8  # of one neuron at one pixel in a training step, on one thread: 22 ms for 8 layers × 128
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large an experiment is; the default of every field is the study's own setting."""
+
+    side: int = 512  # pixels, of the square pictures
+    width: int = 128  # neurons of each hidden layer
+    depth: int = 8  # linear layers
+    steps: int = 10_000
+    batch: int | None = None  # pixels a step; None: all of them
+
+    def difference(self) -> str:
+        """What is not as in the study, in words."""
+        study = Scale()
+        parts = []
+        if self.side != study.side:
+            parts.append(f"{self.side}×{self.side} pixels instead of {study.side}×{study.side}")
+        if (self.depth, self.width) != (study.depth, study.width):
+            parts.append(f"{self.depth} layers × {self.width} instead of {study.depth} × {study.width}")
+        if self.steps != study.steps:
+            parts.append(f"{self.steps:,} steps instead of {study.steps:,}")
+        if self.batch != study.batch:
+            parts.append(f"{self.batch:,} pixels a step instead of all")
+        return "; ".join(parts) or "nothing"
+
+    @property
+    def pixels(self) -> int:
+        """Of a training step."""
+        return min(self.batch or self.side**2, self.side**2)
+
+    def seconds(self, width: int, depth: int) -> float:
+        """About how long one fit takes on one thread."""
+        return STEP_SECONDS * width * (depth - 1) * self.pixels * self.steps
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A square picture: samples (side, side, 3)."""
+
+    name: str
+    kind: str  # NATURAL or TEXT
+    pixels: Samples
+
+    @property
+    def image(self) -> Image.Image:
+        """For Pillow's formats."""
+        return Image.fromarray(self.pixels)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One run of one experiment."""
+
+    name: str
+    report: Report
+    scale: Scale
+    pictures: list[Picture]
+    out: Path
+    device: str = "cpu"
+    threads: int = dataclasses.field(default_factory=cores)
+    seed: int = 0
+
+    def table(self, title: str, columns: Mapping[str, str]) -> Table:
+        """The experiment's table."""
+        return self.report.table(self.name, title, columns)
+
+    def path(self, suffix: str) -> Path:
+        """Of a file that the experiment leaves."""
+        return self.out / f"{self.name}{suffix}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment and its two sizes."""
+
+    name: str
+    figure: int | None  # of the study
+    title: str
+    pictures: tuple[str, ...]  # of sample_images, by default
+    small: Scale
+    full: Scale
+    run: Callable[[Study], None]
+    neurons: Callable[[Scale], float]  # of all fits to a picture: the sum of width · (depth − 1)
+    kind: str | None = None  # of pictures given by the user, where they do not say
+
+    def seconds(self, scale: Scale, pictures: int) -> float:
+        """About how long it takes on one thread."""
+        return pictures * scale.seconds(1, 2) * self.neurons(scale)
+
+
+def square(path: Path, kind: str, side: int) -> Picture:
+    """The central square of a picture, `side` pixels or as many as it has, always an even number.
+
+    As in the study, the shorter side of a natural picture is first made `side` pixels, though never enlarged; text is
+    only cropped, as it would not survive that.
+    """
+    im = Image.fromarray(samples(load(path, None)))
+    short = min(im.size)
+    if kind == NATURAL and short > side:
+        im = im.resize((round(im.width * side / short), round(im.height * side / short)), Image.Resampling.LANCZOS)
+    side = min(side, *im.size) // 2 * 2
+    if side < 2:
+        raise InrError(f"{path}: expected a picture of at least 2×2 pixels, got {im.width}×{im.height}")
+    left, top = (im.width - side) // 2, (im.height - side) // 2
+    return Picture(path.stem, kind, samples(im.crop((left, top, left + side, top + side))))
+
+
+def default_pictures(experiment: Experiment, side: int) -> list[Picture]:
+    """Out of sample_images; InrError where they are not installed."""
+    found = []
+    for name in experiment.pictures:
+        path = SAMPLES / name
+        if not path.is_file():
+            raise InrError(f"pictures: expected paths, as there are no sample pictures here ({path})")
+        found.append(square(path, TEXT if path.stem in ("page", "chart") else NATURAL, side))
+    return found
+
+
+def cells(value: object) -> dict[str, Cell]:
+    """A row of a table out of a dataclass whose fields are its columns."""
+    return dict(vars(value))
