@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -144,9 +143,12 @@ def test_time_limit_ends_the_fit() -> None:
 
 
 def test_interrupt_carries_a_complete_file() -> None:
-    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def interrupt(progress: Progress) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    settings = Settings(width=8, depth=3, steps=10_000_000, device="cpu", threads=1)
     with pytest.raises(Interrupted) as caught:
-        encode(ramp(64, 64), Settings(width=8, depth=3, steps=10_000_000, device="cpu", threads=1))
+        encode(ramp(64, 64), settings, progress=interrupt)
     assert decode(caught.value.data).shape == (64, 64, 3)
 
 

@@ -248,8 +248,7 @@ def test_reports_progress_in_order() -> None:
 
 def test_first_interrupt_keeps_the_network_and_the_handler() -> None:
     before = signal.getsignal(signal.SIGINT)
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    fitted = run(steps=1_000_000)
+    fitted = fit(scene(), 255, False, plan(steps=1_000_000), CPU, lambda p: os.kill(os.getpid(), signal.SIGINT))
     assert fitted.interrupted
     assert stored(fitted) == plan().nonzeros
     assert signal.getsignal(signal.SIGINT) is before

@@ -86,13 +86,8 @@ def _load(task: Task) -> Callable[[], None]:
         with Image.open(task.target) as im:
             im.load()
 
-    _imports_of(load)
+    load()  # for what it imports
     return load
-
-
-def _imports_of(load: Callable[[], None]) -> None:
-    """Make a first, untimed load."""
-    load()
 
 
 def _save(task: Task, source: str) -> Callable[[], None]:

@@ -61,8 +61,8 @@ def fit(
     fit with what there is, after at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second
     Ctrl-C ends it with nothing.
     """
-    run = _Run(samples, peak, alpha, plan, device)
     with _first_interrupt() as interrupted:
+        run = _Run(samples, peak, alpha, plan, device)
         run.train(report, interrupted, pace)
         return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from ...errors import FormatError
 from ...fields import FieldReader, expect
+from ...metrics import psnr
 from ..pictures import Samples
-from .fitting import Fitted, Schedule, coordinates, evaluate, fit_network
-from .experiment import Study
+from ..report import stopwatch
+from .fitting import Fitted, Schedule, coordinates, evaluate, rgb_field, train
 from .networks import BandPair, Feathermap, FourierNetwork, Network, PlainSiren
 from .tensors import pack, unpack
 
@@ -94,7 +96,14 @@ def decode(data: bytes) -> Samples:
     return np.rint((y.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
 
 
-def fit_file(study: Study, pixels: Samples, network: Network, schedule: Schedule) -> Fitted:
+def fit_file(pixels: Samples, network: Network, schedule: Schedule) -> Fitted:
     """Fit an RGB network, write its file and decode that."""
-    head = head_of(network, pixels)
-    return fit_network(pixels, network, schedule, lambda tensors: write(head, tensors))
+    with stopwatch() as seconds:
+        data = write(head_of(network, pixels), train(network, rgb_field(pixels), schedule))
+    picture = decode(data)
+    return Fitted(data, picture, psnr(pixels, picture), matrix_numbers(network), seconds[0])
+
+
+def matrix_numbers(network: Network) -> int:
+    """What its matrices store: its numbers but for biases and factors."""
+    return sum(math.prod(shape) for shape in network.shapes if len(shape) == 2)

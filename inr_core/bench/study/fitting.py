@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -198,16 +198,3 @@ def evaluate(network: Network, tensors: Sequence[Tensor], x: Tensor) -> Tensor:
     """Outputs (n, C) at coordinates (n, 2), in blocks, without gradients."""
     with torch.no_grad():
         return torch.cat([network.forward(tensors, part) for part in x.split(EVALUATED)])
-
-
-def fit_network(
-    study: Study, pixels: Samples, network: Network, schedule: Schedule, write: Callable[[Sequence[Floats]], bytes]
-) -> Fitted:
-    """Fit an RGB network, write it by `write`, and decode what was written."""
-    from .files import decode as decode_file
-
-    with stopwatch() as seconds:
-        data = write(train(network, rgb_field(pixels), schedule))
-    picture = decode_file(data)
-    numbers = sum(math.prod(shape) for shape in network.shapes if len(shape) == 2)
-    return Fitted(data, picture, psnr(pixels, picture), numbers, seconds[0])

@@ -1,0 +1,83 @@
+"""Beside files of ours, those of JPEG, JPEG2000 and WebP of the nearest size, and how far apart the curves are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ...metrics import bpp, ms_ssim, psnr
+from ..codecs import CODECS, decode, nearest_size
+from ..pictures import Samples, samples
+from .conclusions import Curve, mean_gap
+from .experiment import NATURAL, Picture
+
+OTHERS = tuple(codec.name for codec in CODECS)
+COLUMNS = {
+    "picture": "",
+    "kind": "",
+    "method": "",
+    "setting": "",
+    "bytes": ",d",
+    "bpp": ".3f",
+    "psnr_db": ".2f",
+    "ms_ssim": ".4f",
+    "fit_seconds": ".1f",
+}
+SSIM_SIDE = 11  # below it MS-SSIM has no window
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file."""
+
+    picture: str
+    kind: str
+    method: str
+    setting: str
+    bytes: int
+    bpp: float
+    psnr_db: float
+    ms_ssim: float | None
+    fit_seconds: float | None
+
+
+def row(picture: Picture, method: str, setting: str, data: bytes, decoded: Samples, seconds: float | None) -> Row:
+    """What a file of a picture has come to."""
+    height, width = picture.pixels.shape[:2]
+    similarity = ms_ssim(picture.pixels, decoded) if min(height, width) >= SSIM_SIDE else None
+    rate, decibels = bpp(len(data), width, height), psnr(picture.pixels, decoded)
+    return Row(picture.name, picture.kind, method, setting, len(data), rate, decibels, similarity, seconds)
+
+
+def others(picture: Picture, target: int) -> Iterator[tuple[Row, Samples]]:
+    """The other formats' files nearest to `target` bytes, and what they decode to."""
+    for codec in CODECS:
+        setting, data = nearest_size(partial(codec.encode, picture.image), codec.low, codec.high, target)
+        decoded = samples(decode(data))
+        yield row(picture, codec.name, codec.label(setting), data, decoded, None), decoded
+
+
+def curve(rows: Sequence[Row], picture: str, method: str) -> Curve:
+    """(bytes, dB) of a method's files."""
+    return [(r.bytes, r.psnr_db) for r in rows if (r.picture, r.method) == (picture, method)]
+
+
+def gap(rows: Sequence[Row], picture: str, method: str, other: str) -> float | None:
+    """Mean dB that a method is above another at equal bytes."""
+    return mean_gap(curve(rows, picture, method), curve(rows, picture, other))
+
+
+def panels(rows: Sequence[Row], methods: Sequence[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """For `plots.lines`: bits per pixel against dB, a panel a picture."""
+    return {
+        f"{name} ({kind})": {
+            m: [(r.bpp, r.psnr_db) for r in rows if (r.picture, r.method) == (name, m)] for m in methods
+        }
+        for name, kind in dict.fromkeys((r.picture, r.kind) for r in rows)
+    }
+
+
+def is_natural(rows: Sequence[Row], picture: str) -> bool:
+    """What kind of picture it is."""
+    return next(r.kind for r in rows if r.picture == picture) == NATURAL

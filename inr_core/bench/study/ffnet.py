@@ -1,0 +1,130 @@
+"""Figure 4: SIREN against Fourier-feature networks over widths and depths, at equal steps.
+
+Both are trained through 8-bit weights and decoded from their files: ours an .inr, the other the study's own. The
+Fourier-feature network has 256 random features of σ 16 and ReLU; its rate is the best of several short trials, while
+the SIREN's is the format's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import plots
+from .conclusions import Conclusion, above, conclude, mean_gap, shown
+from .experiment import Experiment, Picture, Scale, Study, cells
+from .files import fit_file
+from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options, siren_rate
+from .networks import FourierNetwork, parameters
+
+WIDTHS = (0.5, 1.0, 2.0)  # of the scale's
+DEPTHS = (4, 6, 8)
+SIREN, FFNET = "siren", "ffnet"
+COLUMNS = {
+    "picture": "",
+    "network": "",
+    "width": "d",
+    "depth": "d",
+    "parameters": ",d",
+    "bytes": ",d",
+    "psnr_db": ".2f",
+    "rate": "g",
+    "fit_seconds": ".1f",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network."""
+
+    picture: str
+    network: str
+    width: int
+    depth: int
+    parameters: int  # biases included, the random features not: they come from a seed
+    bytes: int
+    psnr_db: float
+    rate: float
+    fit_seconds: float
+
+
+def run(study: Study) -> None:
+    """Both networks of every size."""
+    table = study.table("SIREN and Fourier-feature networks, 8-bit weights", COLUMNS)
+    rows: list[Row] = []
+    for picture in study.pictures:
+        first = FourierNetwork(_widths(study.scale)[1], DEPTHS[1])
+        schedule = best_rate(first, rgb_field(picture.pixels), Schedule.of(study, 0))
+        for width in _widths(study.scale):
+            for depth in DEPTHS:
+                for row in _pair(study, picture, width, depth, schedule):
+                    rows.append(row)
+                    study.report.add(table, cells(row))
+    conclude(study, conclusions(rows))
+    plots.lines(
+        study.path(".png"),
+        "SIREN against Fourier-feature networks",
+        "parameters",
+        "PSNR, dB",
+        {
+            p.name: {
+                f"{network}, {depth} layers": [
+                    (r.parameters, r.psnr_db)
+                    for r in rows
+                    if (r.picture, r.network, r.depth) == (p.name, network, depth)
+                ]
+                for network in (SIREN, FFNET)
+                for depth in DEPTHS
+            }
+            for p in study.pictures
+        },
+        log_x=True,
+        note=study.scale.difference(),
+    )
+
+
+def _widths(scale: Scale) -> list[int]:
+    return [max(1, round(share * scale.width)) for share in WIDTHS]
+
+
+def _pair(study: Study, picture: Picture, width: int, depth: int, schedule: Schedule) -> list[Row]:
+    study.report.say(f"{picture.name}: fitting both, {depth} layers × {width}")
+    ours = fit_inr(picture.pixels, {**siren_options(study), "width": width, "depth": depth})
+    network = FourierNetwork(width, depth)
+    theirs = fit_file(picture.pixels, network, schedule)
+
+    def row(name: str, fitted: Fitted, numbers: int, rate: float) -> Row:
+        size = len(fitted.data)
+        return Row(picture.name, name, width, depth, numbers, size, fitted.psnr, rate, fitted.seconds)
+
+    biases = width * (depth - 1) + 3
+    return [
+        row(SIREN, ours, ours.numbers + biases, siren_rate(width)),
+        row(FFNET, theirs, parameters(network), schedule.rate),
+    ]
+
+
+def conclusions(rows: list[Row]) -> list[Conclusion]:
+    """Fourier features lose to SIREN: at equal shape, and at equal bytes."""
+    found = []
+    for name in dict.fromkeys(row.picture for row in rows):
+        mine = {(r.network, r.width, r.depth): r for r in rows if r.picture == name}
+        shapes = [key[1:] for key in mine if key[0] == SIREN and (FFNET, *key[1:]) in mine]
+        gaps = [mine[SIREN, *shape].psnr_db - mine[FFNET, *shape].psnr_db for shape in shapes]
+        mean = sum(gaps) / len(gaps) if gaps else None
+        measured = f"SIREN is ahead in {sum(gap > 0 for gap in gaps)} of {len(gaps)} shapes"
+        found.append(above("Fourier features lose to SIREN of equal width and depth", name, mean, measured))
+        curves = ([(r.bytes, r.psnr_db) for k, r in mine.items() if k[0] == n] for n in (SIREN, FFNET))
+        gap = mean_gap(*curves)
+        found.append(above("Fourier features lose to SIREN at equal bytes", name, gap, f"mean {shown(gap)}"))
+    return found
+
+
+def _neurons(scale: Scale) -> float:
+    fits = 2 * sum(_widths(scale)) * sum(depth - 1 for depth in DEPTHS)
+    return fits + 0.4 * _widths(scale)[1] * DEPTHS[1]
+
+
+EXPERIMENT = Experiment(
+    "ffnet", 4, "SIREN against Fourier-feature networks", ("chelsea.webp", "page.png"),
+    Scale(side=256, width=64, steps=1500, batch=2048), Scale(), run, _neurons
+)  # fmt: skip

@@ -1,0 +1,124 @@
+"""Figure 5: a small dense network, Feathermap, pruning and RigL, at sparsities from 50 to 95 %.
+
+All are trained through 8-bit weights with equal steps and decoded from their files. At each sparsity all keep as many
+numbers: Feathermap in the two factors of its matrix, the small dense network in its width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from ...plan import weight_count
+from . import plots
+from .conclusions import Conclusion, above, conclude
+from .experiment import Experiment, Picture, Scale, Study, cells
+from .files import fit_file
+from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options
+from .networks import Feathermap
+
+SPARSITIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DENSE, SMALL, FEATHERMAP, PRUNING, RIGL = "dense", "small-dense", "feathermap", "pruning", "rigl"
+ORDER = (RIGL, PRUNING, SMALL, FEATHERMAP)  # the study's, best first
+CORE_NAMES = {PRUNING: "prune", RIGL: "rigl", SMALL: "small-dense"}
+MODERATE_SPARSITY, MODERATE_DB = 0.8, 3.0  # "80 % of the weights go for a moderate loss": we call up to 3 dB moderate
+COLUMNS = {
+    "picture": "",
+    "method": "",
+    "sparsity": "g",
+    "numbers": ",d",
+    "bytes": ",d",
+    "psnr_db": ".2f",
+    "fit_seconds": ".1f",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fit."""
+
+    picture: str
+    method: str
+    sparsity: float
+    numbers: int  # stored, biases not counted
+    bytes: int
+    psnr_db: float
+    fit_seconds: float
+
+
+def run(study: Study) -> None:
+    """Every method at every sparsity."""
+    table = study.table("Sparse networks, 8-bit weights", COLUMNS)
+    rows: list[Row] = []
+    for picture in study.pictures:
+        rates: dict[str, Schedule] = {}
+        for sparsity in (0.0, *SPARSITIES):
+            for method in (DENSE,) if sparsity == 0 else ORDER:
+                study.report.say(f"{picture.name}: fitting, {method}, sparsity {sparsity:g}")
+                fitted = fit(study, picture, method, sparsity, rates)
+                size, seconds = len(fitted.data), fitted.seconds
+                rows.append(Row(picture.name, method, sparsity, fitted.numbers, size, fitted.psnr, seconds))
+                study.report.add(table, cells(rows[-1]))
+    conclude(study, conclusions(rows))
+    plots.lines(
+        study.path(".png"),
+        "Sparse networks",
+        "sparsity",
+        "PSNR, dB",
+        {
+            p.name: {
+                m: [(r.sparsity, r.psnr_db) for r in rows if (r.picture, r.method) == (p.name, m)]
+                for m in (DENSE, *ORDER)
+            }
+            for p in study.pictures
+        },
+        note=study.scale.difference(),
+    )
+
+
+def fit(study: Study, picture: Picture, method: str, sparsity: float, rates: dict[str, Schedule]) -> Fitted:
+    """One fit; `rates` keeps a picture's learning rate for Feathermap, tried once."""
+    density = round(1 - sparsity, 6)
+    if method != FEATHERMAP:
+        options: Mapping[str, object] = {"density": density}
+        if method != DENSE:
+            options = {**options, "sparsity": CORE_NAMES[method]}
+        return fit_inr(picture.pixels, {**siren_options(study), **options})
+    scale = study.scale
+    numbers = round(density * weight_count(scale.width, scale.depth, 3))
+    network = Feathermap.of_size(scale.width, scale.depth, numbers)
+    if method not in rates:
+        rates[method] = best_rate(network, rgb_field(picture.pixels), Schedule.of(study, 0))
+    return fit_file(picture.pixels, network, rates[method])
+
+
+def conclusions(rows: list[Row]) -> list[Conclusion]:
+    """The order of the methods, and the loss at 80 %."""
+    found = []
+    for name in dict.fromkeys(row.picture for row in rows):
+        at = {(r.method, r.sparsity): r.psnr_db for r in rows if r.picture == name}
+        for better, worse in pairwise(ORDER):
+            gaps = [at[better, s] - at[worse, s] for m, s in at if m == better and (worse, s) in at]
+            mean = sum(gaps) / len(gaps) if gaps else None
+            measured = f"ahead at {sum(gap > 0 for gap in gaps)} of {len(gaps)} sparsities"
+            found.append(above(f"{better} is better than {worse}", name, mean, measured))
+        dense, sparse = at.get((DENSE, 0.0)), at.get((RIGL, MODERATE_SPARSITY))
+        if dense is not None and sparse is not None:
+            loss = dense - sparse
+            claim = f"{RIGL} loses at most {MODERATE_DB:g} dB at a sparsity of {MODERATE_SPARSITY:g}"
+            found.append(above(claim, name, MODERATE_DB - loss, f"loss {loss:.2f} dB"))
+    return found
+
+
+def _neurons(scale: Scale) -> float:
+    equal = 1 + len(SPARSITIES) * 3 + 0.4
+    small = sum(sqrt(1 - sparsity) for sparsity in SPARSITIES)
+    return scale.width * (scale.depth - 1) * (equal + small)
+
+
+EXPERIMENT = Experiment(
+    "sparsity", 5, "Small-dense, Feathermap, pruning and RigL", ("chelsea.webp", "coffee.webp"),
+    Scale(side=256, width=64, steps=1500, batch=2048), Scale(), run, _neurons
+)  # fmt: skip
