@@ -281,6 +281,16 @@ def test_fits_outside_the_main_thread() -> None:
     assert results[0].steps == 5
 
 
+def test_a_fit_that_diverges_begins_again_slower() -> None:
+    wild = plan(
+        learning_rate=0.04, steps=800, shapes=shapes_of(24, 5, 3), nonzeros=48 + 3 * 576 + 72, bits=(13, 8, 8, 8, 8)
+    )
+    error = np.square(
+        decoded(fit(scene(), 255, False, wild, CPU, lambda p: None), 20, 28) - scene().astype(float)
+    ).mean()
+    assert error < 0.5 * float(scene().var((0, 1)).mean())
+
+
 class _Clock:
     """Pretends that steps take the seconds given for torch's number of threads."""
 

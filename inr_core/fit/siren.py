@@ -110,11 +110,12 @@ class Grid:
         strata = (torch.arange(size, dtype=torch.float64) + offsets) * (self.pixels / size)
         return self._at(strata.long().clamp_(max=self.pixels - 1).to(self._x.device))
 
-    def blocks(self, size: int = 16_384) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole picture, in order, in batches of `size` pixels."""
-        for start in range(0, self.pixels, size):
-            stop = min(start + size, self.pixels)
-            yield self._at(torch.arange(start, stop, device=self._x.device))
+    def blocks(self, most: int | None = None, size: int = 16_384) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole picture, or every n-th pixel so that there are at most `most`, in batches of `size` pixels."""
+        stride = 1 if most is None else -(-self.pixels // most)
+        for start in range(0, self.pixels, size * stride):
+            stop = min(start + size * stride, self.pixels)
+            yield self._at(torch.arange(start, stop, stride, device=self._x.device))
 
     def variance(self) -> float:
         """Mean squared distance of the samples from their mean colour: the loss of a network that learnt nothing."""

@@ -26,13 +26,13 @@ from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
 
 SPARSE_PHASE = 0.7  # of the run: masks move until here (the study stops at 75 %, with no quantised phase to follow)
 QUANTIZED_PHASE = 0.75  # from here on training goes through the format's arithmetic
-BEST_PHASE = 0.9  # from here on the whole picture is evaluated now and then and the best network kept
-EVALUATIONS = 4
+BEST_PHASE = 0.9  # from here on the picture is evaluated now and then and the best network kept
+EVALUATIONS, EVALUATED_PIXELS = 4, 2**18
 HURRY_SECONDS, HURRY_STEPS = 2.0, 300  # what a stopped fit may still spend on quantising what it has
 REPORT_SECONDS = 0.2
 RESTARTS = 3  # of a fit that diverged, each at a third of the learning rate
 DIVERGED = 0.8  # of the picture's variance: a loss above it has learnt next to nothing
-DIVERGED_STEPS = 100  # before anything is concluded from a loss
+CHECK_EVERY, DIVERGED_STEPS = 0.1, 100  # of the run, and steps before anything is concluded from a loss
 BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since the symbols' entropy drifts in it
 
 
@@ -101,7 +101,7 @@ class _Run:
 
     def _restart_if_diverged(self, loss: float) -> None:
         """Too high a learning rate throws a SIREN back to the mean colour, where it stays: begin again, slower."""
-        if self.restarts < RESTARTS and self.quantized is None and loss > DIVERGED * self.variance:
+        if self.restarts < RESTARTS and self.quantized is None and not loss <= DIVERGED * self.variance:
             self.restarts += 1
             self.learning_rate /= 3
             self._start()
@@ -111,7 +111,7 @@ class _Run:
     ) -> None:
         if self.plan.steps == 0:  # as a start for training it would cost 0.9 dB: its large weights are a bad one
             solve_output(self.siren, self.grid)
-        next_best, reported = BEST_PHASE, time.perf_counter()
+        next_check, next_best, reported = CHECK_EVERY, BEST_PHASE, time.perf_counter()
         while (fraction := self.clock.fraction(self.step)) < 1:
             if not self.settled:
                 self._move_masks(fraction / SPARSE_PHASE)
@@ -121,9 +121,10 @@ class _Run:
                 pace.step()
             loss = self._train_step(fraction)
             self.step += 1
-            if self.step % max(DIVERGED_STEPS, self.plan.steps // 10) == 0:
+            if fraction >= next_check and self.step >= DIVERGED_STEPS:
                 self._restart_if_diverged(float(loss))
-            if fraction >= next_best:
+                next_check += CHECK_EVERY
+            if fraction >= next_best and not self.clock.hurried:
                 self._keep_best()
                 next_best += (1 - BEST_PHASE) / EVALUATIONS
             if not self.clock.hurried:
@@ -225,7 +226,7 @@ class _Run:
     def _keep_best(self) -> None:
         with torch.no_grad():
             forward = self.quantized or self.siren.forward
-            error = sum(float(self.grid.loss(forward(x), t)) * len(x) for x, t in self.grid.blocks())
+            error = sum(float(self.grid.loss(forward(x), t)) * len(x) for x, t in self.grid.blocks(EVALUATED_PIXELS))
             if self.best is None or error < self.best[0]:
                 self.best = (error, [p.clone() for p in self.siren.parameters])
 
