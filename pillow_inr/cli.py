@@ -41,9 +41,12 @@ _ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by SystemExit(2), as argparse does."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
     parser = _parser()
-    args = parser.parse_args(argv)
     try:
+        if arguments[:1] == ["bench"]:  # has a parser of its own; argparse could not pass on what starts with a dash
+            return _bench(arguments[1:])
+        args = parser.parse_args(arguments)
         return int(args.run(parser, args))
     except KeyboardInterrupt as e:
         print(f"inr: {e}" if str(e) else "inr: interrupted", file=sys.stderr)
@@ -82,6 +85,14 @@ def _info(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from . import info
 
     return info.show(args.files, args.json)
+
+
+def _bench(arguments: Sequence[str]) -> int:
+    try:
+        from inr_core.bench.__main__ import main as bench
+    except ModuleNotFoundError as e:
+        return _failed(f"bench: expected a package {e.name}, which is not installed")
+    return bench(arguments, prog="inr bench")
 
 
 def _enable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -170,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     info.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file")
     info.add_argument("--json", action="store_true", help="one JSON list for all files")
+
+    commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
 
     enable = commands.add_parser("enable", help="let every Python program of this environment open .inr")
     enable.set_defaults(run=_enable)

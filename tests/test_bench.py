@@ -95,7 +95,7 @@ def test_nearest_size_by_hand() -> None:
     assert len(tried) == len(set(tried)) <= 4
 
 
-@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [c for c in CODECS if c.missing() is None], ids=lambda codec: codec.name)
 def test_other_codecs_grow_with_their_setting(codec: Any) -> None:
     rng = np.random.default_rng(0)
     im = Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8))

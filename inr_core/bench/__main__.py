@@ -1,4 +1,4 @@
-"""`python -m inr_core.bench NAME …`: run one measurement, print its tables, keep them as JSON."""
+"""`inr bench NAME …`: run one measurement, print its tables, keep them as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import InrError
-from . import compare, entropy, quality, quantisation, sparsity, speed
+from . import compare, entropy, quality, quantisation, rd, sparsity, speed, study
 from .report import Report
 
 
@@ -26,6 +26,8 @@ class Measurement(Protocol):
 
 
 MEASUREMENTS: dict[str, Measurement] = {
+    "rd": rd,
+    "study": study,
     "speed": speed,
     "quantisation": quantisation,
     "sparsity": sparsity,
@@ -35,9 +37,12 @@ MEASUREMENTS: dict[str, Measurement] = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one measurement and return its exit code; an interrupted one still prints and writes what it has."""
-    top = parser()
+def main(argv: Sequence[str] | None = None, prog: str = "python -m inr_core.bench") -> int:
+    """Run one measurement and return its exit code; an interrupted one still prints and writes what it has.
+
+    `prog` is what usage and help call the command.
+    """
+    top = parser(prog)
     args = top.parse_args(argv)
     if args.json is not None and not args.json.parent.is_dir():  # not after an hour of measuring
         top.error(f"--json: no folder {args.json.parent}")
@@ -59,9 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str) -> argparse.ArgumentParser:
     """Of the command, a subcommand for each measurement."""
-    top = argparse.ArgumentParser(prog="python -m inr_core.bench", description="Measure what the README states.")
+    description = "Compare ours with other formats on your pictures; measure what the README states."
+    top = argparse.ArgumentParser(prog=prog, description=description)
     commands = top.add_subparsers(dest="measurement", required=True, metavar="NAME")
     for name, measurement in MEASUREMENTS.items():
         text = (measurement.__doc__ or "").strip()

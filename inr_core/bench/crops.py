@@ -37,7 +37,7 @@ class Comparison:
 
 
 def compare(bench: Bench, picture: Picture, ours: Sequence[Recipe], others: Sequence[Codec]) -> Comparison:
-    """Measure the other codecs at the size of our first recipe's file, and cut the busiest part out of every picture."""
+    """Measure the others at the size of our first recipe's file, and cut the busiest part out of every picture."""
     box = busiest(picture.samples)
     crops = [Crop(None, _png(picture.samples, box))]
     rows: list[tuple[Row, str | None]] = [(bench.point(picture, recipe), recipe.plugin) for recipe in ours]
@@ -62,12 +62,12 @@ def nearest_recipe(bench: Bench, picture: Picture, codec: Codec, target: int) ->
 
 
 def busiest(samples: Samples) -> tuple[int, int, int, int]:
-    """The box, (left, top, right, bottom), with the largest sum of differences between neighbours' luma."""
+    """The box, (left, top, right, bottom), with the most contrast: the largest sum of squared differences of luma."""
     luma = samples @ np.array([0.299, 0.587, 0.114])  # (H, W)
     height, width = luma.shape
     activity = np.zeros((height + 1, width + 1))
-    activity[1:, 2:] += np.abs(np.diff(luma, axis=1))
-    activity[2:, 1:] += np.abs(np.diff(luma, axis=0))
+    activity[1:, 2:] += np.diff(luma, axis=1) ** 2
+    activity[2:, 1:] += np.diff(luma, axis=0) ** 2
     total = activity.cumsum(0).cumsum(1)
     h, w = min(SIDE, height), min(SIDE, width)
     tops = [*range(0, height - h, SIDE // STEPS), height - h]

@@ -120,8 +120,8 @@ def _grid(x_axis: Axis, y_axis: Axis) -> list[str]:
 
 def _titles(x_title: str, y_title: str) -> list[str]:
     x, y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
+    x_text, y_text = html.escape(x_title), html.escape(y_title)
     return [
-        f'<text class="title" x="{x:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{html.escape(x_title)}</text>',
-        f'<text class="title" transform="translate(14 {y:.0f}) rotate(-90)" text-anchor="middle">'
-        f"{html.escape(y_title)}</text>",
+        f'<text class="title" x="{x:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{x_text}</text>',
+        f'<text class="title" transform="translate(14 {y:.0f}) rotate(-90)" text-anchor="middle">{y_text}</text>',
     ]

@@ -40,7 +40,7 @@ class FloatFit:
         """What the float network itself says, (H, W, 3), 0 … 255, not rounded."""
         with torch.no_grad():
             blocks = [clamp_through(self.siren.forward(x)) for x, _ in self.grid.blocks()]
-        y = torch.cat(blocks).double().numpy().reshape(self.grid.height, self.grid.width, -1)
+        y = torch.cat(blocks).cpu().double().numpy().reshape(self.grid.height, self.grid.width, -1)
         picture: NDArray[np.float64] = (y + 1) * (PEAK / 2)
         return picture
 
@@ -49,9 +49,9 @@ class FloatFit:
         return post_training(self.siren, self.masks, bits, self.bias_bits, PEAK, method)
 
 
-def fit_float(samples: Samples, plan: FitPlan, threads: int) -> FloatFit:
+def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.device = CPU) -> FloatFit:
     """Fit by the format's own loop, only that nothing is quantised; `plan.quantization` must not be "qat"."""
-    run = _Run(samples, PEAK, False, plan, CPU)
+    run = _Run(samples, PEAK, False, plan, device)
     with torch_threads(threads):
         run.train(lambda progress: None, threading.Event())
         run.finish()

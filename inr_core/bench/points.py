@@ -1,4 +1,4 @@
-"""Points of rate–distortion curves: one picture written by one recipe, measured, and kept so that no point is made twice.
+"""Points of rate–distortion curves: one picture written by one recipe, measured once and kept.
 
 A folder holds the pictures as they were measured, every file that was written, and `points.jsonl`, a line for each
 point, appended when it is finished. A point is known by its picture's samples, the save options and the version.
@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ RD_COLUMNS = {
     "bpp": ".3f",
     "psnr_db": ".2f",
     "ms_ssim": ".4f",
-    "encode_seconds": ".3f",
+    "encode_seconds": ".4f",
     "decode_seconds": ".4f",
     "encode_peak_mb": ".0f",
     "decode_peak_mb": ".0f",
@@ -55,11 +56,6 @@ class Picture:
     def digest(self) -> str:
         """SHA-256 of shape and samples."""
         return hashlib.sha256(str(self.samples.shape).encode() + self.samples.tobytes()).hexdigest()
-
-    @property
-    def pixels(self) -> int:
-        """Width × height."""
-        return self.samples.shape[0] * self.samples.shape[1]
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,7 @@ class Bench:
     def load(self, path: Path, plugin: str | None) -> Samples:
         """A written file as Pillow decodes it to 8-bit RGB, (H, W, 3)."""
         if plugin:
-            __import__(plugin)
+            import_module(plugin)
         with Image.open(path) as im:
             return np.array(im.convert("RGB"))
 

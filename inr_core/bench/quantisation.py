@@ -53,23 +53,26 @@ def run(args: argparse.Namespace, report: Report) -> None:
     title = "Quantisers against the float network of the same run (loss: dB below float, rounded)"
     table = report.table("quantisation", title, COLUMNS)
     for name, im in load_all(args.pictures, args.crop):
-        _measure(args, report, table, name, im)
+        measure(args, report, table, name, im)
 
 
-def _measure(args: argparse.Namespace, report: Report, table: Table, name: str, im: Image.Image) -> None:
-    from ..encoder import torch_threads
+def measure(
+    args: argparse.Namespace, report: Report, table: Table, name: str, im: Image.Image, device: str = "cpu"
+) -> None:
+    """The rows of one picture, fitted on a device."""
+    from ..encoder import choose_device, torch_threads
     from ..fit.trainer import fit
-    from .float_fit import CPU, PEAK, file_of, fit_float
+    from .float_fit import PEAK, file_of, fit_float
 
     pixels = samples(im)
     settings = Settings.from_options(options.fit_options(args))
-    threads = settings.threads or cores()
+    threads, where = settings.threads or cores(), choose_device(device)
     # One network for all bits: from the settings alone, fewer bits would buy a wider one.
     base = make_plan((im.height, im.width, pixels.shape[2]), settings, quality=settings.quality)
 
     report.say(f"{name}: fitting in float, {base.steps} steps")
     with stopwatch() as seconds:
-        fitted = fit_float(pixels, dataclasses.replace(base, quantization="float16"), threads)
+        fitted = fit_float(pixels, dataclasses.replace(base, quantization="float16"), threads, where)
     exact = fitted.picture()
     reference = psnr(pixels, np.rint(exact).astype(np.uint8))
     unrounded = psnr(pixels.astype(np.float64), exact, PEAK)
@@ -93,7 +96,7 @@ def _measure(args: argparse.Namespace, report: Report, table: Table, name: str, 
         report.say(f"{name}: fitting, qat with {bits} bits, {base.steps} steps")
         plan = dataclasses.replace(_with_bits(base, bits), quantization="qat")
         with torch_threads(threads), stopwatch() as seconds:
-            aware = fit(pixels, PEAK, False, plan, CPU, lambda progress: None)
+            aware = fit(pixels, PEAK, False, plan, where, lambda progress: None)
         if aware.interrupted:
             raise KeyboardInterrupt
         add_file("qat", bits, file_of(im.size, aware.layers), seconds[0])

@@ -93,7 +93,8 @@ def bd_rows(rows: Sequence[Row], ours: Sequence[str], others: Sequence[str]) -> 
                 try:
                     bd = bd_rate(*reference.lossy(), *tested.lossy())
                 except InrError as e:
-                    row["note"] = str(e).removeprefix("BD-rate").lstrip(":, ")
+                    message = str(e).removeprefix("BD-rate").lstrip(":, ")
+                    row["note"] = message.replace("curve a", other).replace("curve b", codec)
                 else:
                     row |= {"bd_rate_percent": bd.percent, "low_db": bd.low_db, "high_db": bd.high_db}
                     row["covered"] = bd.covered
@@ -122,7 +123,7 @@ def bd_means(rows: Sequence[Row]) -> list[dict[str, Cell]]:
 
 
 def cost_rows(rows: Sequence[Row], reference: str | None) -> list[dict[str, Cell]]:
-    """For each codec the median seconds a megapixel over its points, also as ratios to `reference`'s, and most memory."""
+    """For each codec the median seconds a megapixel over its points, also against `reference`'s, and most memory."""
     result: list[dict[str, Cell]] = []
     for codec in names(rows, "codec"):
         own = [row for row in rows if row["codec"] == codec]

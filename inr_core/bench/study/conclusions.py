@@ -13,7 +13,7 @@ from .experiment import Study, cells
 
 Curve = Sequence[tuple[float, float]]  # (bytes, dB), in any order
 
-COLUMNS = {"claim": "", "picture": "", "verdict": "", "by": "z+.2f", "unit": "", "measured": ""}
+COLUMNS = {"claim": "", "picture": "", "verdict": "", "by": "+z.2f", "unit": "", "measured": ""}
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,6 @@ class Conclusion:
     by: float | None  # how far on the claim's side (+) or on the other (−)
     unit: str
     measured: str
-
-    @property
-    def line(self) -> str:
-        """As it is printed under a plot or on a results page."""
-        by = "" if self.by is None else f" by {abs(self.by):.2f} {self.unit}"
-        return f"{self.verdict}{by} on {self.picture}: {self.claim} ({self.measured})"
 
 
 def above(claim: str, picture: str, gap: float | None, measured: str, unit: str = "dB") -> Conclusion:
@@ -84,4 +78,4 @@ def mean_gap(curve: Curve, other: Curve) -> float | None:
 
 def shown(gap: float | None) -> str:
     """A difference in dB, in words."""
-    return "no range in common" if gap is None else f"{gap:+.2f} dB"
+    return "no bytes in common" if gap is None else f"mean {gap:+z.2f} dB"

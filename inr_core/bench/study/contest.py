@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...metrics import bpp, ms_ssim, psnr
-from ..codecs import CODECS, decode, nearest_size
+from ..codecs import chosen, decode, nearest_size
 from ..pictures import Samples, samples
 from .conclusions import Curve, mean_gap
 from .experiment import NATURAL, Picture
 
+CODECS = chosen(("jpeg", "jpeg2000", "webp"))
 OTHERS = tuple(codec.name for codec in CODECS)
 COLUMNS = {
     "picture": "",

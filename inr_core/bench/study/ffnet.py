@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from . import plots
 from .conclusions import Conclusion, above, conclude, mean_gap, shown
-from .experiment import Experiment, Picture, Scale, Study, cells
+from .experiment import Picture, Scale, Study, cells
 from .files import fit_file
 from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options, siren_rate
 from .networks import FourierNetwork, parameters
@@ -78,7 +78,7 @@ def run(study: Study) -> None:
             for p in study.pictures
         },
         log_x=True,
-        note=study.scale.difference(),
+        note=study.scaled_down,
     )
 
 
@@ -115,16 +115,11 @@ def conclusions(rows: list[Row]) -> list[Conclusion]:
         found.append(above("Fourier features lose to SIREN of equal width and depth", name, mean, measured))
         curves = ([(r.bytes, r.psnr_db) for k, r in mine.items() if k[0] == n] for n in (SIREN, FFNET))
         gap = mean_gap(*curves)
-        found.append(above("Fourier features lose to SIREN at equal bytes", name, gap, f"mean {shown(gap)}"))
+        found.append(above("Fourier features lose to SIREN at equal bytes", name, gap, shown(gap)))
     return found
 
 
-def _neurons(scale: Scale) -> float:
+def neurons(scale: Scale) -> float:
+    """Of all fits to a picture: the sum of width · (depth − 1)."""
     fits = 2 * sum(_widths(scale)) * sum(depth - 1 for depth in DEPTHS)
     return fits + 0.4 * _widths(scale)[1] * DEPTHS[1]
-
-
-EXPERIMENT = Experiment(
-    "ffnet", 4, "SIREN against Fourier-feature networks", ("chelsea.webp", "page.png"),
-    Scale(side=256, width=64, steps=1500, batch=2048), Scale(), run, _neurons
-)  # fmt: skip

@@ -26,7 +26,7 @@ from .networks import OMEGA_FIRST, OMEGA_HIDDEN, Network
 from .tensors import HALF_BITS, limit_of
 
 QUANTIZED_PHASE = 0.75  # from here on weights are rounded while training, as in the format
-TRIED_RATES = (5e-4, 1e-3, 2e-3, 5e-3)  # of Adam, for networks of which we know none
+TRIED_RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam, for networks of which we know none
 TRIAL_SHARE = 10  # a trial takes one step in ten of the fit
 EVALUATED = 16_384  # pixels at once
 MIN_BATCH = 256
@@ -197,4 +197,4 @@ def _round(tensor: Tensor, bits: int) -> Tensor:
 def evaluate(network: Network, tensors: Sequence[Tensor], x: Tensor) -> Tensor:
     """Outputs (n, C) at coordinates (n, 2), in blocks, without gradients."""
     with torch.no_grad():
-        return torch.cat([network.forward(tensors, part) for part in x.split(EVALUATED)])
+        return torch.cat([network.forward(tensors, part) for part in torch.split(x, EVALUATED)])

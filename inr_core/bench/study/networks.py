@@ -130,7 +130,8 @@ class FourierNetwork:
 class Feathermap:
     """A SIREN whose weights are read, row after row, from one matrix of low rank: A (n, r) times B (r, n).
 
-    n² is the least square that holds all weights. A learned factor a layer gives them their scale.
+    n² is the least square that holds all weights. Each layer's have the deviation of a fresh SIREN's times a learned
+    factor: one that is near 1, as the rate that suits the rest would throw a small number about.
     """
 
     width: int
@@ -159,21 +160,27 @@ class Feathermap:
         return (BITS, BITS, HALF_BITS, *[HALF_BITS] * self.layers)
 
     def start(self, seed: int) -> list[Tensor]:
-        """Products of variance 1, factors that make them a SIREN's, its biases."""
+        """Products of variance 1, factors of 1, a SIREN's biases."""
         siren = Siren(self._matrices, OMEGA_FIRST, OMEGA_HIDDEN, seed, torch.device("cpu"))
         generator = torch.Generator().manual_seed(seed)
         bound = math.sqrt(3) * self.rank**-0.25
         left, right = ((torch.rand(s, generator=generator) * 2 - 1) * bound for s in self.shapes[:2])
-        factors = torch.stack([weight.detach().abs().max() / math.sqrt(3) for weight in siren.weights])
-        return [left, right, factors, *(bias.detach() for bias in siren.biases)]
+        return [left, right, torch.ones(self.layers), *(bias.detach() for bias in siren.biases)]
+
+    def _deviation(self, k: int) -> float:
+        into = self._matrices[k][1]
+        return (math.sqrt(6 / into) / OMEGA_HIDDEN if k else 1 / into) / math.sqrt(3)
 
     def forward(self, tensors: Sequence[Tensor], x: Tensor) -> Tensor:
         """The SIREN of these weights."""
         left, right, factors, *biases = tensors
         hashed = (left @ right).flatten()
         sizes = [out * into for out, into in self._matrices]
-        parts = hashed[: sum(sizes)].split(sizes)
-        weights = [p.view(s) * factors[k] for k, (p, s) in enumerate(zip(parts, self._matrices, strict=True))]
+        parts = torch.split(hashed[: sum(sizes)], sizes)
+        weights = [
+            p.view(s) * (factors[k] * self._deviation(k))
+            for k, (p, s) in enumerate(zip(parts, self._matrices, strict=True))
+        ]
         return _sines(weights, biases, x)
 
 

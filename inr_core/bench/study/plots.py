@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..pictures import Samples
 
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
-PANEL_INCHES = (5.0, 4.2)
+PANEL_INCHES, NOTE_COLUMNS = (5.0, 4.2), 80
 CROP_SHARE, CROP_PIXELS, LABEL_PIXELS, GAP = 4, 256, 34, 6  # a crop is a quarter of the side, shown so large
 
 
@@ -26,9 +27,20 @@ def check() -> None:
 
 
 def lines(
-    path: Path, title: str, x: str, y: str, panels: Mapping[str, Series], *, log_x: bool = False, note: str = ""
+    path: Path,
+    title: str,
+    x: str,
+    y: str,
+    panels: Mapping[str, Series],
+    *,
+    note: str,
+    log_x: bool = False,
+    ticks: Sequence[str] | None = None,
 ) -> None:
-    """A PNG with a panel for each picture and a line for each series of (x, y)."""
+    """A PNG with a panel for each picture and a line for each series of (x, y).
+
+    `ticks`: names of x = 0, 1, … `note`: what was scaled down.
+    """
     from matplotlib.figure import Figure
 
     width, height = PANEL_INCHES
@@ -42,10 +54,12 @@ def lines(
         axes.set(title=name, xlabel=x, ylabel=y)
         if log_x:
             axes.set_xscale("log")
+        if ticks:
+            axes.set_xticks(range(len(ticks)), ticks, rotation=30)
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize="small")
-    if note:
-        figure.supxlabel(note, fontsize="x-small")
+    scaled = textwrap.wrap(f"Scaled down: {note}", NOTE_COLUMNS * max(1, len(panels)))
+    figure.supxlabel("\n".join(scaled), fontsize="x-small")
     figure.savefig(path, dpi=110)
 
 

@@ -14,7 +14,7 @@ from math import sqrt
 from ...plan import weight_count
 from . import plots
 from .conclusions import Conclusion, above, conclude
-from .experiment import Experiment, Picture, Scale, Study, cells
+from .experiment import Picture, Scale, Study, cells
 from .files import fit_file
 from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options
 from .networks import Feathermap
@@ -74,7 +74,7 @@ def run(study: Study) -> None:
             }
             for p in study.pictures
         },
-        note=study.scale.difference(),
+        note=study.scaled_down,
     )
 
 
@@ -112,13 +112,8 @@ def conclusions(rows: list[Row]) -> list[Conclusion]:
     return found
 
 
-def _neurons(scale: Scale) -> float:
+def neurons(scale: Scale) -> float:
+    """Of all fits to a picture: the sum of width · (depth − 1)."""
     equal = 1 + len(SPARSITIES) * 3 + 0.4
     small = sum(sqrt(1 - sparsity) for sparsity in SPARSITIES)
     return scale.width * (scale.depth - 1) * (equal + small)
-
-
-EXPERIMENT = Experiment(
-    "sparsity", 5, "Small-dense, Feathermap, pruning and RigL", ("chelsea.webp", "coffee.webp"),
-    Scale(side=256, width=64, steps=1500, batch=2048), Scale(), run, _neurons
-)  # fmt: skip

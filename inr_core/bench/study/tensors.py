@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 
 def limit_of(bits: int) -> int:
     """The largest integer of a tensor: it holds −limit … limit."""
-    return 2 ** (bits - 1) - 1
+    return (1 << bits - 1) - 1
 
 
 def pack(tensors: Sequence[Floats], bits: Sequence[int]) -> bytes:

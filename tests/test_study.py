@@ -1,0 +1,394 @@
+"""The study's experiments: what they write and read back, each of them on a tiny picture, and their conclusions."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from numpy.typing import NDArray
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from inr_core import FormatError, InrError, psnr  # noqa: E402
+from inr_core.bench.__main__ import main  # noqa: E402
+from inr_core.bench.report import Cell  # noqa: E402
+from inr_core.bench.study import (  # noqa: E402
+    compression,
+    entropy,
+    ffnet,
+    files,
+    huffman,
+    jpeg,
+    lowrate,
+    plots,
+    quantise,
+    ratedistortion,
+    sparsity,
+    tensors,
+    wavelet,
+)
+from inr_core.bench.study.catalogue import EXPERIMENTS  # noqa: E402
+from inr_core.bench.study.conclusions import Conclusion, above, front, mean_gap, within  # noqa: E402
+from inr_core.bench.study.contest import Row as Contestant  # noqa: E402
+from inr_core.bench.study.experiment import NATURAL, TEXT, Scale, square  # noqa: E402
+from inr_core.bench.study.fitting import Schedule, coordinates, rgb_field, rounded, train  # noqa: E402
+from inr_core.bench.study.networks import (  # noqa: E402
+    BandPair,
+    Feathermap,
+    FourierNetwork,
+    Network,
+    PlainSiren,
+    parameters,
+)
+from inr_core.fields import FieldReader  # noqa: E402
+
+PIXELS = np.array(tiny.picture(size=(16, 16)))
+SCHEDULE = Schedule(steps=12, batch=64, rate=2e-3, seed=1, threads=1, device="cpu")
+NETWORKS: list[Network] = [PlainSiren(8, 3), FourierNetwork(8, 3, 16, 7), Feathermap(8, 4, 2), BandPair(6, 3)]
+
+
+# Huffman
+
+
+def test_huffman_by_hand() -> None:
+    # Counts 4, 2, 1, 1 → lengths 1, 2, 3, 3 → codes 0, 10, 110, 111.
+    assert huffman.code_lengths([4, 2, 1, 1]) == [1, 2, 3, 3]
+    assert huffman.codes([1, 2, 3, 3]) == {0: "0", 1: "10", 2: "110", 3: "111"}
+    data = huffman.encode(np.array([0, 1, 0, 2, 0, 3, 1, 0]), 4)
+    # 8 symbols; lengths of 4 bits, 1 2 3 3; 0 10 0 110 0 111 10 0 and two bits of padding
+    assert data == bytes([8, 4, 0x12, 0x33, 0b01001100, 0b11110000])
+    assert huffman.decode(data, 4).tolist() == [0, 1, 0, 2, 0, 3, 1, 0]
+
+
+@pytest.mark.parametrize("symbols", [[], [5], [5, 5, 5], list(range(255)), [0, 254] * 9])
+def test_huffman_round_trip(symbols: list[int]) -> None:
+    data = huffman.encode(np.array(symbols, np.intp), 255)
+    assert huffman.decode(data, 255).tolist() == symbols
+    if symbols:
+        with pytest.raises(FormatError):
+            huffman.decode(data[:-1], 255)
+
+
+def test_huffman_codes_longer_than_the_narrow_table() -> None:
+    counts = [2**k for k in range(18)]  # a comb: the rarest two have 17 bits
+    symbols = np.repeat(np.arange(18), counts)
+    data = huffman.encode(symbols, 18)
+    assert data[3] == huffman.WIDE  # after three bytes of count
+    assert max(huffman.code_lengths(counts)) == 17
+    assert np.array_equal(huffman.decode(data, 18), symbols)
+
+
+def test_every_coder_gives_the_same_symbols_back_and_none_has_the_size_of_its_bits() -> None:
+    rng = np.random.default_rng(0)
+    weights = [entropy.Stream(np.clip(rng.normal(127, 20, n), 0, 254).astype(np.intp), 255) for n in (90, 400)]
+    wide = entropy.Stream(rng.integers(0, 8191, 20), 8191)
+    masks = [entropy.Stream((rng.random(800) < 0.2).astype(np.intp), 2)]
+    rows = entropy.measure("a", 0.2, [*weights, wide], masks)
+    assert [row.coder for row in rows] == list(entropy.CODERS)
+    none = rows[0]
+    assert none.mask_bytes == 1 + 100
+    assert none.symbol_bytes == 2 + 490 + 1 + math.ceil(20 * 13 / 8)
+    assert none.of_none == 1
+    assert all(row.bytes == row.symbol_bytes + row.mask_bytes for row in rows)
+    assert rows[-1].bytes < none.bytes
+
+
+# Files of the study's networks
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_what_is_read_is_what_was_trained(network: Network) -> None:
+    field = rgb_field(PIXELS)
+    if isinstance(network, BandPair):
+        field = type(field)(field.x, torch.cat([field.target, field.target], 1), torch.ones(6), clamp=False)
+    fitted = train(network, field, SCHEDULE)
+    stored = rounded(network, [torch.from_numpy(t) for t in fitted])
+    head = files.head_of(network, PIXELS, 12.5)
+    data = files.write(head, fitted)
+    again, read = files.read(data)
+    assert again == (head if isinstance(network, BandPair) else files.head_of(network, PIXELS))
+    assert again.network() == network
+    assert [tuple(t.shape) for t in read] == list(network.shapes)
+    for mine, theirs in zip(read, stored, strict=True):
+        assert np.allclose(mine, theirs.numpy(), rtol=1e-5, atol=1e-7)
+    assert files.write(head, read) == data
+    assert all(np.array_equal(a, b) for a, b in zip(read, files.read(data)[1], strict=True))
+    expected = network.forward(stored, coordinates(16, 16)).detach().numpy().reshape(16, 16, -1)
+    assert np.allclose(files.outputs(again, read, 16, 16), expected, atol=2e-3)
+    with pytest.raises(FormatError, match="expected its end after the tensors, got 1 more"):
+        files.read(data + b"\0")
+    with pytest.raises(FormatError):
+        files.read(data[:-1])
+
+
+def test_tensors_by_hand() -> None:
+    values = np.array([[-1, 0.5], [0.1, 1]], np.float32)
+    data = tensors.pack([values, np.array([0.25], np.float32)], [3, tensors.HALF_BITS])
+    codes = [0, 5, 3, 6]  # steps of 1/3: −3, 1.5 rounded to 2, 0.3 to 0, 3; each plus 3
+    bits = "".join(f"{code:03b}" for code in codes)
+    packed = int(bits.ljust(16, "0"), 2).to_bytes(2, "big")
+    assert data == np.float32(1 / 3).tobytes() + bytes([tensors.RAW]) + packed + np.float16(0.25).tobytes()
+    read = tensors.unpack(FieldReader(data), [(2, 2), (1,)], [3, tensors.HALF_BITS])
+    assert np.allclose(read[0], np.array([[-1, 2 / 3], [0, 1]]))
+    assert read[1].tolist() == [0.25]
+
+
+def test_training_learns_the_picture() -> None:
+    flat = np.broadcast_to(PIXELS.mean((0, 1)).astype(np.uint8), PIXELS.shape)
+    mean = psnr(PIXELS, flat)
+    for network in (NETWORKS[0], FourierNetwork(32, 3, 64), Feathermap(16, 3, 6)):
+        fitted = files.fit_file(PIXELS, network, Schedule(150, 256, 5e-3, 1, 1, "cpu"))
+        assert np.array_equal(files.decode(fitted.data), fitted.picture)
+        assert fitted.psnr == psnr(PIXELS, fitted.picture)
+        assert fitted.psnr > mean + 2, type(network).__name__
+
+
+def test_feathermap_stores_no_more_than_it_is_given() -> None:
+    network = Feathermap.of_size(64, 8, 5000)
+    side = network.shapes[0][0]
+    assert (side - 1) ** 2 < 2 * 64 + 6 * 64 * 64 + 3 * 64 <= side**2
+    assert 5000 - 2 * side < files.matrix_numbers(network) <= 5000
+    weights = (network.start(0)[0] @ network.start(0)[1]).std()
+    assert weights == pytest.approx(1, rel=0.05)
+    assert parameters(FourierNetwork(32, 4)) == 512 * 32 + 2 * 32 * 32 + 3 * 32 + 3 * 32 + 3
+
+
+# Wavelets
+
+
+def test_wavelet_file_decodes_to_the_picture_it_was_measured_on() -> None:
+    pytest.importorskip("pywt")
+    fitted = wavelet.fit_pair(PIXELS, BandPair(6, 3), SCHEDULE)
+    assert np.array_equal(wavelet.decode(fitted.data), fitted.picture)
+    assert fitted.picture.shape == PIXELS.shape
+    assert fitted.numbers == 2 * (2 * 6 + 6 * 6 + 3 * 6)
+
+
+def test_bands_give_the_picture_back() -> None:
+    pytest.importorskip("pywt")
+    rng = np.random.default_rng(0)
+    grey = np.repeat(rng.integers(0, 256, (16, 12, 1), np.uint8), 3, axis=2)
+    split = wavelet.Split.of(grey)
+    assert split.bands.shape == (8, 6, 6)
+    assert np.abs(split.picture().astype(int) - grey).max() <= 1  # chroma of grey is 128 exactly
+    again = wavelet.Split.from_targets(split.targets(split.gain()), split.gain())
+    np.testing.assert_allclose(again.bands, split.bands, atol=1e-3)
+
+
+def test_missing_wavelets_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(wavelet, "import_module", nothing)
+    with pytest.raises(InrError, match=r"expected PyWavelets; install pillow-inr\[bench\]"):
+        wavelet.Split.of(PIXELS)
+
+
+# Pictures
+
+
+def test_natural_pictures_are_resized_and_text_is_cropped(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 31, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    assert np.array_equal(square(path, TEXT, 10).pixels, pixels[5:15, 10:20])
+    assert square(path, NATURAL, 10).pixels.std() < pixels.std()
+    assert square(path, NATURAL, 99).pixels.shape == (20, 20, 3)
+    assert np.array_equal(square(path, NATURAL, 21).pixels, pixels[:, 5:25])
+
+
+def test_busiest_square_by_hand() -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[9, 4] = 255
+    left, top, side = plots.busiest(pixels)
+    assert side == 4
+    assert left <= 4 < left + side
+    assert top <= 9 < top + side
+
+
+def test_scale_says_what_is_not_as_in_the_study() -> None:
+    assert Scale().difference() == "nothing"
+    assert Scale(side=256, width=64, steps=1500, batch=2048).difference() == (
+        "256×256 pixels instead of 512×512; 8 layers × 64 instead of 8 × 128; 1,500 steps instead of 10,000; "
+        "2,048 pixels a step instead of all"
+    )
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_default_sizes_take_at_most_20_minutes(experiment: Any) -> None:
+    assert experiment.seconds(experiment.small, len(experiment.pictures)) < 20 * 60
+    assert experiment.full == Scale()
+
+
+# Conclusions
+
+
+def verdicts(conclusions: list[Conclusion]) -> list[tuple[str, float | None]]:
+    return [(c.verdict, None if c.by is None else round(c.by, 3)) for c in conclusions]
+
+
+def test_verdicts() -> None:
+    assert verdicts([above("c", "p", 0.4, ""), above("c", "p", -0.4, ""), above("c", "p", None, "")]) == [
+        ("agrees", 0.4), ("differs", -0.4), ("open", None),
+    ]  # fmt: skip
+    assert verdicts([within("c", "p", -0.3, 0.5, ""), within("c", "p", 0.7, 0.5, "")]) == [
+        ("agrees", 0.2), ("differs", -0.2),
+    ]  # fmt: skip
+
+
+def test_mean_gap_by_hand() -> None:
+    line = [(100.0, 20.0), (200.0, 23.0), (400.0, 26.0)]  # straight over the logarithm
+    higher = [(size, db + 1.5) for size, db in line]
+    assert mean_gap(higher, line) == pytest.approx(1.5)
+    assert mean_gap([(200, 24.0), (150, 10.0), (400, 27.0), (300, 5.0)], line) == pytest.approx(
+        mean_gap([(150, 10.0), (200, 24.0), (400, 27.0)], line) or 0
+    )
+    assert mean_gap(line, [(500, 20.0), (600, 21.0)]) is None
+    assert front([(3, 5.0), (1, 4.0), (2, 6.0), (4, math.inf)]) == [(1, 4.0), (2, 6.0)]
+
+
+def test_jpeg_conclusions() -> None:
+    rows = [jpeg.Row("a", q, size, 0.1, db) for q, size, db in ((1, 100, 20), (90, 1100, 40), (100, 2100, 45))]
+    assert verdicts(jpeg.conclusions(rows)) == [("agrees", 0), ("agrees", 0), ("agrees", 3)]
+    falling = [*rows[:2], jpeg.Row("a", 100, 1000, 0.1, 45)]
+    assert verdicts(jpeg.conclusions(falling))[0] == ("differs", -1)
+
+
+def test_ffnet_conclusions() -> None:
+    def rows(advantage: float) -> list[ffnet.Row]:
+        return [
+            ffnet.Row("a", name, width, 4, width, size * width, 10 + width / 10 + lead, 1e-3, 1)
+            for width in (10, 20, 30)
+            for name, size, lead in ((ffnet.SIREN, 1, advantage), (ffnet.FFNET, 1, 0))
+        ]
+
+    assert verdicts(ffnet.conclusions(rows(2))) == [("agrees", 2), ("agrees", 2)]
+    assert verdicts(ffnet.conclusions(rows(-1))) == [("differs", -1), ("differs", -1)]
+
+
+def test_sparsity_conclusions() -> None:
+    at = {"rigl": 30.0, "pruning": 29.0, "small-dense": 29.5, "feathermap": 25.0}
+    rows = [sparsity.Row("a", m, s, 1, 1, db - s, 1) for m, db in at.items() for s in (0.5, 0.8)]
+    rows.append(sparsity.Row("a", "dense", 0.0, 1, 1, 33.0, 1))
+    assert verdicts(sparsity.conclusions(rows)) == [
+        ("agrees", 1), ("differs", -0.5), ("agrees", 4.5), ("differs", -0.8),
+    ]  # fmt: skip
+
+
+def test_quantise_conclusions() -> None:
+    losses = {("float16", 16): 0.1, ("range", 8): 3.0, ("distribution", 8): 4.0, ("kmeans", 8): 2.0, ("qat", 8): 0.7}
+    rows: list[dict[str, Cell]] = [
+        {"picture": "a", "method": m, "bits": b, "loss_db": loss} for (m, b), loss in losses.items()
+    ]
+    assert verdicts(quantise.conclusions(rows)) == [
+        ("agrees", 0.4), ("differs", -0.2), ("agrees", 1.3), ("agrees", 1),
+    ]  # fmt: skip
+
+
+def test_entropy_conclusions() -> None:
+    sizes = {"none": 100, "huffman": 95, "zlib": 90, "lzma": 88, "zstandard": 80, "range coder": 84}
+    rows = [entropy.Row("a", 1.0, coder, n, 0, n, n / 100, "joined") for coder, n in sizes.items()]
+    assert verdicts(entropy.conclusions(rows)) == [("agrees", round(100 * 8 / 88, 3)), ("differs", -5)]
+
+
+def test_wavelet_and_lowrate_conclusions() -> None:
+    rows = [wavelet.Row("a", m, 8, 1, 100, db, 1) for m, db in ((wavelet.PLAIN, 30.0), (wavelet.PAIR, 31.0))]
+    assert verdicts(wavelet.conclusions(rows)) == [("differs", -1)]
+    offsets = {lowrate.SPARSE_90: 1.0, lowrate.SPARSE_95: -0.5, lowrate.DENSE: 0.0, "JPEG": 0.75}
+    points = [contestant("a", NATURAL, m, n, 20 + n / 100 + d) for m, d in offsets.items() for n in (100, 200, 300)]
+    assert verdicts(lowrate.conclusions(points)) == [
+        ("agrees", 1), ("differs", -0.5), ("agrees", 0.25), ("differs", -1.25),
+    ]  # fmt: skip
+
+
+def contestant(picture: str, kind: str, method: str, size: int, db: float) -> Contestant:
+    return Contestant(picture, kind, method, "", size, 0.1, db, None, None)
+
+
+def test_rate_distortion_conclusions() -> None:
+    offsets = {"siren": 0.0, "JPEG": -2.0, "JPEG2000": 0.3, "WebP": 1.0}
+    for kind, expected in (
+        (NATURAL, [("agrees", 0.2), ("agrees", 1)]),
+        (TEXT, [("agrees", 2), ("differs", -0.3), ("differs", -1)]),
+    ):
+        rows = [contestant("a", kind, m, n, 20 + n / 100 + d) for n in (100, 200, 400) for m, d in offsets.items()]
+        assert verdicts(ratedistortion.conclusions(rows)) == expected
+
+
+def test_compression_conclusions() -> None:
+    others = (("JPEG", 150, 31.0), ("JPEG2000", 101, 29.0), ("WebP", 99, 31.0))
+    rows = [contestant("a", NATURAL, "siren", 100, 30.0), *(contestant("a", NATURAL, *other) for other in others)]
+    found = compression.conclusions(rows)
+    # JPEG is ahead, but with half as many bytes again: that says nothing. JPEG2000 is a whole dB away.
+    assert verdicts(found) == [("open", None), ("differs", -0.5), ("agrees", 1)]
+    assert "1.50 times the bytes" in found[0].measured
+
+
+# Runs
+
+FILES = {"lowrate": "-crops.png", "wavelet": "-crops.png", "compression": "-crops.png"}
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    coarse: NDArray[np.uint8] = rng.integers(0, 256, (6, 6, 3), np.uint8)
+    path = tmp_path / "blobs.png"
+    Image.fromarray(coarse).resize((32, 32), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_runs(experiment: Any, picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    if experiment.name == "wavelet":
+        pytest.importorskip("pywt")
+    monkeypatch.setattr(sparsity, "SPARSITIES", (0.5, 0.8))
+    monkeypatch.setattr(ffnet, "DEPTHS", (2, 3))
+    monkeypatch.setattr(lowrate, "WIDTHS", (0.5, 1.0))
+    monkeypatch.setattr(quantise, "BITS", (4, 8))
+    monkeypatch.setattr(compression, "RATIOS", (8, 15))
+    monkeypatch.setattr(ratedistortion, "QUALITIES", (50, 100))
+    monkeypatch.setattr(jpeg, "QUALITIES", (1, 90, 100))
+    out = picture.parent / "out"
+    scale = ("--side", 32, "--steps", 8, "--width", 8, "--depth", 3, "--batch", 256, "--threads", 1)
+    name = experiment.name
+    choice = name if experiment.figure is None else experiment.figure
+    assert main([*map(str, ("study", "--figure", choice, "--out", out, *scale, picture))]) == 0
+    result = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+    assert result["complete"] is True
+    assert "8 steps instead of 10,000" in result["settings"]["scaled_down"]
+    assert result["settings"]["pictures"] == ["blobs"]
+    rows, conclusions = result["tables"][name], result["tables"][f"{name} conclusions"]
+    assert len(rows) >= 2
+    assert all(row["picture"] == "blobs" for row in rows)
+    assert all(row["bytes"] is None or row["bytes"] > 0 for row in rows)
+    assert conclusions
+    assert {c["verdict"] for c in conclusions} <= {"agrees", "differs", "open"}
+    assert all(c["picture"].startswith("blobs") for c in conclusions)
+    for suffix in (".png", FILES.get(name, ".png")):
+        with Image.open(out / f"{name}{suffix}") as im:
+            im.load()
+            assert min(im.size) > 250
+    text = capsys.readouterr().out
+    assert "Against the study" in text
+    assert conclusions[0]["claim"] in text
+
+
+def test_mistakes(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "--figure", "5", "--width", "0", str(picture)]) == 1
+    assert "width: expected an integer from 1" in capsys.readouterr().err
+    assert main(["study", "--figure", "3", "--side", "1", str(picture)]) == 1
+    assert "--side: expected at least 2, got 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["study", "--figure", "11", str(picture)])
+    with pytest.raises(SystemExit, match="0"):
+        main(["study", "--help"])
+    assert "figure 10" in capsys.readouterr().out
