@@ -1,0 +1,53 @@
+"""The shape of the code: a file imports only from files above it in this list, and torch only where it belongs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "inr_core"
+ORDER = """errors modes settings header metadata container pixels threads fixedpoint network network_torch fields rangecoder
+weights streams decoder metrics plan fit.siren fit.sparsity fit.quantize fit.pace fit.trainer encoder""".split()
+TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
+
+
+def imported(path: Path, package: list[str], lazily: bool) -> set[str]:
+    """Dotted modules that a file imports, relative ones resolved; `lazily`: also inside functions and for typing."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if lazily else iter(tree.body)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            found |= {".".join(module)} if node.module else {".".join([*module, a.name]) for a in node.names}
+    return found
+
+
+def test_core_imports_only_from_above() -> None:
+    names = {".".join(p.relative_to(CORE).with_suffix("").parts) for p in CORE.glob("*.py")}
+    names |= {f"fit.{p.stem}" for p in (CORE / "fit").glob("*.py")}
+    assert sorted(n for n in names if not n.endswith("__init__")) == sorted(ORDER)
+    for place, name in enumerate(ORDER):
+        path = CORE / (name.replace(".", "/") + ".py")
+        modules = imported(path, ["inr_core", *name.split(".")[:-1]], lazily=True)
+        above = {f"inr_core.{n}" for n in ORDER[:place]}
+        own = {m for m in modules if m.startswith("inr_core")}
+        assert own <= above, (name, own - above)
+
+
+def test_torch_is_imported_where_it_is_needed_only() -> None:
+    for name in ORDER:
+        path = CORE / (name.replace(".", "/") + ".py")
+        modules = imported(path, ["inr_core", *name.split(".")[:-1]], lazily=False)
+        assert any(m.split(".")[0] == "torch" for m in modules) == (name in TORCH), name
+
+
+def test_the_plugin_uses_only_what_the_core_exports() -> None:
+    for path in (ROOT / "pillow_inr").glob("*.py"):
+        modules = imported(path, ["pillow_inr"], lazily=True)
+        inner = {m for m in modules if m.startswith("inr_core.")} - {"inr_core.bench.__main__"}
+        assert not inner, (path.name, inner)
