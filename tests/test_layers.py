@@ -7,8 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
-ORDER = """errors modes settings header metadata container pixels threads fixedpoint network network_torch fields rangecoder
-weights streams decoder metrics plan fit.siren fit.sparsity fit.quantize fit.pace fit.trainer encoder""".split()
+ORDER = [
+    *("errors", "modes", "settings", "header", "metadata", "container"),
+    *("pixels", "threads", "fixedpoint", "network", "network_torch"),
+    *("fields", "rangecoder", "weights", "streams", "decoder", "metrics", "plan"),
+    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer", "encoder"),
+]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
 
 
