@@ -244,6 +244,7 @@ def test_other_libraries_open_inr(environment: Environment, library: str) -> Non
         "matplotlib": "import matplotlib.image; a = matplotlib.image.imread(sys.argv[1])",
         "imageio": "import imageio.v3; a = imageio.v3.imread(sys.argv[1])",
     }[library]
-    (environment.site / "lent.pth").write_text("\n".join(sys.path[1:]) + "\n")
+    ours = Path(enable.__file__).parents[1]  # an editable install is not on the path
+    (environment.site / "lent.pth").write_text("\n".join([*sys.path[1:], str(ours)]) + "\n")
     environment.run("-m", "pillow_inr", "enable")
     assert environment.run("-c", f"import sys; {read}; print(a.shape)", environment.picture) == "(16, 24, 3)\n"
