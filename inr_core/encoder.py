@@ -168,8 +168,14 @@ def _ignore(progress: Progress) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device a fit runs on; "auto" is CUDA, then MPS, then the CPU. SettingsError for one that is not there."""
-    import torch
+    """The device a fit runs on; "auto" is CUDA, then MPS, then the CPU. SettingsError for one that is not there.
+
+    ImportError, with what to do, where torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as e:
+        raise ImportError("saving .inr needs torch, which is not installed here: pip install torch") from e
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -63,10 +63,11 @@ def test_pictures_are_opened_loaded_and_scaled_without_torch(picture: Path) -> N
 import sys
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        if name.partition(".")[0] in ("torch", "tqdm"):
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 sys.meta_path.insert(0, NoTorch())
 import pillow_inr, inr_core
+from pillow_inr.cli import main
 from PIL import Image
 with Image.open(sys.argv[1]) as im:
     im.load()
@@ -82,10 +83,12 @@ try:
     Image.new("RGB", (8, 8)).save("never.inr")
 except ImportError as e:
     print(e)
+print(main(["info", sys.argv[1]]), main(["decode", sys.argv[1], "-o", sys.argv[1] + ".png"]))
 """
     out = run(code, picture, picture.with_suffix(".png")).splitlines()
     assert out[0] == "(4, 6) 3"
-    assert "torch" in out[1]
+    assert out[1] == "saving .inr needs torch, which is not installed here: pip install torch"
+    assert out[-1] == "0 0"
 
 
 def test_the_command_starts_without_numpy() -> None:
