@@ -123,7 +123,10 @@ class _Job:
             raise Interrupted(data)
         measured = math.nan
         if self.progress is not None or self.settings.target_psnr is not None:
-            measured = self._psnr(data)
+            try:
+                measured = self._psnr(data)
+            except KeyboardInterrupt as e:
+                raise Interrupted(data) from e  # the file is complete, only its figures are not
         if self.progress is not None:
             seconds = time.perf_counter() - self.started
             bpp = 8 * len(data) / (self.header.width * self.header.height)
@@ -138,22 +141,29 @@ class _Job:
         return data
 
     def reach_psnr(self, target: float) -> bytes:
-        """The smallest file found whose decoded pixels reach `target` dB, by a secant search over quality."""
+        """The smallest file found whose decoded pixels reach `target` dB, by a secant search over quality.
+
+        Stopped or interrupted, it keeps that file, or the nearest one where none has reached the target yet.
+        """
         tried: dict[float, _Result] = {}
         quality: float | None = FIRST_QUALITY
-        while quality is not None:
-            left = None
-            if self.settings.time_limit is not None:
-                left = max(0.01, (self.settings.time_limit - (time.perf_counter() - self.started)) / 2)
-            tried[quality] = self.run(quality, time_limit=left)
+        left = self.settings.time_limit
+        while quality is not None and (left is None or left > 0.1 * (self.settings.time_limit or 0)):
+            try:
+                tried[quality] = self.run(quality, time_limit=None if left is None else left / 2)
+            except Interrupted as e:
+                reached = _smallest_reaching(tried, target)
+                raise (Interrupted(reached.data) if reached else e) from e
             if tried[quality].stopped:
                 break
             quality = next_quality({q: r.psnr for q, r in tried.items()}, target)
-        reached = [r for r in tried.values() if r.psnr >= target]
-        if not reached:
-            best = max(r.psnr for r in tried.values())
-            raise TargetError(f"target_psnr: expected {target:g} dB, reached {best:.2f} dB; more effort may reach it")
-        return min(reached, key=lambda r: len(r.data)).data
+            if self.settings.time_limit is not None:
+                left = self.settings.time_limit - (time.perf_counter() - self.started)
+        best = _smallest_reaching(tried, target) or max(tried.values(), key=lambda r: r.psnr)
+        if best.psnr < target and not any(r.stopped for r in tried.values()):
+            reason = f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB"
+            raise TargetError(f"{reason}; more effort may reach it")
+        return best.data
 
     def _psnr(self, data: bytes) -> float:
         """Of the decoded file; colours nobody can see, under an alpha of zero, do not count."""
@@ -161,6 +171,11 @@ class _Job:
         if self.alpha:
             decoded = np.where(self.samples[..., -1:] == 0, self.samples, decoded)
         return psnr(self.samples, decoded, self.peak)
+
+
+def _smallest_reaching(tried: dict[float, _Result], target: float) -> _Result | None:
+    reached = [r for r in tried.values() if r.psnr >= target]
+    return min(reached, key=lambda r: len(r.data)) if reached else None
 
 
 def _ignore(progress: Progress) -> None:

@@ -127,6 +127,44 @@ def test_target_psnr_out_of_reach_names_the_best() -> None:
         encode(noise, Settings(target_psnr=60, steps=10, device="cpu", threads=1))
 
 
+def test_a_stopped_search_keeps_its_nearest_file() -> None:
+    settings = Settings(target_psnr=60.0, steps=10_000_000, width=8, depth=3, device="cpu", threads=1)
+    data = encode(ramp(64, 64), settings, progress=lambda p: False)
+    assert decode(data).shape == (64, 64, 3)
+
+
+def test_a_search_that_runs_out_of_time_says_how_near_it_came() -> None:
+    settings = Settings(target_psnr=70.0, steps=10_000_000, time_limit=1.0, width=8, depth=3, device="cpu", threads=1)
+    with pytest.raises(TargetError, match=r"target_psnr: expected 70 dB, reached \d+\.\d\d dB"):
+        encode(ramp(64, 64), settings)
+
+
+def test_an_interrupted_search_keeps_what_reached_the_target() -> None:
+    done = 0
+
+    def interrupt_the_second(progress: Progress) -> None:
+        nonlocal done
+        done += progress.phase == "done"
+        if done and progress.phase == "fit":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    settings = Settings(target_psnr=12.0, steps=1500, device="cpu", threads=1)
+    with pytest.raises(Interrupted) as caught:
+        encode(ramp(64, 64), settings, progress=interrupt_the_second)
+    assert done == 1
+    assert psnr(decode(caught.value.data), ramp(64, 64)) >= 12.0
+
+
+def test_an_interrupt_while_measuring_keeps_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inr_core.encoder.decode", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        encode(ramp(), TINY, progress=lambda p: None)
+    assert decode(caught.value.data).shape == (16, 24, 3)
+
+
 def test_next_quality_brackets_and_stops() -> None:
     assert next_quality({60: 30.1}, 30.0) is None
     assert next_quality({60: 33.0}, 30.0) == pytest.approx(31.5, abs=1)
