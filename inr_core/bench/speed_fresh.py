@@ -48,18 +48,12 @@ loads = [timed(loaded) for _ in range(3)]
 result = [first, sorted(opened), loads]
 """
 
-# Not getrusage alone: Linux hands a child's ru_maxrss down from the process that started it, here one with torch.
 _MEMORY = """
-import sys
 import inr_core
 with open(path, "rb") as fp:
     inr_core.decode(fp.read(), threads=threads)
-try:
-    with open("/proc/self/status") as fp:
-        result = 1024 * next(int(line.split()[1]) for line in fp if line.startswith("VmHWM"))
-except OSError:
-    import resource
-    result = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+from inr_core.bench.fresh import peak_bytes
+result = peak_bytes()
 """
 
 
@@ -89,7 +83,7 @@ def measure(report: Report, data: bytes, threads: Sequence[int], starts: int) ->
 def _run(code: str, **values: object) -> Any:
     """Run a program with these variables in a fresh interpreter and return its `result`; torch must stay out."""
     variables = "".join(f"{name} = {value!r}\n" for name, value in values.items())
-    tail = 'import json\nprint(json.dumps([result, [m for m in ("torch",) if m in sys.modules]]))'
+    tail = 'import json, sys\nprint(json.dumps([result, [m for m in ("torch",) if m in sys.modules]]))'
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
