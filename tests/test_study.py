@@ -247,11 +247,14 @@ def test_verdicts() -> None:
 def test_mean_gap_by_hand() -> None:
     line = [(100.0, 20.0), (200.0, 23.0), (400.0, 26.0)]  # straight over the logarithm
     higher = [(size, db + 1.5) for size, db in line]
-    assert mean_gap(higher, line) == pytest.approx(1.5)
-    assert mean_gap([(200, 24.0), (150, 10.0), (400, 27.0), (300, 5.0)], line) == pytest.approx(
-        mean_gap([(150, 10.0), (200, 24.0), (400, 27.0)], line) or 0
-    )
-    assert mean_gap(line, [(500, 20.0), (600, 21.0)]) is None
+    gap, words = mean_gap(higher, line)
+    assert gap == pytest.approx(1.5)
+    assert words == "mean +1.50 dB, 100 to 400 bytes"
+    gap, words = mean_gap([(200, 24.0), (150, 10.0), (400, 27.0), (300, 5.0)], line)
+    assert gap == pytest.approx(mean_gap([(150, 10.0), (200, 24.0), (400, 27.0)], line)[0] or 0)
+    assert words.endswith("150 to 400 bytes, 1 dominated left out")
+    assert mean_gap(line, [(500, 20.0), (600, 21.0)]) == (None, "no bytes in common")
+    assert mean_gap(line[:1] * 3, line) == (None, "no bytes in common")
     assert front([(3, 5.0), (1, 4.0), (2, 6.0), (4, math.inf)]) == [(1, 4.0), (2, 6.0)]
 
 

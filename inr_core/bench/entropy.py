@@ -72,7 +72,7 @@ def _data(args: argparse.Namespace, report: Report, path: Path) -> bytes:
         if fp.read(len(SIGNATURE)) == SIGNATURE:
             fp.seek(0)
             return fp.read()
-    settings = Settings.from_options({**options.fit_options(args), "bits": args.bits})
+    settings = Settings.from_options({**options.fit_options(args), "model": options.SIREN, "bits": args.bits})
     pixels = samples(load(path, args.crop))
     report.say(f"{path.stem}: fitting {args.depth} layers × {args.width}, density {args.density:g}, {args.bits} bits")
     return encode(pixels, settings)

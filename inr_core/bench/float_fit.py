@@ -15,7 +15,7 @@ from .. import container
 from ..encoder import torch_threads
 from ..fit.quantize import post_training
 from ..fit.siren import Grid, Siren, clamp_through
-from ..fit.trainer import _Run
+from ..fit.trainer import Run
 from ..header import Header
 from ..metadata import Metadata
 from ..plan import FitPlan
@@ -51,11 +51,11 @@ class FloatFit:
 
 def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.device = CPU) -> FloatFit:
     """Fit by the format's own loop, only that nothing is quantised; `plan.quantization` must not be "qat"."""
-    run = _Run(samples, PEAK, False, plan, device)
+    run = Run(samples, PEAK, False, plan, device)
     with torch_threads(threads):
         run.train(lambda progress: None, threading.Event())
         run.finish()
-    return FloatFit(run.siren, run.grid, run._stored_masks(), plan.bias_bits)
+    return FloatFit(run.siren, run.grid, run.stored_masks(), plan.bias_bits)
 
 
 def file_of(size: tuple[int, int], layers: Sequence[QuantizedLayer]) -> bytes:

@@ -65,7 +65,7 @@ def measure(
     from .float_fit import PEAK, file_of, fit_float
 
     pixels = samples(im)
-    settings = Settings.from_options(options.fit_options(args))
+    settings = Settings.from_options({**options.fit_options(args), "model": options.SIREN})
     threads, where = settings.threads or cores(), choose_device(device)
     # One network for all bits: from the settings alone, fewer bits would buy a wider one.
     base = make_plan((im.height, im.width, pixels.shape[2]), settings, quality=settings.quality)

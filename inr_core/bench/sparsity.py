@@ -91,7 +91,9 @@ def run(args: argparse.Namespace, report: Report) -> None:
 
 def _fit(args: argparse.Namespace, name: str, pixels: Samples, density: float, method: str, seed: int) -> _Fit:
     choice = {} if method == DENSE else {"sparsity": method}
-    settings = Settings.from_options({**options.fit_options(args), "seed": seed, "density": density, **choice})
+    settings = Settings.from_options(
+        {**options.fit_options(args), "model": options.SIREN, "seed": seed, "density": density, **choice}
+    )
     with stopwatch() as seconds:
         data = encode(pixels, settings)
     info = describe(data)

@@ -62,12 +62,12 @@ def fit(
     Ctrl-C ends it with nothing.
     """
     with _first_interrupt() as interrupted:
-        run = _Run(samples, peak, alpha, plan, device)
+        run = Run(samples, peak, alpha, plan, device)
         run.train(report, interrupted, pace)
         return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
 
 
-class _Run:
+class Run:
     """The state of one fit."""
 
     def __init__(self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device) -> None:
@@ -187,13 +187,13 @@ class _Run:
             return [torch.ones_like(w, dtype=torch.bool) for w in self.siren.weights]
         return [mask.bool() for mask in self.masks]
 
-    def _stored_masks(self) -> list[Tensor | None]:
+    def stored_masks(self) -> list[Tensor | None]:
         """Boolean masks, None for a full layer."""
         return [None if bool(mask.all()) else mask for mask in self._masks()]
 
     def _start_quantized(self) -> None:
         plan = self.plan
-        self.quantized = QuantizedForward(self.siren, self._stored_masks(), plan.bits, plan.bias_bits, self.peak)
+        self.quantized = QuantizedForward(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak)
         self._shrink_to_budget(BUDGET_MARGIN)
         self.bytes = len(pack(self._layers()))
 
@@ -201,7 +201,7 @@ class _Run:
         if self.quantized is not None:
             return self.quantized.layers()
         plan = self.plan
-        return post_training(self.siren, self._stored_masks(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
+        return post_training(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
 
     def _shrink_to_budget(self, margin: float) -> None:
         """Drop the smallest weights until the packed network has at most margin · max_bytes."""
@@ -221,7 +221,7 @@ class _Run:
             masks.append(largest(magnitude, min(count, int(mask.sum()))))
         self._set_masks(masks)
         if self.quantized is not None:
-            self.quantized.masks = self._stored_masks()
+            self.quantized.masks = self.stored_masks()
 
     def _keep_best(self) -> None:
         with torch.no_grad():

@@ -60,10 +60,9 @@ def prepare(experiment: Experiment, args: argparse.Namespace) -> Study:
     scale = dataclasses.replace(experiment.full if args.full else experiment.small, **given)
     if scale.side < 2:
         raise InrError(f"--side: expected at least 2, got {scale.side}")
-    Settings.from_options(
-        {"device": args.device, "seed": args.seed, "threads": args.threads, "width": scale.width, "depth": scale.depth,
-         "steps": scale.steps, "batch": scale.batch}
-    )  # fmt: skip
+    network = {"model": options.SIREN, "width": scale.width, "depth": scale.depth}
+    fit = {"steps": scale.steps, "batch": scale.batch, "device": args.device, "threads": args.threads}
+    Settings.from_options({**network, **fit, "seed": args.seed})
     pictures = _pictures(experiment, args, scale.side)
     sides = sorted({len(picture.pixels) for picture in pictures})
     small = [f"{p.name} only {len(p.pixels)}×{len(p.pixels)}" for p in pictures if len(p.pixels) < scale.side]

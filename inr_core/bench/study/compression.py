@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...settings import Settings
+from ..options import SIREN
 from ..pictures import Samples
 from . import contest, plots
 from .conclusions import Conclusion, above, conclude, within
-from .contest import OTHERS, Row
-from .experiment import Scale, Study, cells
+from .contest import Row
+from .experiment import Scale, Study
 from .fitting import fit_inr, run_options
 
-OURS = Settings.model
 RATIOS = (80, 150)
 EQUAL_DB = 0.5  # "matches" means: at most so far apart
 SIZE_TOLERANCE = 0.1  # a file more than this above our size is not at our ratio
@@ -25,32 +24,23 @@ NEURONS = 470  # the sum of width · (depth − 1) of both fits, on 512×512 pix
 
 def run(study: Study) -> None:
     """Every ratio of every picture, and a row of crops for each."""
-    table = study.table("At 80 and 150 times", contest.COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("At 80 and 150 times", Row)
     sheet = []
     for picture in study.pictures:
         for ratio in RATIOS:
             study.report.say(f"{picture.name}: fitting, {ratio}×")
             target = picture.pixels.size // ratio
             fitted = fit_inr(picture.pixels, {**run_options(study), "target_size": target})
-            ours = contest.row(picture, OURS, f"{ratio}×", fitted.data, fitted.picture, fitted.seconds)
+            ours = contest.row(picture, SIREN, f"{ratio}×", fitted.data, fitted.picture, fitted.seconds)
             files = [(ours, fitted.picture), *contest.others(picture, len(fitted.data))]
             for row, _ in files:
-                rows.append(row)
-                study.report.add(table, cells(row))
+                rows.add(row)
             row_of_crops: list[tuple[str, Samples]] = [(f"{picture.name}, {ratio}×", picture.pixels)]
             row_of_crops += [(f"{r.method}, {r.bytes:,} bytes\n{r.psnr_db:.2f} dB", pixels) for r, pixels in files]
             sheet.append(row_of_crops)
     conclude(study, conclusions(rows))
     plots.crops(study.path("-crops.png"), sheet)
-    plots.lines(
-        study.path(".png"),
-        "At 80 and 150 times",
-        "bits per pixel",
-        "PSNR, dB",
-        contest.panels(rows, (OURS, *OTHERS)),
-        note=study.scaled_down,
-    )
+    contest.plot(study, "At 80 and 150 times", rows)
 
 
 def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
@@ -58,7 +48,7 @@ def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     found: list[Conclusion] = []
     ours = None
     for row in rows:
-        if row.method == OURS:
+        if row.method == SIREN:
             ours = row
             continue
         assert ours is not None

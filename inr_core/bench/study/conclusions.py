@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from ...metrics import Pchip
-from .experiment import Study, cells
+from .experiment import Study
 
 Curve = Sequence[tuple[float, float]]  # (bytes, dB), in any order
-
-COLUMNS = {"claim": "", "picture": "", "verdict": "", "by": "+z.2f", "unit": "", "measured": ""}
+NOTHING = "no bytes in common"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Conclusion:
     claim: str
     picture: str
     verdict: str  # "agrees", "differs" or "open", where nothing could be compared
-    by: float | None  # how far on the claim's side (+) or on the other (−)
+    by: Annotated[float | None, "+z.2f"]  # how far on the claim's side (+) or on the other (−)
     unit: str
     measured: str
 
@@ -45,11 +45,9 @@ def within(claim: str, picture: str, value: float | None, limit: float, measured
 
 def conclude(study: Study, conclusions: Iterable[Conclusion]) -> None:
     """Add the table that ends an experiment's report."""
-    table = study.report.table(
-        f"{study.name} conclusions", "Against the study (by: how far on its side, or − on the other)", COLUMNS
-    )
+    rows = study.rows("Against the study (by: how far on its side, or − on the other)", Conclusion, " conclusions")
     for conclusion in conclusions:
-        study.report.add(table, cells(conclusion))
+        rows.add(conclusion)
 
 
 def front(curve: Curve) -> list[tuple[float, float]]:
@@ -61,21 +59,19 @@ def front(curve: Curve) -> list[tuple[float, float]]:
     return best
 
 
-def mean_gap(curve: Curve, other: Curve) -> float | None:
-    """Mean dB that `curve` is above `other` at equal bytes, over the range both cover; None without one.
+def mean_gap(curve: Curve, other: Curve) -> tuple[float | None, str]:
+    """Mean dB that `curve` is above `other` at equal bytes, over the range both cover, and that in words.
 
-    PCHIP over the logarithm of bytes, of the points no other dominates.
+    PCHIP over the logarithm of bytes, of the points no other dominates. None where there is no such range.
     """
     fronts = front(curve), front(other)
     if min(map(len, fronts)) < 2:
-        return None
+        return None, NOTHING
     a, b = (Pchip.through(np.log([x for x, _ in f]), [y for _, y in f]) for f in fronts)
     low, high = float(max(a.x[0], b.x[0])), float(min(a.x[-1], b.x[-1]))
     if low >= high:
-        return None
-    return (a.integral(low, high) - b.integral(low, high)) / (high - low)
-
-
-def shown(gap: float | None) -> str:
-    """A difference in dB, in words."""
-    return "no bytes in common" if gap is None else f"mean {gap:+z.2f} dB"
+        return None, NOTHING
+    gap = (a.integral(low, high) - b.integral(low, high)) / (high - low)
+    words = f"mean {gap:+z.2f} dB, {math.exp(low):,.0f} to {math.exp(high):,.0f} bytes"
+    worse = sum(len(set(points)) - len(best) for points, best in zip((curve, other), fronts, strict=True))
+    return gap, words + (f", {worse} dominated left out" if worse else "")

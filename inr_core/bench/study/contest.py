@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 from ...metrics import bpp, ms_ssim, psnr
 from ..codecs import chosen, decode, nearest_size
 from ..pictures import Samples, samples
+from . import plots
 from .conclusions import Curve, mean_gap
-from .experiment import NATURAL, Picture
+from .experiment import NATURAL, Bpp, Count, Decibels, Picture, Study
 
 CODECS = chosen(("jpeg", "jpeg2000", "webp"))
 OTHERS = tuple(codec.name for codec in CODECS)
-COLUMNS = {
-    "picture": "",
-    "kind": "",
-    "method": "",
-    "setting": "",
-    "bytes": ",d",
-    "bpp": ".3f",
-    "psnr_db": ".2f",
-    "ms_ssim": ".4f",
-    "fit_seconds": ".1f",
-}
 SSIM_SIDE = 11  # below it MS-SSIM has no window
 
 
@@ -36,11 +27,11 @@ class Row:
     kind: str
     method: str
     setting: str
-    bytes: int
-    bpp: float
-    psnr_db: float
-    ms_ssim: float | None
-    fit_seconds: float | None
+    bytes: Count
+    bpp: Bpp
+    psnr_db: Decibels
+    ms_ssim: Annotated[float | None, ".4f"]
+    fit_seconds: Annotated[float | None, ".1f"]
 
 
 def row(picture: Picture, method: str, setting: str, data: bytes, decoded: Samples, seconds: float | None) -> Row:
@@ -64,19 +55,16 @@ def curve(rows: Sequence[Row], picture: str, method: str) -> Curve:
     return [(r.bytes, r.psnr_db) for r in rows if (r.picture, r.method) == (picture, method)]
 
 
-def gap(rows: Sequence[Row], picture: str, method: str, other: str) -> float | None:
-    """Mean dB that a method is above another at equal bytes."""
+def gap(rows: Sequence[Row], picture: str, method: str, other: str) -> tuple[float | None, str]:
+    """Mean dB that a method is above another at equal bytes, and over which."""
     return mean_gap(curve(rows, picture, method), curve(rows, picture, other))
 
 
-def panels(rows: Sequence[Row], methods: Sequence[str]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """For `plots.lines`: bits per pixel against dB, a panel a picture."""
-    return {
-        f"{name} ({kind})": {
-            m: [(r.bpp, r.psnr_db) for r in rows if (r.picture, r.method) == (name, m)] for m in methods
-        }
-        for name, kind in dict.fromkeys((r.picture, r.kind) for r in rows)
-    }
+def plot(study: Study, title: str, rows: Sequence[Row]) -> None:
+    """Bits per pixel against dB, a panel a picture."""
+    panels = plots.panels(rows, lambda r: (f"{r.picture} ({r.kind})", r.method), lambda r: (r.bpp, r.psnr_db))
+    note = study.scaled_down
+    plots.lines(study.path(".png"), title, "bits per pixel", "PSNR, dB", panels, log_x=True, note=note)
 
 
 def is_natural(rows: Sequence[Row], picture: str) -> bool:

@@ -13,6 +13,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from ...weights import alphabet_size
 from ..entropy import order_0_bytes
 from . import huffman, plots
 from .conclusions import Conclusion, above, conclude
-from .experiment import Scale, Study, cells
+from .experiment import Count, Plain, Scale, Study
 from .fitting import fit_inr, siren_options
 from .tensors import pack_range, unpack_range
 
@@ -35,16 +36,6 @@ DENSITIES = (1.0, 0.2)
 NONE, HUFFMAN, ZLIB, LZMA, ZSTD, RANGE = "none", "huffman", "zlib", "lzma", "zstandard", "range coder"
 GENERAL = (HUFFMAN, ZLIB, LZMA, ZSTD)
 LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "pb": 0}]
-COLUMNS = {
-    "picture": "",
-    "density": "g",
-    "coder": "",
-    "symbol_bytes": ",d",
-    "mask_bytes": ",d",
-    "bytes": ",d",
-    "of_none": ".4f",
-    "streams": "",
-}
 
 Symbols = NDArray[np.intp]
 
@@ -79,12 +70,12 @@ class Row:
     """One coder on one network."""
 
     picture: str
-    density: float
+    density: Plain
     coder: str
-    symbol_bytes: int
-    mask_bytes: int
-    bytes: int
-    of_none: float  # `bytes` as a share of those without entropy coding
+    symbol_bytes: Count
+    mask_bytes: Count
+    bytes: Count
+    of_none: Annotated[float, ".4f"]  # `bytes` as a share of those without entropy coding
     streams: str
 
 
@@ -169,16 +160,14 @@ def network_streams(data: bytes) -> tuple[list[Stream], list[Stream]]:
 
 def run(study: Study) -> None:
     """Every coder on a dense and a sparse network of every picture."""
-    table = study.table("Entropy coders on the same symbols", COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("Entropy coders on the same symbols", Row)
     for picture in study.pictures:
         for density in DENSITIES:
             study.report.say(f"{picture.name}: fitting, density {density:g}")
             fitted = fit_inr(picture.pixels, {**siren_options(study), "density": density})
             symbols, masks = network_streams(fitted.data)
             for row in measure(picture.name, density, symbols, masks):
-                rows.append(row)
-                study.report.add(table, cells(row))
+                rows.add(row)
             least = sum(order_0_bytes(stream.symbols) for stream in (*symbols, *masks))
             study.report.say(f"order-0 entropy of each stream by its own frequencies: {least:,.0f} bytes")
     conclude(study, conclusions(rows))
@@ -187,15 +176,11 @@ def run(study: Study) -> None:
         "Entropy coders on the same symbols",
         "",
         "bytes, as a share of those without coding",
-        {
-            p.name: {
-                f"density {d:g}": [
-                    (list(CODERS).index(r.coder), r.of_none) for r in rows if (r.picture, r.density) == (p.name, d)
-                ]
-                for d in DENSITIES
-            }
-            for p in study.pictures
-        },
+        plots.panels(
+            rows,
+            lambda r: (r.picture, f"density {r.density:g}"),
+            lambda r: (list(CODERS).index(r.coder), r.of_none),
+        ),
         note=study.scaled_down,
         ticks=list(CODERS),
     )

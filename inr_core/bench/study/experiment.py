@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated, TypeVar, get_type_hints
 
 from PIL import Image
 
 from ...errors import InrError
 from ...threads import cores
 from ..pictures import Samples, load, samples
-from ..report import Cell, Report, Table
+from ..report import Report
+
+R = TypeVar("R")
+# Fields of a row and how they are printed.
+Count = Annotated[int, ",d"]
+Plain = Annotated[float, "g"]
+Bpp = Annotated[float, ".3f"]
+Decibels = Annotated[float, ".2f"]
+Seconds = Annotated[float, ".1f"]
 
 NATURAL, TEXT = "natural", "text"
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_images"
@@ -69,6 +77,21 @@ class Picture:
         return Image.fromarray(self.pixels)
 
 
+class Rows(list[R]):
+    """Dataclasses that are the rows of a table: kept here, and handed to the report as they come."""
+
+    def __init__(self, report: Report, name: str, title: str, kind: type[R]) -> None:
+        super().__init__()
+        hints = get_type_hints(kind, include_extras=True)
+        columns = {name: next(iter(getattr(hint, "__metadata__", ())), "") for name, hint in hints.items()}
+        self._report, self._table = report, report.table(name, title, columns)
+
+    def add(self, row: R) -> None:
+        """A finished row."""
+        self.append(row)
+        self._report.add(self._table, dict(vars(row)))
+
+
 @dataclass(frozen=True)
 class Study:
     """One run of one experiment."""
@@ -83,9 +106,9 @@ class Study:
     threads: int = dataclasses.field(default_factory=cores)
     seed: int = 0
 
-    def table(self, title: str, columns: Mapping[str, str]) -> Table:
-        """The experiment's table."""
-        return self.report.table(self.name, title, columns)
+    def rows(self, title: str, kind: type[R], what: str = "") -> Rows[R]:
+        """A new table of the experiment; a field's type says how its column is printed."""
+        return Rows(self.report, self.name + what, title, kind)
 
     def path(self, suffix: str) -> Path:
         """Of a file that the experiment leaves."""
@@ -143,8 +166,3 @@ def default_pictures(experiment: Experiment, side: int) -> list[Picture]:
             raise InrError(f"pictures: expected paths, as there are no sample pictures here ({path})")
         found.append(square(path, TEXT if path.stem in ("page", "chart") else NATURAL, side))
     return found
-
-
-def cells(value: object) -> dict[str, Cell]:
-    """A row of a table out of a dataclass whose fields are its columns."""
-    return dict(vars(value))

@@ -7,11 +7,12 @@ the SIREN's is the format's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import plots
-from .conclusions import Conclusion, above, conclude, mean_gap, shown
-from .experiment import Picture, Scale, Study, cells
+from .conclusions import Conclusion, above, conclude, mean_gap
+from .experiment import Count, Decibels, Picture, Plain, Scale, Seconds, Study
 from .files import fit_file
 from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options, siren_rate
 from .networks import FourierNetwork, parameters
@@ -19,17 +20,6 @@ from .networks import FourierNetwork, parameters
 WIDTHS = (0.5, 1.0, 2.0)  # of the scale's
 DEPTHS = (4, 6, 8)
 SIREN, FFNET = "siren", "ffnet"
-COLUMNS = {
-    "picture": "",
-    "network": "",
-    "width": "d",
-    "depth": "d",
-    "parameters": ",d",
-    "bytes": ",d",
-    "psnr_db": ".2f",
-    "rate": "g",
-    "fit_seconds": ".1f",
-}
 
 
 @dataclass(frozen=True)
@@ -40,43 +30,32 @@ class Row:
     network: str
     width: int
     depth: int
-    parameters: int  # biases included, the random features not: they come from a seed
-    bytes: int
-    psnr_db: float
-    rate: float
-    fit_seconds: float
+    parameters: Count  # biases included, the random features not: they come from a seed
+    bytes: Count
+    psnr_db: Decibels
+    rate: Plain
+    fit_seconds: Seconds
 
 
 def run(study: Study) -> None:
     """Both networks of every size."""
-    table = study.table("SIREN and Fourier-feature networks, 8-bit weights", COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("SIREN and Fourier-feature networks, 8-bit weights", Row)
     for picture in study.pictures:
         first = FourierNetwork(_widths(study.scale)[1], DEPTHS[1])
         schedule = best_rate(first, rgb_field(picture.pixels), Schedule.of(study, 0))
         for width in _widths(study.scale):
             for depth in DEPTHS:
                 for row in _pair(study, picture, width, depth, schedule):
-                    rows.append(row)
-                    study.report.add(table, cells(row))
+                    rows.add(row)
     conclude(study, conclusions(rows))
     plots.lines(
         study.path(".png"),
         "SIREN against Fourier-feature networks",
         "parameters",
         "PSNR, dB",
-        {
-            p.name: {
-                f"{network}, {depth} layers": [
-                    (r.parameters, r.psnr_db)
-                    for r in rows
-                    if (r.picture, r.network, r.depth) == (p.name, network, depth)
-                ]
-                for network in (SIREN, FFNET)
-                for depth in DEPTHS
-            }
-            for p in study.pictures
-        },
+        plots.panels(
+            rows, lambda r: (r.picture, f"{r.network}, {r.depth} layers"), lambda r: (r.parameters, r.psnr_db)
+        ),
         log_x=True,
         note=study.scaled_down,
     )
@@ -103,7 +82,7 @@ def _pair(study: Study, picture: Picture, width: int, depth: int, schedule: Sche
     ]
 
 
-def conclusions(rows: list[Row]) -> list[Conclusion]:
+def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     """Fourier features lose to SIREN: at equal shape, and at equal bytes."""
     found = []
     for name in dict.fromkeys(row.picture for row in rows):
@@ -114,8 +93,7 @@ def conclusions(rows: list[Row]) -> list[Conclusion]:
         measured = f"SIREN is ahead in {sum(gap > 0 for gap in gaps)} of {len(gaps)} shapes"
         found.append(above("Fourier features lose to SIREN of equal width and depth", name, mean, measured))
         curves = ([(r.bytes, r.psnr_db) for k, r in mine.items() if k[0] == n] for n in (SIREN, FFNET))
-        gap = mean_gap(*curves)
-        found.append(above("Fourier features lose to SIREN at equal bytes", name, gap, shown(gap)))
+        found.append(above("Fourier features lose to SIREN at equal bytes", name, *mean_gap(*curves)))
     return found
 
 

@@ -19,6 +19,7 @@ from ...metrics import psnr
 from ...pixels import COORD_BITS, axis_coordinates
 from ...plan import LEARNING_RATE, TOP_LEARNING_RATE
 from ...settings import Settings
+from ..options import SIREN
 from ..pictures import Samples
 from ..report import stopwatch
 from .experiment import Study
@@ -61,7 +62,7 @@ def siren_options(study: Study) -> dict[str, object]:
 def run_options(study: Study) -> dict[str, object]:
     """Settings of the run: how long, where, from which seed."""
     batch = max(MIN_BATCH, study.scale.pixels)
-    run = {"device": study.device, "threads": study.threads, "seed": study.seed}
+    run = {"model": SIREN, "device": study.device, "threads": study.threads, "seed": study.seed}
     return {**run, "steps": study.scale.steps, "batch": batch}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,11 +11,10 @@ from ..codecs import chosen, decode
 from ..pictures import samples
 from . import plots
 from .conclusions import Conclusion, above, conclude, within
-from .experiment import Scale, Study, cells
+from .experiment import Bpp, Count, Decibels, Scale, Study
 
 QUALITIES = (1, *range(5, 100, 5), 98, 100)
 KNEE = 90  # above it, bytes buy little
-COLUMNS = {"picture": "", "quality": "d", "bytes": ",d", "bpp": ".3f", "psnr_db": ".2f"}
 
 
 @dataclass(frozen=True)
@@ -23,39 +23,33 @@ class Row:
 
     picture: str
     quality: int
-    bytes: int
-    bpp: float
-    psnr_db: float
+    bytes: Count
+    bpp: Bpp
+    psnr_db: Decibels
 
 
 def run(study: Study) -> None:
     """Every quality of every picture."""
-    table = study.table("JPEG's quality against PSNR and size", COLUMNS)
+    rows = study.rows("JPEG's quality against PSNR and size", Row)
     (jpeg,) = chosen(["jpeg"])
-    rows = []
     for picture in study.pictures:
         for quality in QUALITIES:
             data = jpeg.encode(picture.image, quality)
             rate = bpp(len(data), *picture.image.size)
-            rows.append(Row(picture.name, quality, len(data), rate, psnr(picture.pixels, samples(decode(data)))))
-            study.report.add(table, cells(rows[-1]))
+            rows.add(Row(picture.name, quality, len(data), rate, psnr(picture.pixels, samples(decode(data)))))
     conclude(study, conclusions(rows))
     plots.lines(
         study.path(".png"),
         "JPEG: quality against PSNR (dB), and bits per pixel",
         "quality",
         "",
-        {
-            what: {
-                p.name: [(r.quality, getattr(r, field)) for r in rows if r.picture == p.name] for p in study.pictures
-            }
-            for what, field in (("PSNR, dB", "psnr_db"), ("bits per pixel", "bpp"))
-        },
+        plots.panels(rows, lambda r: ("PSNR, dB", r.picture), lambda r: (r.quality, r.psnr_db))
+        | plots.panels(rows, lambda r: ("bits per pixel", r.picture), lambda r: (r.quality, r.bpp)),
         note=study.scaled_down,
     )
 
 
-def conclusions(rows: list[Row]) -> list[Conclusion]:
+def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     """Both rise with quality, and the last steps cost the most bytes a dB."""
     found = []
     for name in dict.fromkeys(row.picture for row in rows):

@@ -11,9 +11,9 @@ from math import sqrt
 
 from ..pictures import Samples
 from . import contest, plots
-from .conclusions import Conclusion, above, conclude, shown
-from .contest import OTHERS, Row
-from .experiment import Picture, Scale, Study, cells
+from .conclusions import Conclusion, above, conclude
+from .contest import Row
+from .experiment import Picture, Scale, Study
 from .fitting import fit_inr, siren_options
 
 WIDTHS = (0.5, 0.75, 1.0, 1.5)  # of the scale's
@@ -28,28 +28,19 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 def run(study: Study) -> None:
     """The three networks at every width, and the other formats."""
-    table = study.table("Sparse networks at low rates, 8-bit weights", contest.COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("Sparse networks at low rates, 8-bit weights", Row)
     sheet = []
     for picture in study.pictures:
         shown_crops: list[tuple[str, Samples]] = [(picture.name, picture.pixels)]
         for share in WIDTHS:
             for row, decoded in _files(study, picture, max(4, round(share * study.scale.width))):
-                rows.append(row)
-                study.report.add(table, cells(row))
+                rows.add(row)
                 if share == CROPPED:
                     shown_crops.append((f"{row.method}, {row.bytes:,} bytes\n{row.psnr_db:.2f} dB", decoded))
         sheet.append(shown_crops)
     conclude(study, conclusions(rows))
     plots.crops(study.path("-crops.png"), sheet)
-    plots.lines(
-        study.path(".png"),
-        "Sparse 8-bit networks at low rates",
-        "bits per pixel",
-        "PSNR, dB",
-        contest.panels(rows, (*OPTIONS, *OTHERS)),
-        note=study.scaled_down,
-    )
+    contest.plot(study, "Sparse 8-bit networks at low rates", rows)
 
 
 def _files(study: Study, picture: Picture, width: int) -> list[tuple[Row, Samples]]:
@@ -69,9 +60,8 @@ def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     found = []
     for name in dict.fromkeys(row.picture for row in rows):
         for sparse, other in ((SPARSE_90, DENSE), (SPARSE_95, DENSE), (SPARSE_90, "JPEG"), (SPARSE_95, "JPEG")):
-            gap = contest.gap(rows, name, sparse, other)
             claim = f"{sparse} with 8 bits is better than {other} at equal bytes"
-            found.append(above(claim, name, gap, shown(gap)))
+            found.append(above(claim, name, *contest.gap(rows, name, sparse, other)))
     return found
 
 

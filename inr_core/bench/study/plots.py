@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,7 +13,9 @@ from PIL import Image, ImageDraw
 from ...errors import InrError
 from ..pictures import Samples
 
-Series = Mapping[str, Sequence[tuple[float, float]]]
+R = TypeVar("R")
+Point = tuple[float, float]
+Series = Mapping[str, Sequence[Point]]
 
 PANEL_INCHES, NOTE_COLUMNS = (5.0, 4.2), 80
 CROP_SHARE, CROP_PIXELS, LABEL_PIXELS, GAP = 4, 256, 34, 6  # a crop is a quarter of the side, shown so large
@@ -24,6 +27,17 @@ def check() -> None:
         import matplotlib  # noqa: F401
     except ImportError as e:
         raise InrError("the study's plots: expected matplotlib; install pillow-inr[bench]") from e
+
+
+def panels(
+    rows: Iterable[R], place: Callable[[R], tuple[str, str]], point: Callable[[R], Point]
+) -> dict[str, dict[str, list[Point]]]:
+    """The points of rows by their `place`: panel and series, each in the order in which they first come."""
+    found: dict[str, dict[str, list[Point]]] = {}
+    for row in rows:
+        panel, series = place(row)
+        found.setdefault(panel, {}).setdefault(series, []).append(point(row))
+    return found
 
 
 def lines(

@@ -21,7 +21,7 @@ def run(study: Study) -> None:
     """Every quantiser of every picture, on one float fit a picture, and one fit for each width of QAT."""
     options = {"quality": 75.0, "density": None, "post_bits": BITS, **siren_options(study), "bits": BITS}
     title = "Quantisers against the float network of the same run (loss: dB below float, rounded)"
-    table = study.table(title, quantisation.COLUMNS)
+    table = study.report.table(study.name, title, quantisation.COLUMNS)
     for picture in study.pictures:
         args = argparse.Namespace(**options)
         quantisation.measure(args, study.report, table, picture.name, picture.image, study.device)

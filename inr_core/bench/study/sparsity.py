@@ -6,7 +6,7 @@ numbers: Feathermap in the two factors of its matrix, the small dense network in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
@@ -14,7 +14,7 @@ from math import sqrt
 from ...plan import weight_count
 from . import plots
 from .conclusions import Conclusion, above, conclude
-from .experiment import Picture, Scale, Study, cells
+from .experiment import Count, Decibels, Picture, Plain, Scale, Seconds, Study
 from .files import fit_file
 from .fitting import Fitted, Schedule, best_rate, fit_inr, rgb_field, siren_options
 from .networks import Feathermap
@@ -24,15 +24,6 @@ DENSE, SMALL, FEATHERMAP, PRUNING, RIGL = "dense", "small-dense", "feathermap", 
 ORDER = (RIGL, PRUNING, SMALL, FEATHERMAP)  # the study's, best first
 CORE_NAMES = {PRUNING: "prune", RIGL: "rigl", SMALL: "small-dense"}
 MODERATE_SPARSITY, MODERATE_DB = 0.8, 3.0  # "80 % of the weights go for a moderate loss": we call up to 3 dB moderate
-COLUMNS = {
-    "picture": "",
-    "method": "",
-    "sparsity": "g",
-    "numbers": ",d",
-    "bytes": ",d",
-    "psnr_db": ".2f",
-    "fit_seconds": ".1f",
-}
 
 
 @dataclass(frozen=True)
@@ -41,17 +32,16 @@ class Row:
 
     picture: str
     method: str
-    sparsity: float
-    numbers: int  # stored, biases not counted
-    bytes: int
-    psnr_db: float
-    fit_seconds: float
+    sparsity: Plain
+    numbers: Count  # stored, biases not counted
+    bytes: Count
+    psnr_db: Decibels
+    fit_seconds: Seconds
 
 
 def run(study: Study) -> None:
     """Every method at every sparsity."""
-    table = study.table("Sparse networks, 8-bit weights", COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("Sparse networks, 8-bit weights", Row)
     for picture in study.pictures:
         rates: dict[str, Schedule] = {}
         for sparsity in (0.0, *SPARSITIES):
@@ -59,21 +49,14 @@ def run(study: Study) -> None:
                 study.report.say(f"{picture.name}: fitting, {method}, sparsity {sparsity:g}")
                 fitted = fit(study, picture, method, sparsity, rates)
                 size, seconds = len(fitted.data), fitted.seconds
-                rows.append(Row(picture.name, method, sparsity, fitted.numbers, size, fitted.psnr, seconds))
-                study.report.add(table, cells(rows[-1]))
+                rows.add(Row(picture.name, method, sparsity, fitted.numbers, size, fitted.psnr, seconds))
     conclude(study, conclusions(rows))
     plots.lines(
         study.path(".png"),
         "Sparse networks",
         "sparsity",
         "PSNR, dB",
-        {
-            p.name: {
-                m: [(r.sparsity, r.psnr_db) for r in rows if (r.picture, r.method) == (p.name, m)]
-                for m in (DENSE, *ORDER)
-            }
-            for p in study.pictures
-        },
+        plots.panels(rows, lambda r: (r.picture, r.method), lambda r: (r.sparsity, r.psnr_db)),
         note=study.scaled_down,
     )
 
@@ -94,7 +77,7 @@ def fit(study: Study, picture: Picture, method: str, sparsity: float, rates: dic
     return fit_file(picture.pixels, network, rates[method])
 
 
-def conclusions(rows: list[Row]) -> list[Conclusion]:
+def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     """The order of the methods, and the loss at 80 %."""
     found = []
     for name in dict.fromkeys(row.picture for row in rows):

@@ -8,6 +8,7 @@ as many weights as the plain SIREN, which is trained by the same loop and stored
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -23,7 +24,7 @@ from ..pictures import Samples
 from ..report import stopwatch
 from . import plots
 from .conclusions import Conclusion, above, conclude
-from .experiment import Picture, Scale, Study, cells
+from .experiment import Count, Decibels, Picture, Scale, Seconds, Study
 from .files import Floats, fit_file, head_of, matrix_numbers, outputs, read, write
 from .fitting import Field, Fitted, Schedule, siren_rate, train
 from .networks import BandPair, PlainSiren
@@ -33,15 +34,6 @@ PLAIN, PAIR = "siren", "wavelet pair"
 HIGH_SIGMAS = 4.0  # a high band's ±1, in standard deviations
 # Squared RGB error of an error in Y, Cb and Cr (JFIF), cross terms left out; a chroma sample stands for four pixels.
 LUMA_WEIGHT, CB_WEIGHT, CR_WEIGHT = 3.0, 4 * (0.344136**2 + 1.772**2), 4 * (1.402**2 + 0.714136**2)
-COLUMNS = {
-    "picture": "",
-    "method": "",
-    "width": "d",
-    "numbers": ",d",
-    "bytes": ",d",
-    "psnr_db": ".2f",
-    "fit_seconds": ".1f",
-}
 
 
 @dataclass(frozen=True)
@@ -51,10 +43,10 @@ class Row:
     picture: str
     method: str
     width: int
-    numbers: int  # weights, without biases
-    bytes: int
-    psnr_db: float
-    fit_seconds: float
+    numbers: Count  # weights, without biases
+    bytes: Count
+    psnr_db: Decibels
+    fit_seconds: Seconds
 
 
 @dataclass(frozen=True)
@@ -129,15 +121,13 @@ def fit_pair(pixels: Samples, network: BandPair, schedule: Schedule) -> Fitted:
 def run(study: Study) -> None:
     """Both methods on every picture."""
     _pywt()  # missing: now, not after the first fit
-    table = study.table("Wavelet fitting, 8-bit weights", COLUMNS)
-    rows: list[Row] = []
+    rows = study.rows("Wavelet fitting, 8-bit weights", Row)
     sheet = []
     for picture in study.pictures:
         row_of_crops = [(picture.name, picture.pixels)]
         for method, width, fitted in _fits(study, picture):
             size, seconds = len(fitted.data), fitted.seconds
-            rows.append(Row(picture.name, method, width, fitted.numbers, size, fitted.psnr, seconds))
-            study.report.add(table, cells(rows[-1]))
+            rows.add(Row(picture.name, method, width, fitted.numbers, size, fitted.psnr, seconds))
             row_of_crops.append((f"{method}, {size:,} bytes\n{fitted.psnr:.2f} dB", fitted.picture))
         ceiling = Split.of(picture.pixels).picture()
         row_of_crops.append((f"bands, exact\n{psnr(picture.pixels, ceiling):.2f} dB", ceiling))
@@ -149,12 +139,7 @@ def run(study: Study) -> None:
         "Wavelet fitting",
         "bytes",
         "PSNR, dB",
-        {
-            p.name: {
-                m: [(r.bytes, r.psnr_db) for r in rows if (r.picture, r.method) == (p.name, m)] for m in (PLAIN, PAIR)
-            }
-            for p in study.pictures
-        },
+        plots.panels(rows, lambda r: (r.picture, r.method), lambda r: (r.bytes, r.psnr_db)),
         note=study.scaled_down,
     )
 
@@ -174,7 +159,7 @@ def _fits(study: Study, picture: Picture) -> list[tuple[str, int, Fitted]]:
     ]
 
 
-def conclusions(rows: list[Row]) -> list[Conclusion]:
+def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
     """The split does not help."""
     found = []
     for name in dict.fromkeys(row.picture for row in rows):
