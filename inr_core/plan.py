@@ -19,7 +19,8 @@ DEPTHS = ((1000, 4), (4000, 5), (math.inf, 6))  # linear layers, for networks of
 BITS = 7  # 8 gain 0.14 dB for 16 % more bytes, 6 lose 0.33 dB for 13 % less
 FIRST_LAYER_BITS = 5  # more than the others': a coordinate's phase is large; at 8 bits it cost 0.82 of 0.85 dB
 BIAS_BITS = 9
-LEARNING_RATE, TOP_LEARNING_RATE = 0.08, 2e-3  # of Adam: the first over the width, at most the second; twice diverges
+LEARNING_RATE, TOP_LEARNING_RATE = 0.08, 2e-3  # the first over the width, at most the second
+SLOW_OMEGA, SLOW_POWER = 50.0, 1.5  # the rate falls by this power of ω beyond it: at 110, of a page, to a third
 REFERENCE_FREQUENCY = 60.0  # of a smooth photograph of the reference size
 OMEGA_SCALE, OMEGA_POWER, OMEGA_RANGE = 4.5, 0.55, (6.0, 150.0)  # ω of the first layer from a picture's own frequency
 BATCH = 2048  # pixels a step on a CPU: at equal time 1.6 dB better than 16,384
@@ -119,6 +120,12 @@ def omega_for(frequency: float) -> float:
     return min(max(OMEGA_SCALE * math.pow(frequency, OMEGA_POWER), low), high)
 
 
+def learning_rate(width: int, omega_first: float) -> float:
+    """Of Adam: twice as much diverges, and what ω makes fast diverges sooner."""
+    slower = math.pow(min(1.0, SLOW_OMEGA / omega_first), SLOW_POWER)
+    return min(LEARNING_RATE / width, TOP_LEARNING_RATE) * slower
+
+
 def make_plan(
     shape: tuple[int, int, int],
     settings: Settings,
@@ -156,6 +163,7 @@ def make_plan(
         width = _largest(lambda w: weight_count(w, depth, channels) <= nonzeros, 1, width)
         nonzeros = weights = weight_count(width, depth, channels)
     steps = STEPS[settings.effort] if settings.steps is None else settings.steps
+    omega_first = settings.omega_first or omega_for(frequency)
     return FitPlan(
         shapes=shapes_of(width, depth, channels),
         nonzeros=nonzeros,
@@ -165,8 +173,8 @@ def make_plan(
         quantization=settings.quantization,
         steps=0 if flat else steps,  # the output layer's least squares is exact
         batch=min(settings.batch or (FULL_BATCH if accelerated else BATCH), pixels),
-        learning_rate=min(LEARNING_RATE / width, TOP_LEARNING_RATE),
-        omega_first=settings.omega_first or omega_for(frequency),
+        learning_rate=learning_rate(width, omega_first),
+        omega_first=omega_first,
         omega_hidden=settings.omega_hidden,
         seed=settings.seed,
         expected_bytes=int(expected_bytes(width, depth, channels, nonzeros / weights, bits)),

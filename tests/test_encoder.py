@@ -14,6 +14,7 @@ from inr_core import Interrupted, Progress, Settings, SettingsError, TargetError
 from inr_core.plan import (
     characteristic_frequency,
     expected_bytes,
+    learning_rate,
     make_plan,
     next_quality,
     omega_for,
@@ -264,6 +265,15 @@ def test_first_frequency_follows_the_picture() -> None:
     assert omega_for(0.0) == 6.0
     assert omega_for(60.0) == pytest.approx(42.8, abs=0.1)
     assert omega_for(1e9) == 150.0
+
+
+def test_learning_rates_by_hand() -> None:
+    assert learning_rate(100, 50.0) == learning_rate(100, 12.0) == pytest.approx(8e-4)
+    assert learning_rate(10, 50.0) == 2e-3  # the most
+    assert learning_rate(100, 200.0) == pytest.approx(1e-4)  # a quarter to the power 1.5
+    assert make_plan((512, 512, 3), Settings(width=100, omega_first=200.0), quality=50).learning_rate == pytest.approx(
+        1e-4
+    )
 
 
 def test_plans_of_small_dense_and_sparse_networks_have_equal_budgets() -> None:

@@ -17,7 +17,7 @@ from inr_core.fit.pace import Pace  # noqa: E402
 from inr_core.fit.quantize import QuantizedForward, integer_weight, kmeans, post_training  # noqa: E402
 from inr_core.fit.siren import Grid, Siren, clamp_through  # noqa: E402
 from inr_core.fit.sparsity import Pruning, RigL, erk_counts, largest, random_masks  # noqa: E402
-from inr_core.fit.trainer import Fitted, fit  # noqa: E402
+from inr_core.fit.trainer import Fitted, Run, fit  # noqa: E402
 from inr_core.header import Header  # noqa: E402
 from inr_core.network import Evaluator  # noqa: E402
 from inr_core.pixels import axis_coordinates  # noqa: E402
@@ -289,6 +289,13 @@ def test_a_fit_that_diverges_begins_again_slower() -> None:
         decoded(fit(scene(), 255, False, wild, CPU, lambda p: None), 20, 28) - scene().astype(float)
     ).mean()
     assert error < 0.5 * float(scene().var((0, 1)).mean())
+
+
+@pytest.mark.parametrize(("loss", "restarts"), [(0.9, 0), (1.0, 1), (math.nan, 1)])
+def test_slow_learning_is_not_divergence(loss: float, restarts: int) -> None:
+    state = Run(scene(), 255, False, plan(), CPU)
+    state._restart_if_diverged(loss * state.variance)
+    assert state.restarts == restarts
 
 
 class _Clock:

@@ -31,7 +31,7 @@ EVALUATIONS, EVALUATED_PIXELS = 4, 2**18
 HURRY_SECONDS, HURRY_STEPS = 2.0, 300  # what a stopped fit may still spend on quantising what it has
 REPORT_SECONDS = 0.2
 RESTARTS = 3  # of a fit that diverged, each at a third of the learning rate
-DIVERGED = 0.8  # of the picture's variance: a loss above it has learnt next to nothing
+DIVERGED = 0.95  # of the picture's variance: a loss above it has learnt nothing (dense text is at 0.8 for long)
 CHECK_EVERY, DIVERGED_STEPS = 0.1, 100  # of the run, and steps before anything is concluded from a loss
 BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since the symbols' entropy drifts in it
 

@@ -17,7 +17,7 @@ from ...encoder import choose_device, encode, torch_threads
 from ...fit.siren import clamp_through
 from ...metrics import psnr
 from ...pixels import COORD_BITS, axis_coordinates
-from ...plan import LEARNING_RATE, TOP_LEARNING_RATE
+from ...plan import learning_rate
 from ...settings import Settings
 from ..options import SIREN
 from ..pictures import Samples
@@ -116,7 +116,7 @@ def rgb_field(pixels: Samples) -> Field:
 
 def siren_rate(width: int) -> float:
     """The learning rate that the format uses."""
-    return min(LEARNING_RATE / width, TOP_LEARNING_RATE)
+    return learning_rate(width, OMEGA_FIRST)
 
 
 @dataclass(frozen=True)
