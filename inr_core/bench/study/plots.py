@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ R = TypeVar("R")
 Point = tuple[float, float]
 Series = Mapping[str, Sequence[Point]]
 
-PANEL_INCHES, NOTE_COLUMNS = (5.0, 4.2), 80
+PANEL_INCHES, PANELS_A_ROW, NOTE_COLUMNS = (5.0, 4.2), 3, 80
 CROP_SHARE, CROP_PIXELS, LABEL_PIXELS, GAP = 4, 256, 34, 6  # a crop is a quarter of the side, shown so large
 
 
@@ -56,23 +57,29 @@ def lines(
     `ticks`: names of x = 0, 1, … `note`: what was scaled down.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     width, height = PANEL_INCHES
-    figure = Figure(figsize=(width * max(1, len(panels)), height), layout="constrained")
+    columns = max(1, min(len(panels), PANELS_A_ROW))
+    rows = max(1, math.ceil(len(panels) / columns))
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.suptitle(title)
     for k, (name, series) in enumerate(panels.items()):
-        axes = figure.add_subplot(1, len(panels), k + 1)
+        axes = figure.add_subplot(rows, columns, k + 1)
         for label, points in series.items():
             ordered = sorted((a, b) for a, b in points if np.isfinite(b))
             axes.plot([a for a, _ in ordered], [b for _, b in ordered], marker="o", markersize=3, label=label)
         axes.set(title=name, xlabel=x, ylabel=y)
         if log_x:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         if ticks:
             axes.set_xticks(range(len(ticks)), ticks, rotation=30)
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize="small")
-    scaled = textwrap.wrap(f"Scaled down: {note}", NOTE_COLUMNS * max(1, len(panels)))
+    scaled = textwrap.wrap(f"Scaled down: {note}", NOTE_COLUMNS * columns)
     figure.supxlabel("\n".join(scaled), fontsize="x-small")
     figure.savefig(path, dpi=110)
 
