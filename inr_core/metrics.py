@@ -199,7 +199,7 @@ def bd_rate(
     a, b = _curve("a", rate_a, psnr_a), _curve("b", rate_b, psnr_b)
     low, high = float(max(a.x[0], b.x[0])), float(min(a.x[-1], b.x[-1]))
     if low >= high:
-        ranges = [f"{curve.x[0]:.2f} … {curve.x[-1]:.2f} dB" for curve in (a, b)]
+        ranges = [f"curve {n} {c.x[0]:.2f} … {c.x[-1]:.2f} dB" for n, c in (("a", a), ("b", b))]
         raise InrError(f"BD-rate: expected curves that overlap in PSNR, got {ranges[0]} and {ranges[1]}")
     difference = (b.integral(low, high) - a.integral(low, high)) / (high - low)
     return BdRate(100 * math.expm1(difference), low, high, (high - low) / float(a.x[-1] - a.x[0]))

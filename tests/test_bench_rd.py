@@ -207,7 +207,9 @@ def test_too_few_points_are_said_not_hidden(
     assert bench(pictures[0], *QUALITIES, "--against", "jpeg") == 0
     (row,) = results(tmp_path)["tables"]["bd_rate"]
     assert row["bd_rate_percent"] is None
-    assert row["note"] == "expected curves that overlap in PSNR, got 20.00 … 40.00 dB and 50.00 … 56.00 dB"
+    assert (
+        row["note"] == "expected curves that overlap in PSNR, got JPEG 20.00 … 40.00 dB and inr siren 50.00 … 56.00 dB"
+    )
     assert row["note"] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

@@ -145,7 +145,7 @@ def test_order_and_dominated_points_do_not_matter() -> None:
     [
         ([1, 2, 3], [30, 31, 32], "curve b: expected at least 4 points that no other dominates, got 3 of 3"),
         ([1, 2, 3, 4], [30, 31, 31, 32], "got 3 of 4"),
-        ([1, 2, 3, 4], [40, 41, 42, 43], r"overlap in PSNR, got 27.10 … 38.80 dB and 40.00 … 43.00 dB"),
+        ([1, 2, 3, 4], [40, 41, 42, 43], r"overlap in PSNR, got curve a 27.10 … 38.80 dB and curve b 40.00 … 43.00 dB"),
         ([0, 2, 3, 4], [30, 31, 32, 33], "expected finite PSNR and rates above 0"),
         ([1, 2, 3, 4], [30, 31, 32, math.inf], "expected finite PSNR and rates above 0"),
         ([1, 2, 3, math.nan], [30, 31, 32, 33], "expected finite PSNR and rates above 0"),

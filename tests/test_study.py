@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 
 from inr_core import FormatError, InrError, psnr  # noqa: E402
 from inr_core.bench.__main__ import main  # noqa: E402
-from inr_core.bench.report import Cell  # noqa: E402
+from inr_core.bench.report import Cell, Report  # noqa: E402
 from inr_core.bench.study import (  # noqa: E402
     compression,
     entropy,
@@ -37,8 +37,16 @@ from inr_core.bench.study import (  # noqa: E402
 from inr_core.bench.study.catalogue import EXPERIMENTS  # noqa: E402
 from inr_core.bench.study.conclusions import Conclusion, above, front, mean_gap, within  # noqa: E402
 from inr_core.bench.study.contest import Row as Contestant  # noqa: E402
-from inr_core.bench.study.experiment import NATURAL, TEXT, Scale, square  # noqa: E402
-from inr_core.bench.study.fitting import Schedule, coordinates, rgb_field, rounded, train  # noqa: E402
+from inr_core.bench.study.experiment import NATURAL, TEXT, Rows, Scale, Study, square  # noqa: E402
+from inr_core.bench.study.fitting import (  # noqa: E402
+    Schedule,
+    coordinates,
+    rgb_field,
+    rounded,
+    run_options,
+    siren_options,
+    train,
+)
 from inr_core.bench.study.networks import (  # noqa: E402
     BandPair,
     Feathermap,
@@ -220,6 +228,23 @@ def test_scale_says_what_is_not_as_in_the_study() -> None:
         "256×256 pixels instead of 512×512; 8 layers × 64 instead of 8 × 128; 1,500 steps instead of 10,000; "
         "2,048 pixels a step instead of all"
     )
+
+
+def test_panels_and_rows_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = Rows(Report("m", {}), "jpeg", "Files", jpeg.Row)
+    for picture, quality in (("b", 1), ("a", 1), ("b", 90)):
+        rows.add(jpeg.Row(picture, quality, 1000 * quality, 0.1, 20.0 + quality / 10))
+    assert plots.panels(rows, lambda r: (r.picture, "JPEG"), lambda r: (r.quality, r.bytes)) == {
+        "b": {"JPEG": [(1, 1000), (90, 90_000)]},
+        "a": {"JPEG": [(1, 1000)]},
+    }
+    said = [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["b  1  1,000  0.100  20.10", "a  1  1,000  0.100  20.10", "b  90  90,000  0.100  29.00"]
+
+
+def test_the_study_is_about_one_model_whatever_the_default() -> None:
+    study = Study("s", Report("m", {}), Scale(steps=3, width=9, depth=4), [], Path(), "")
+    assert siren_options(study)["model"] == run_options(study)["model"] == "siren"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)

@@ -14,14 +14,18 @@ from .page_style import STYLE
 from .report import Cell
 from .summary import Curve, Row, names, number
 
+LEDE = """Each picture, written by every format at several settings and read again. A curve further up and to the left
+is better: more of the picture for fewer bytes."""
+BD_RATE = """The bytes it needs for the PSNR of the other format: −10% is a tenth fewer, +100% twice as many. Below each
+stand the PSNR over which both curves run and its share of the other's. The mean is of the pictures with a figure."""
 METHOD = """Every point is a real file, written and read again through Pillow: bytes are those on disk, PSNR is from the
 mean squared error over all channels of the decoded 8-bit RGB picture, MS-SSIM is the mean of the three channels (as a
 curve −10·log₁₀(1 − MS-SSIM), in dB). Transparent parts are over white. BD-rate: the difference of bytes at equal PSNR,
-logarithm of the rate interpolated by PCHIP, over the range that both curves reach; below it stand that range and its
-share of the opponent's. Each encode and each decode runs in a fresh process; seconds are the median of up to five
-runs without imports, or one run where that takes over a second; peak memory is the most the process had resident,
-interpreter, picture and libraries included. Threads are as each library chooses, or for ours as the settings say.
-JPEG: optimize. JPEG2000: irreversible, by rate. WebP: method 6. AVIF: speed 4, 4:4:4. JPEG XL: defaults."""
+logarithm of the rate interpolated by PCHIP, over the range that both curves reach. Each encode and each decode runs in
+a fresh process; seconds are the median of up to five runs without imports, or one run where that takes over a second;
+peak memory is the most the process had resident, interpreter, picture and libraries included. Threads are as each
+library chooses, or for ours as the settings say. JPEG: optimize. JPEG2000: irreversible, by rate. WebP: method 6.
+AVIF: speed 4, 4:4:4. JPEG XL: defaults."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Results:
 
 def page(results: Results) -> str:
     """The whole document."""
-    parts = ["<h1>Rate–distortion</h1>", *(f'<p class="faint">{escape(line)}</p>' for line in results.about)]
+    title = f"{', '.join(results.ours)} against {', '.join(results.others) or 'nothing'}"
+    parts = [f"<h1>{escape(title)}</h1><p>{escape(LEDE)}</p>"]
     if not results.complete:
         parts.append('<p class="warning">Unfinished: this is what was measured so far. The same command goes on.</p>')
     parts += [f'<p class="warning">{escape(note)}</p>' for note in results.notes]
@@ -50,10 +55,11 @@ def page(results: Results) -> str:
     parts.append(_costs(results))
     parts += [_picture(results, name) for name in names(results.rows, "picture")]
     parts.append(f"<h2>How this was measured</h2><p>{escape(METHOD)}</p>")
+    parts += [f'<p class="faint">{escape(line)}</p>' for line in results.about]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Rate–distortion</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
@@ -70,11 +76,8 @@ def _bd_table(results: Results, codec: str) -> str:
         body.append(f'<tr><th class="word">{escape(picture)}</th>{"".join(_bd_cell(found.get(o)) for o in means)}</tr>')
     body.append(f'<tr class="mean"><th class="word">mean</th>{"".join(_bd_cell(mean) for mean in means.values())}</tr>')
     heads = "".join(f"<th>against {escape(other)}</th>" for other in means)
-    return (
-        f"<h2>BD-rate of {escape(codec)}</h2><p>Bytes it needs at equal PSNR: −10% is a tenth fewer than the other"
-        f' format, +100% twice as many.</p><div class="wide"><table><thead><tr><th></th>{heads}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+    table = f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody>"
+    return f'<h2>BD-rate of {escape(codec)}</h2><p>{escape(BD_RATE)}</p><div class="wide"><table>{table}</table></div>'
 
 
 def _bd_cell(row: Row | None) -> str:
@@ -104,7 +107,7 @@ def _costs(results: Results) -> str:
         "encode_peak_mb": "encode, peak MB",
         "decode_peak_mb": "decode, peak MB",
     }
-    formats = {"encode_s_per_mpx": ".3g", "decode_s_per_mpx": ".3g", "encode_ratio": ".3g", "decode_ratio": ".3g"}
+    formats = {"encode_s_per_mpx": ".3g", "decode_s_per_mpx": ".3g", "encode_ratio": ",.1f", "decode_ratio": ",.1f"}
     against = f" Ratios are to {escape(results.others[0])}." if results.others else ""
     table = _table(list(heads), list(heads.values()), results.costs, {**dict.fromkeys(heads, ",.0f"), **formats})
     return f"<h2>Time and memory</h2><p>Medians of all files below; memory is the largest of them.{against}</p>{table}"

@@ -33,8 +33,11 @@ th, td { padding: .28rem .7rem; text-align: right; white-space: nowrap; border-b
 th { font-weight: 600; }
 thead th { vertical-align: bottom; border-bottom-color: var(--faint); }
 .word { text-align: left; }
-td small { display: block; line-height: 1.3; }
-td.why { white-space: normal; max-width: 15rem; color: var(--faint); font-size: .8rem; }
+.wide th.word { position: sticky; left: 0; background: var(--page); }
+td small {
+  display: block; margin-left: auto; min-width: 6.5rem; max-width: 9rem; line-height: 1.3; white-space: normal;
+}
+td.why { white-space: normal; min-width: 8rem; max-width: 9.5rem; color: var(--faint); font-size: .8rem; }
 tr.mean > * { font-weight: 650; border-top: 2px solid var(--faint); }
 tr.mean small { font-weight: 400; }
 .good { color: var(--good); } .bad { color: var(--bad); }
