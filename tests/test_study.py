@@ -304,10 +304,10 @@ def test_ffnet_conclusions() -> None:
 
 def test_sparsity_conclusions() -> None:
     at = {"rigl": 30.0, "pruning": 29.0, "small-dense": 29.5, "feathermap": 25.0}
-    rows = [sparsity.Row("a", m, s, 1, 1, db - s, 1) for m, db in at.items() for s in (0.5, 0.8)]
+    rows = [sparsity.Row("a", m, s, 1, round(100 / s), db - s, 1) for m, db in at.items() for s in (0.5, 0.8)]
     rows.append(sparsity.Row("a", "dense", 0.0, 1, 1, 33.0, 1))
     assert verdicts(sparsity.conclusions(rows)) == [
-        ("agrees", 1), ("differs", -0.5), ("agrees", 4.5), ("differs", -0.8),
+        ("agrees", 1), ("differs", -0.5), ("agrees", 4.5), ("agrees", 0.5), ("differs", -0.8),
     ]  # fmt: skip
 
 
