@@ -291,10 +291,14 @@ def test_a_fit_that_diverges_begins_again_slower() -> None:
     assert error < 0.5 * float(scene().var((0, 1)).mean())
 
 
-@pytest.mark.parametrize(("loss", "restarts"), [(0.9, 0), (1.0, 1), (math.nan, 1)])
-def test_slow_learning_is_not_divergence(loss: float, restarts: int) -> None:
+@pytest.mark.parametrize(
+    ("losses", "restarts"),
+    [((0.9, 0.8), 0), ((1.0,), 1), ((math.nan,), 1), ((0.5, 0.7), 1), ((0.1, 0.2), 0), ((0.5, 0.7, 0.9, 0.9), 1)],
+)
+def test_learning_slowly_is_not_diverging(losses: tuple[float, ...], restarts: int) -> None:
     state = Run(scene(), 255, False, plan(), CPU)
-    state._restart_if_diverged(loss * state.variance)
+    for loss in losses:
+        state._restart_if_diverged(loss * state.variance)
     assert state.restarts == restarts
 
 

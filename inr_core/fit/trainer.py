@@ -32,6 +32,7 @@ HURRY_SECONDS, HURRY_STEPS = 2.0, 300  # what a stopped fit may still spend on q
 REPORT_SECONDS = 0.2
 RESTARTS = 3  # of a fit that diverged, each at a third of the learning rate
 DIVERGED = 0.95  # of the picture's variance: a loss above it has learnt nothing (dense text is at 0.8 for long)
+ROSE, UNLEARNT = 1.2, 0.25  # so does one that has risen so much, where it is still this share of the variance
 CHECK_EVERY, DIVERGED_STEPS = 0.1, 100  # of the run, and steps before anything is concluded from a loss
 BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since the symbols' entropy drifts in it
 
@@ -74,6 +75,7 @@ class Run:
         self.plan, self.peak, self.device = plan, peak, device
         self.learning_rate = plan.learning_rate
         self.restarts = 0
+        self.lowest = math.inf  # loss at a check since the last start
         self.grid = Grid(samples, peak, alpha, device, plan.seed)
         self.variance = self.grid.variance()
         total = sum(out * into for out, into in plan.shapes)
@@ -100,10 +102,15 @@ class Run:
             self._set_masks(random_masks(plan.shapes, self.counts, seed, self.device))
 
     def _restart_if_diverged(self, loss: float) -> None:
-        """Too high a learning rate throws a SIREN back to the mean colour, where it stays: begin again, slower."""
-        if self.restarts < RESTARTS and self.quantized is None and not loss <= DIVERGED * self.variance:
+        """Too high a learning rate throws a SIREN back towards the mean colour, where it stays: begin again, slower."""
+        limit = DIVERGED * self.variance
+        if self.settled or self.plan.sparsity == "rigl":  # pruning raises the loss by itself
+            limit = min(limit, max(ROSE * self.lowest, UNLEARNT * self.variance))
+        self.lowest = min(self.lowest, loss)
+        if self.restarts < RESTARTS and self.quantized is None and not loss <= limit:
             self.restarts += 1
             self.learning_rate /= 3
+            self.lowest = math.inf
             self._start()
 
     def train(
