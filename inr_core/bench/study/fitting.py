@@ -141,14 +141,14 @@ def train(network: Network, field: Field, schedule: Schedule) -> list[Floats]:
     return [t.detach().cpu().numpy() for t in _train(network, field, schedule)[0]]
 
 
-def best_rate(network: Network, field: Field, schedule: Schedule, rates: Sequence[float] = TRIED_RATES) -> Schedule:
-    """The schedule with that of the rates that fits best in a tenth of the steps."""
+def best_rate(network: Network, field: Field, schedule: Schedule) -> Schedule:
+    """The schedule with that of TRIED_RATES that fits best in a tenth of the steps."""
 
     def loss(rate: float) -> float:
         short = dataclasses.replace(schedule, rate=rate, steps=max(1, schedule.steps // TRIAL_SHARE))
         return _train(network, field, short)[1]
 
-    losses = {rate: loss(rate) for rate in rates}
+    losses = {rate: loss(rate) for rate in TRIED_RATES}
     best = min(losses, key=lambda rate: losses[rate] if math.isfinite(losses[rate]) else math.inf)
     return dataclasses.replace(schedule, rate=best)
 
