@@ -293,7 +293,7 @@ def test_a_fit_that_diverges_begins_again_slower() -> None:
 
 @pytest.mark.parametrize(
     ("losses", "restarts"),
-    [((0.75, 0.7), 0), ((1.0,), 1), ((math.nan,), 1), ((0.5, 0.7), 1), ((0.1, 0.2), 0), ((0.5, 0.7, 0.9, 0.9), 1)],
+    [((0.75, 0.7), 0), ((1.0,), 1), ((math.nan,), 1), ((0.5, 0.7), 1), ((0.1, 0.2), 0), ((0.5, 0.7, 0.75, 0.75), 1)],
 )
 def test_what_counts_as_diverging(losses: tuple[float, ...], restarts: int) -> None:
     state = Run(scene(), 255, False, plan(), CPU)
