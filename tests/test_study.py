@@ -158,6 +158,11 @@ def test_training_learns_the_picture() -> None:
         assert fitted.psnr > mean + 2, type(network).__name__
 
 
+def test_a_fit_that_diverges_begins_again_slower() -> None:
+    mean = psnr(PIXELS, np.broadcast_to(PIXELS.mean((0, 1)).astype(np.uint8), PIXELS.shape))
+    assert files.fit_file(PIXELS, PlainSiren(24, 5), Schedule(600, 256, 0.08, 1, 1, "cpu")).psnr > mean + 2
+
+
 def test_feathermap_stores_no_more_than_it_is_given() -> None:
     network = Feathermap.of_size(64, 8, 5000)
     side = network.shapes[0][0]

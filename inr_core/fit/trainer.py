@@ -68,6 +68,11 @@ def fit(
         return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
 
 
+def diverged(loss: float, lowest: float, variance: float) -> bool:
+    """Whether a loss, after one that was `lowest`, of samples of that variance, is that of a fit thrown back."""
+    return not loss <= min(DIVERGED * variance, max(ROSE * lowest, UNLEARNT * variance))
+
+
 class Run:
     """The state of one fit."""
 
@@ -103,11 +108,9 @@ class Run:
 
     def _restart_if_diverged(self, loss: float) -> None:
         """Too high a learning rate throws a SIREN back towards the mean colour, where it stays: begin again, slower."""
-        limit = DIVERGED * self.variance
-        if self.settled or self.plan.sparsity == "rigl":  # pruning raises the loss by itself
-            limit = min(limit, max(ROSE * self.lowest, UNLEARNT * self.variance))
-        self.lowest = min(self.lowest, loss)
-        if self.restarts < RESTARTS and self.quantized is None and not loss <= limit:
+        steady = self.settled or self.plan.sparsity == "rigl"  # pruning raises the loss by itself
+        lowest, self.lowest = self.lowest if steady else math.inf, min(self.lowest, loss)
+        if self.restarts < RESTARTS and self.quantized is None and diverged(loss, lowest, self.variance):
             self.restarts += 1
             self.learning_rate /= 3
             self.lowest = math.inf

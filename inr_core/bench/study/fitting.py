@@ -15,6 +15,7 @@ from torch import Tensor
 from ...decoder import decode, describe
 from ...encoder import choose_device, encode, torch_threads
 from ...fit.siren import clamp_through
+from ...fit.trainer import CHECK_EVERY, DIVERGED_STEPS, RESTARTS, diverged
 from ...metrics import psnr
 from ...pixels import COORD_BITS, axis_coordinates
 from ...plan import learning_rate
@@ -137,8 +138,16 @@ class Schedule:
 
 
 def train(network: Network, field: Field, schedule: Schedule) -> list[Floats]:
-    """The fitted tensors; their rounding is still to be done, but training has gone through it."""
-    return [t.detach().cpu().numpy() for t in _train(network, field, schedule)[0]]
+    """The fitted tensors; their rounding is still to be done, but training has gone through it.
+
+    Like the format's fits, one that diverges begins again at a third of the rate.
+    """
+    restarts, fitted = 0, None
+    while fitted is None:
+        slower = dataclasses.replace(schedule, rate=schedule.rate / 3**restarts)
+        fitted = _train(network, field, slower, watched=restarts < RESTARTS)
+        restarts += 1
+    return [t.detach().cpu().numpy() for t in fitted[0]]
 
 
 def best_rate(network: Network, field: Field, schedule: Schedule) -> Schedule:
@@ -146,21 +155,27 @@ def best_rate(network: Network, field: Field, schedule: Schedule) -> Schedule:
 
     def loss(rate: float) -> float:
         short = dataclasses.replace(schedule, rate=rate, steps=max(1, schedule.steps // TRIAL_SHARE))
-        return _train(network, field, short)[1]
+        fitted = _train(network, field, short)
+        assert fitted is not None
+        return fitted[1]
 
     losses = {rate: loss(rate) for rate in TRIED_RATES}
     best = min(losses, key=lambda rate: losses[rate] if math.isfinite(losses[rate]) else math.inf)
     return dataclasses.replace(schedule, rate=best)
 
 
-def _train(network: Network, field: Field, schedule: Schedule) -> tuple[list[Tensor], float]:
-    """The tensors, and the loss over the whole field."""
+def _train(
+    network: Network, field: Field, schedule: Schedule, watched: bool = False
+) -> tuple[list[Tensor], float] | None:
+    """The tensors, and the loss over the whole field; None for a `watched` fit that diverges."""
     device = choose_device(schedule.device)
     field = field.to(device)
     tensors = [t.to(device).requires_grad_() for t in network.start(schedule.seed)]
     optimizer = torch.optim.Adam(tensors, schedule.rate)
     generator = torch.Generator().manual_seed(schedule.seed)
     points = len(field.x)
+    variance = float(((field.target - field.target.mean(0)).square() * field.weights).mean())
+    lowest, check = math.inf, max(DIVERGED_STEPS, math.ceil(CHECK_EVERY * schedule.steps))
     with torch_threads(schedule.threads):
         for step in range(schedule.steps):
             fraction = step / schedule.steps
@@ -175,6 +190,11 @@ def _train(network: Network, field: Field, schedule: Schedule) -> tuple[list[Ten
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
+            if watched and fraction < QUANTIZED_PHASE and (step + 1) % check == 0:
+                reached = float(loss.detach())
+                if diverged(reached, lowest, variance):
+                    return None
+                lowest = min(lowest, reached)
         with torch.no_grad():
             y = evaluate(network, rounded(network, tensors), field.x)
             return tensors, float(field.loss(y, slice(None)))
