@@ -9,6 +9,7 @@ import dataclasses
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +25,7 @@ SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
 CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
 CRC = struct.Struct("<I")  # CRC-32 of type and data
+PIXELS = {"siren": b"NETW", "latent": b"LATS"}  # the chunks that hold the pixels, by model
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 
 
@@ -46,9 +48,15 @@ class Head:
         return np.frombuffer(self.palette_bytes, np.uint8).reshape(-1, self.header.channels)
 
 
-def write(header: Header, palette: NDArray[np.uint8] | None, metadata: Metadata, network: bytes) -> bytes:
-    """The whole file; `header.payload_bytes` is filled in here. Raises SettingsError for what no reader accepts."""
-    pixel_chunks = _chunk(b"NETW", network)
+def write(
+    header: Header, palette: NDArray[np.uint8] | None, metadata: Metadata, pixels: bytes | Sequence[bytes]
+) -> bytes:
+    """The whole file; `header.payload_bytes` is filled in here. Raises SettingsError for what no reader accepts.
+
+    pixels: a network, or the payloads of a pyramid, coarse to fine.
+    """
+    payloads = [pixels] if isinstance(pixels, bytes) else pixels
+    pixel_chunks = b"".join(_chunk(PIXELS[header.model], payload) for payload in payloads)
     header = dataclasses.replace(header, payload_bytes=len(pixel_chunks))
     parts = [SIGNATURE, bytes([VERSION]), _chunk(b"HEAD", pack_header(header))]
     if palette is not None:
@@ -73,7 +81,7 @@ def verify(fp: IO[bytes]) -> None:
     source = _Source(fp)
     head, start = _read_head(source)
     rest = source.take(max(0, head.header.payload_bytes - len(start)), "pixel chunks")
-    read_payload(head.header, start + rest)
+    read_payloads(head.header, start + rest)
 
 
 def _read_head(source: _Source) -> tuple[Head, bytes]:
@@ -84,7 +92,7 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
     for _ in range(MAX_CHUNKS + 1):
         offset = source.offset
         kind, length = source.chunk_header()
-        if kind == b"NETW":
+        if kind == PIXELS[header.model]:
             if (header.mode == "P") != (palette is not None):
                 raise FormatError(f"chunk 'PLTE': expected exactly in mode P, got mode {header.mode}")
             return Head(header, parse_metadata(metadata), palette, offset), CHUNK.pack(length, kind)
@@ -122,34 +130,43 @@ def _check_palette(data: bytes, header: Header) -> bytes:
 
 
 def read_payload(header: Header, payload: bytes) -> bytes:
-    """The network's bytes out of everything from `payload_offset` on; checks lengths and CRCs, ignores what follows."""
+    """The network's bytes of a siren out of everything from `payload_offset` on, as `read_payloads`."""
+    return read_payloads(header, payload)[0]
+
+
+def read_payloads(header: Header, payload: bytes) -> list[bytes]:
+    """What the pixel chunks hold, out of everything from `payload_offset` on; ignores what follows.
+
+    Checks lengths and CRCs; one network, or a payload or more of a pyramid.
+    """
     size = header.payload_bytes
     if len(payload) < size:
         raise TruncatedError(f"pixel chunks: expected {size} bytes, got {len(payload)}")
     try:
-        return _read_pixel_chunks(_Source(io.BytesIO(payload[:size])), size)
+        return _read_pixel_chunks(_Source(io.BytesIO(payload[:size])), header)
     except TruncatedError as e:  # the chunks promise more than the header does, and that much is there
         raise FormatError(f"pixel chunks: {e}") from e
 
 
-def _read_pixel_chunks(source: _Source, size: int) -> bytes:
-    network: bytes | None = None
+def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
+    wanted = PIXELS[header.model]
+    found: list[bytes] = []
     chunks = 0
-    while source.offset < size:
+    while source.offset < header.payload_bytes:
         if chunks == MAX_CHUNKS:
             raise FormatError(f"expected at most {MAX_CHUNKS}, got more")
         chunks += 1
         kind, length = source.chunk_header()
-        data = source.chunk_data(kind, length, MAX_PAYLOAD)
-        if kind == b"NETW" and network is None:
-            network = data
-        elif kind == b"NETW":
-            raise FormatError("chunk 'NETW': expected once, got it again")
+        data = source.chunk_data(kind, length, MAX_PAYLOAD[header.model])
+        if kind == wanted and (header.model == "latent" or not found):
+            found.append(data)
+        elif kind == wanted:
+            raise FormatError(f"chunk {_name(kind)}: expected once, got it again")
         elif _critical(kind):
             raise FormatError(f"chunk {_name(kind)}: unknown and critical")
-    if network is None:
-        raise FormatError("chunk 'NETW': expected one, got none")
-    return network
+    if not found:
+        raise FormatError(f"chunk {_name(wanted)}: expected one, got none")
+    return found
 
 
 def list_chunks(head: Head, data: bytes) -> list[tuple[str, int, int]]:

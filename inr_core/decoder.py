@@ -14,17 +14,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import Head, list_chunks, read_head, read_payload
+from . import prior
+from .container import Head, list_chunks, read_head, read_payload, read_payloads
 from .errors import SettingsError
 from .header import MAX_PIXELS
+from .latents import LatentDecoder
 from .modes import MAX_SIDE
 from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates, from_samples
+from .resample import resize
 from .streams import StreamInfo, unpack
 from .threads import cores, single_threaded_blas
 from .weights import KIND_NAMES, QuantizedLayer, to_network
 
 MAX_THREADS = 1024
+BAND_PIXELS = 2**18  # of a decoded picture handed over at once
 
 Box = tuple[int, int, int, int]
 Ints = NDArray[np.int64]
@@ -50,7 +54,13 @@ class Decoder:
             raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
         self.head, self.device, self.threads = head, device, threads or cores()
         header = head.header
-        self.network: Network = to_network(_read_layers(head, payload)[0], header)
+        self.network: Network | None = None
+        self._payloads: list[bytes] = []
+        if header.model == "latent":
+            self._payloads = read_payloads(header, payload)
+            prior.load(header.prior)  # an unknown one is told of now
+        else:
+            self.network = to_network(_read_layers(head, payload)[0], header)
         self._peak = 65_535 if header.bit_depth == 16 else 255
         self._dtype: type[np.uint8 | np.uint16] = np.uint16 if header.bit_depth == 16 else np.uint8
 
@@ -60,6 +70,12 @@ class Decoder:
         `block`: pixels evaluated at once, the network's choice by default; it does not change the picture.
         """
         header = self.head.header
+        if self.network is None:
+            samples = self._pyramid()
+            rows = max(1, (block or BAND_PIXELS) // header.width)
+            for top in range(0, header.height, rows):
+                yield top, from_samples(samples[top : top + rows], header.mode, self.head.palette)
+            return
         yield from self._bands(_Grid.of(self.head, self._whole(), (header.width, header.height)), block)
 
     def decode(self, size: tuple[int, int] | None = None, region: Box | None = None) -> Array:
@@ -71,8 +87,28 @@ class Decoder:
         """
         header = self.head.header
         box = self._whole() if region is None else _check_region(region, header.width, header.height)
-        grid = _Grid.of(self.head, box, (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size))
+        wanted = (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size)
+        if self.network is None:
+            part = self._pyramid()[box[1] : box[3], box[0] : box[2]]
+            return from_samples(resize(part, *wanted), header.mode, self.head.palette)
+        grid = _Grid.of(self.head, box, wanted)
         return np.concatenate([rows for _, rows in self._bands(grid, None)])
+
+    def _pyramid(self) -> Array:
+        """The samples of a latent picture, (H, W, C)."""
+        header = self.head.header
+        return LatentDecoder(
+            self._payloads,
+            prior.load(header.prior),
+            header.width,
+            header.height,
+            header.bit_depth,
+            header.components,
+            header.hidden,
+            header.layers,
+            self.threads,
+            self.device,
+        ).samples()
 
     def _whole(self) -> Box:
         return 0, 0, self.head.header.width, self.head.header.height
@@ -81,13 +117,15 @@ class Decoder:
         if self.device != "cpu":
             yield from self._torch_bands(grid, block)
             return
-        block = block or self.network.block
+        network = self.network
+        assert network is not None
+        block = block or network.block
         rows = grid.rows_of(block)
         tops = range(0, grid.height, rows)
         workers = min(self.threads, len(tops))
         evaluators: SimpleQueue[Evaluator] = SimpleQueue()
         for _ in range(workers):
-            evaluators.put(Evaluator(self.network, self._peak, block))
+            evaluators.put(Evaluator(network, self._peak, block))
 
         def work(top: int) -> Array:
             evaluator = evaluators.get()
@@ -108,6 +146,7 @@ class Decoder:
             from .network_torch import TorchEvaluator  # the only way here that needs torch
         except ImportError as e:
             raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {self.device!r}") from e
+        assert self.network is not None
         evaluator = TorchEvaluator(self.network, self._peak, "cpu" if self.device == "torch" else self.device)
         block = block or evaluator.block
         rows = grid.rows_of(block)
@@ -250,6 +289,9 @@ class FileInfo:
 def describe(data: bytes) -> FileInfo:
     """Read a whole file's structure; raises FormatError as decoding would."""
     head = read_head(io.BytesIO(data))
+    if head.header.model == "latent":
+        read_payloads(head.header, data[head.payload_offset :])
+        return FileInfo(head, [], list_chunks(head, data), prior.load(head.header.prior).macs)
     layers, streams = _read_layers(head, data[head.payload_offset :])
     to_network(layers, head.header)
     rows = []

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import container
-from .decoder import decode
-from .errors import InrError, Interrupted, SettingsError, TargetError
-from .header import MAX_PIXELS, Header, check_header
+from .errors import Interrupted, SettingsError, TargetError
+from .header import MAX_LATENT_PIXELS, check_header
+from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, torch_threads
+from .latent_job import LatentJob
 from .metadata import Metadata
-from .metrics import psnr
-from .modes import ALPHA_MODES
-from .pixels import Array, check_pixels, default_mode, to_samples
+from .modes import COMPONENTS
+from .pixels import Array, default_mode
 from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
 from .settings import Progress, Settings
 from .streams import pack
 from .threads import cores
-
-if TYPE_CHECKING:
-    import torch
-
-
-Report = Callable[[Progress], bool | None]
 
 
 def encode(
@@ -53,7 +43,10 @@ def encode(
     """
     settings = settings or Settings()
     mode = mode or default_mode(pixels)
-    job = _Job(pixels, mode, palette, metadata or Metadata(), settings, progress)
+    model = choose_model(settings, mode, pixels.size)
+    job = (LatentJob if model == "latent" else _SirenJob)(
+        pixels, mode, palette, metadata or Metadata(), settings, progress
+    )
     if settings.target_psnr is not None:
         return job.reach_psnr(settings.target_psnr)
     if settings.target_size is not None:
@@ -61,38 +54,31 @@ def encode(
     return job.run(settings.quality).data
 
 
-@dataclass(frozen=True)
-class _Result:
-    data: bytes
-    psnr: float  # of the decoded file
-    stopped: bool
+def choose_model(settings: Settings, mode: str, samples: int) -> str:
+    """The model to save with: what was asked for or, left to us, "latent" wherever it can be and "siren" elsewhere.
+
+    It cannot where the mode has no colour planes, for pictures too large for it, and where options of a siren are
+    given. SettingsError: it was asked for and cannot be.
+    """
+    possible = mode in COMPONENTS and samples // sum(COMPONENTS[mode]) <= MAX_LATENT_PIXELS
+    if settings.model == "latent" and not possible:
+        modes = ", ".join(COMPONENTS)
+        raise SettingsError(
+            f"model: 'latent' expects mode {modes}, at most {MAX_LATENT_PIXELS} pixels; got mode {mode}"
+        )
+    if settings.model == "auto":
+        return "latent" if possible and not settings.siren_options else "siren"
+    return settings.model
 
 
-class _Job:
-    """One call of `encode`: the picture, ready to be fitted as often as its target needs."""
+class _SirenJob(Job):
+    """A picture as a network of the coordinates."""
 
-    def __init__(
-        self,
-        pixels: Array,
-        mode: str,
-        palette: NDArray[np.uint8] | None,
-        metadata: Metadata,
-        settings: Settings,
-        progress: Report | None,
-    ) -> None:
-        bit_depth = check_pixels(pixels, mode, palette)
-        self.palette, self.metadata, self.settings, self.progress = palette, metadata, settings, progress
-        self.samples = to_samples(pixels, mode, palette)  # (H, W, C)
-        height, width, channels = self.samples.shape
-        if width * height > MAX_PIXELS:
-            raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
-        self.alpha = mode in ALPHA_MODES or (mode == "P" and channels == 4)
-        self.peak = 65_535 if bit_depth == 16 else 255
-        self.header = Header(width, height, mode, bit_depth, channels, settings.model, 0, 1, 2, 0)
-        self.device = choose_device(settings.device)
-        self.started = time.perf_counter()
+    def __init__(self, *job: Any) -> None:
+        super().__init__(*job)
+        self.device = choose_device(self.settings.device)
 
-    def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> _Result:
+    def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> Result:
         """Fit once; `max_bytes` bounds the whole file."""
         from .fit.pace import Pace
         from .fit.trainer import fit
@@ -121,17 +107,14 @@ class _Job:
         data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
         if fitted.interrupted:
             raise Interrupted(data)
-        measured = math.nan
+        measured = NOT_MEASURED
         if self.progress is not None or self.settings.target_psnr is not None:
             try:
-                measured = self._psnr(data)
+                measured = self.psnr_of_file(data)
             except KeyboardInterrupt as e:
                 raise Interrupted(data) from e  # the file is complete, only its figures are not
-        if self.progress is not None:
-            seconds = time.perf_counter() - self.started
-            bpp = 8 * len(data) / (self.header.width * self.header.height)
-            self.progress(Progress(fitted.steps, fitted.steps, measured, bpp, seconds, 0.0, "done"))
-        return _Result(data, measured, fitted.stopped)
+        self.done(data, fitted.steps, measured)
+        return Result(data, measured, fitted.stopped)
 
     def meet_size(self, target: int) -> bytes:
         """The best file of at most `target` bytes."""
@@ -145,69 +128,26 @@ class _Job:
 
         Stopped or interrupted, it keeps that file, or the nearest one where none has reached the target yet.
         """
-        tried: dict[float, _Result] = {}
+        tried: dict[float, Result] = {}
         quality: float | None = FIRST_QUALITY
         left = self.settings.time_limit
         while quality is not None and (left is None or left > 0.1 * (self.settings.time_limit or 0)):
             try:
                 tried[quality] = self.run(quality, time_limit=None if left is None else left / 2)
             except Interrupted as e:
-                reached = _smallest_reaching(tried, target)
+                reached = smallest_reaching(tried.values(), target)
                 raise (Interrupted(reached.data) if reached else e) from e
             if tried[quality].stopped:
                 break
             quality = next_quality({q: r.psnr for q, r in tried.items()}, target)
             if self.settings.time_limit is not None:
                 left = self.settings.time_limit - (time.perf_counter() - self.started)
-        best = _smallest_reaching(tried, target) or max(tried.values(), key=lambda r: r.psnr)
+        best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
         if best.psnr < target and not any(r.stopped for r in tried.values()):
             reason = f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB"
             raise TargetError(f"{reason}; more effort may reach it")
         return best.data
 
-    def _psnr(self, data: bytes) -> float:
-        """Of the decoded file; colours nobody can see, under an alpha of zero, do not count."""
-        decoded = to_samples(decode(data, threads=self.settings.threads), self.header.mode, self.palette)
-        if self.alpha:
-            decoded = np.where(self.samples[..., -1:] == 0, self.samples, decoded)
-        return psnr(self.samples, decoded, self.peak)
-
-
-def _smallest_reaching(tried: dict[float, _Result], target: float) -> _Result | None:
-    reached = [r for r in tried.values() if r.psnr >= target]
-    return min(reached, key=lambda r: len(r.data)) if reached else None
-
 
 def _ignore(progress: Progress) -> None:
     """The report of a fit nobody watches."""
-
-
-def choose_device(name: str) -> torch.device:
-    """The device a fit runs on; "auto" is CUDA, then MPS, then the CPU. SettingsError for one that is not there.
-
-    ImportError, with what to do, where torch is not installed.
-    """
-    try:
-        import torch
-    except ImportError as e:
-        raise ImportError("saving .inr needs torch, which is not installed here: pip install torch") from e
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = name.split(":")[0]
-    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
-        raise SettingsError(f"device: expected one this machine has, got {name!r}")
-    return torch.device(name)
-
-
-@contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """Run torch's operations on that many threads."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

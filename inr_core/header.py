@@ -6,17 +6,23 @@ import struct
 from dataclasses import dataclass
 
 from .errors import FormatError, InrError, SettingsError
-from .modes import MAX_SIDE, MODE_TABLE, MODES
+from .modes import COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 
 HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
-MODELS = ("siren",)
+MODELS = ("siren", "latent")
 
 MAX_PIXELS = 2**28
 MAX_HIDDEN = 1024
 MAX_LAYERS = 64
 MAX_WEIGHTS = 2**22  # zeros included
 MAX_WORK = 2**42  # multiply-adds of the whole picture
-MAX_PAYLOAD = 2**24  # bytes; MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
+MAX_PAYLOAD = {  # bytes
+    "siren": 2**24,  # MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
+    "latent": 2**28,
+}
+MAX_LATENT_PIXELS = 2**26  # they are decoded whole
+MAX_STEP = 255
+MAX_LEVELS = 16
 
 
 @dataclass(frozen=True)
@@ -30,18 +36,23 @@ class Header:
     channels: int  # outputs of the network, 1 … 4
     model: str
     prior: int  # 0: none
-    hidden: int  # neurons of each hidden layer
-    layers: int  # linear layers
+    hidden: int  # neurons of each hidden layer; latent: the index of the quantisation step
+    layers: int  # linear layers; latent: levels of the pyramid
     payload_bytes: int  # from the first pixel chunk to the end of the file
 
+    @property
+    def components(self) -> tuple[int, ...]:
+        """Planes of each component of the latent model."""
+        return COMPONENTS[self.mode]
+
     def shapes(self) -> list[tuple[int, int]]:
-        """(out, in) of each linear layer."""
+        """(out, in) of each linear layer of a siren."""
         inner = [(self.hidden, self.hidden)] * (self.layers - 2)
         return [(self.hidden, 2), *inner, (self.channels, self.hidden)]
 
     @property
     def macs(self) -> int:
-        """Multiply-adds a pixel: the weights, zeros included."""
+        """Multiply-adds a pixel of a siren: the weights, zeros included."""
         return sum(out * into for out, into in self.shapes())
 
 
@@ -82,10 +93,18 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     limit("width × height", pixels, 1, MAX_PIXELS)
     choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
+    limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD[header.model])
+    if header.model == "latent":
+        if header.mode not in COMPONENTS:
+            raise error(f"header: mode: expected {', '.join(COMPONENTS)} for the latent model, got {header.mode}")
+        limit("width × height of the latent model", pixels, 1, MAX_LATENT_PIXELS)
+        limit("prior", header.prior, 1, 255)
+        limit("step", header.hidden, 0, MAX_STEP)
+        limit("levels", header.layers, 1, MAX_LEVELS)
+        return
     if header.prior != 0:
         raise error(f"header: prior: expected 0 (none), got {header.prior}, which this version does not have")
     limit("hidden neurons", header.hidden, 1, MAX_HIDDEN)
     limit("layers", header.layers, 2, MAX_LAYERS)
     limit("weights", header.macs, 1, MAX_WEIGHTS)
     limit("multiply-adds of the picture", pixels * header.macs, 1, MAX_WORK)
-    limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD)

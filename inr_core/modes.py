@@ -27,5 +27,12 @@ MODE_TABLE: dict[str, ModeInfo] = {
     "I;16": ModeInfo(9, (1,), (16,)),  # 16-bit grey
 }
 MODES = tuple(MODE_TABLE)
+COMPONENTS: dict[str, tuple[int, ...]] = {  # planes of what the latent model codes apart: colour, grey, alpha
+    "L": (1,),
+    "LA": (1, 1),
+    "RGB": (3,),
+    "RGBA": (3, 1),
+    "I;16": (1,),
+}
 ALPHA_MODES = ("LA", "RGBA")
 MAX_SIDE = 65_535

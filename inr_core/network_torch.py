@@ -48,7 +48,7 @@ class TorchEvaluator:
         rows = torch.from_numpy(fx.first_phase(first.weight[:, 1], first.multiplier, y).astype(np.int64))
         phase = rows.to(self.device)[:, :, None] + columns.to(self.device)[:, None, :]  # (width, h, w) int64
         phase = phase.flatten(1) + self._bias[0]
-        with torch.no_grad(), _exact_products():
+        with torch.no_grad(), exact_products():
             for layer, weight, bias in zip(self.network.layers[1:], self._weight[1:], self._bias[1:], strict=True):
                 index = (phase & 0xFFFFFFFF) >> fx.PHASE_SHIFT  # int64 holds what wraps in 32 bits
                 act = self._table[index].to(weight.dtype)
@@ -61,7 +61,7 @@ class TorchEvaluator:
 
 
 @contextmanager
-def _exact_products() -> Iterator[None]:
+def exact_products() -> Iterator[None]:
     """TF32 and bfloat16 round the integers: whatever the program allows elsewhere, they are off while we multiply."""
     if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # torch before 2.9
         allowed = torch.get_float32_matmul_precision()

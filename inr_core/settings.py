@@ -11,9 +11,13 @@ from typing import Any
 
 from .errors import SettingsError
 
-MODELS = ("siren",)
+MODELS = ("auto", "latent", "siren")
 SPARSITIES = ("rigl", "prune", "small-dense")
 QUANTIZATIONS = ("qat", "range", "distribution", "kmeans", "float16")
+
+SIREN_OPTIONS = (  # of no meaning to the latent model
+    *("width", "depth", "omega_first", "omega_hidden", "density", "bits", "sparsity", "quantization", "steps", "batch"),
+)
 
 MIN_TARGET_SIZE = 128  # bytes; no file of ours is smaller than its chunks
 
@@ -40,7 +44,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {"model": MODELS, "sparsity": SPARSITIES,
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of one encode. `None` means: chosen by `quality` and `effort` (see `encoder.plan`).
+    """Options of one encode. `None` means: chosen by `quality` and `effort` (see `plan`).
 
     Raises SettingsError, naming the option, the value and the range, when any value is not usable.
     """
@@ -53,7 +57,7 @@ class Settings:
     threads: int | None = None  # torch and decoder threads; None: all cores this process may use
     seed: int = 0
     time_limit: float | None = None  # seconds of fitting
-    model: str = "siren"
+    model: str = "auto"  # "latent" wherever it can be: see `encoder.choose_model`
     width: int | None = None  # neurons of each hidden layer
     depth: int | None = None  # linear layers
     omega_first: float | None = None  # frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
@@ -76,6 +80,14 @@ class Settings:
             raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {device!r}")
         if self.target_size is not None and self.target_psnr is not None:
             raise SettingsError("target_size and target_psnr: expected at most one of them, got both")
+        if self.model == "latent" and self.siren_options:
+            raise SettingsError(f"{self.siren_options[0]}: expected with model 'siren' only, got model 'latent'")
+
+    @property
+    def siren_options(self) -> list[str]:
+        """The options of a siren that are not as by default."""
+        defaults = type(self).__dataclass_fields__
+        return [name for name in SIREN_OPTIONS if getattr(self, name) != defaults[name].default]
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Settings:

@@ -13,19 +13,19 @@ from . import __version__
 USAGE, INTERRUPTED = 2, 130
 
 _EPILOG = """exit codes: 0 all done, 1 something failed (other files were still done), 2 wrong usage, 130 interrupted.
-Ctrl-C while encoding keeps the best network so far; a second one stops at once."""
+Ctrl-C while encoding keeps the best file so far; a second one stops at once."""
 
 # Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there.
 _ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
     "quality": (float, "N", "0 … 100: larger is better and bigger"),
     "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
     "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
-    "effort": (int, "N", "0 … 9: time spent on training"),
-    "time_limit": (float, "SECONDS", "of training for each picture"),
+    "effort": (int, "N", "0 … 9: time spent on the picture"),
+    "time_limit": (float, "SECONDS", "of fitting for each picture"),
     "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
     "threads": (int, "N", "CPU threads"),
-    "seed": (int, "N", "of the random start"),
-    "model": (str, "NAME", "siren"),
+    "seed": (int, "N", "of everything random"),
+    "model": (str, "NAME", "auto, latent or siren; the options below are the siren's"),
     "width": (int, "N", "neurons of each hidden layer"),
     "depth": (int, "N", "linear layers"),
     "omega_first": (float, "X", "frequency factor of the first sine layer"),

@@ -55,23 +55,34 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
 def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
     """The same for a terminal."""
     header = facts.head.header
-    kept = sum(layer.nonzeros for layer in facts.layers)
     metadata = ", ".join(f"{name} {_amount(value)}" for name, value in _metadata(facts).items()) or "none"
     chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
-    network = f"{header.model}, {header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
     palette = [] if facts.head.palette is None else [f"  palette   {len(facts.head.palette)} colours"]
     lines = [
         f"{path}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
         f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
         *palette,
-        f"  network   {network}, {kept:,} of {facts.macs:,} weights, prior {header.prior or 'none'}",
+        f"  network   {_network(facts)}",
         f"  metadata  {metadata}",
         f"  chunks    {chunks}",
     ]
+    if not facts.layers:
+        return "\n".join(lines)
     rows = [_COLUMNS, *map(_row, facts.layers)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = (zip(row, widths, strict=True) for row in rows)
     return "\n".join([*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)])
+
+
+def _network(facts: FileInfo) -> str:
+    header = facts.head.header
+    if header.model == "latent":
+        step = 2.0 ** (header.hidden / 16 - 6)  # of an 8-bit level; the index is what the file holds
+        pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
+        return f"latent, prior {header.prior}, {pyramid}, {facts.macs:,} multiply-adds a pixel"
+    kept = sum(layer.nonzeros for layer in facts.layers)
+    shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
+    return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none"
 
 
 def _row(layer: LayerInfo) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from inr_core import Decoder, FormatError, describe, read_head, verify
 Chunk = tuple[bytes, bytes]
 
 MAX_EVALUATED = 2**22  # multiply-adds: a header may legally promise a picture of hours
+LATENT_MACS = 2**13  # a pixel of the latent model, about
 MEMORY = 400 * 2**20  # bytes beyond what the imports take
 
 
@@ -48,7 +49,8 @@ def _decode(data: bytes) -> None:
     head = read_head(io.BytesIO(data))
     header = head.header
     decoder = Decoder(head, data[head.payload_offset :], threads=1)
-    if header.width * header.height * decoder.network.macs <= MAX_EVALUATED:
+    macs = decoder.network.macs if decoder.network else LATENT_MACS
+    if header.width * header.height * macs <= MAX_EVALUATED:
         assert sum(len(rows) for _, rows in decoder.bands()) == header.height
 
 

@@ -10,10 +10,16 @@ CORE = ROOT / "inr_core"
 ORDER = [
     *("errors", "modes", "settings", "header", "metadata", "container"),
     *("pixels", "threads", "fixedpoint", "network", "network_torch"),
-    *("fields", "rangecoder", "weights", "streams", "decoder", "metrics", "plan"),
-    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer", "encoder"),
+    *("fields", "rangecoder", "weights", "streams"),
+    *("symboltables", "symbols", "wavelet", "prior", "latentnet", "latentnet_torch"),
+    *("latent_pixels", "latent_steps", "latent_level", "latents"),
+    *("resample", "decoder", "metrics", "plan", "latent_plan"),
+    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"),
+    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.prior", "fit.latent"),
+    *("job", "latent_job", "encoder"),
 ]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
+TORCH |= {"latentnet_torch", "fit.latent_model", "fit.prior", "fit.latent"}
 
 
 def imported(path: Path, package: list[str], lazily: bool) -> set[str]:

@@ -13,6 +13,7 @@ from functools import partial
 
 from PIL import Image
 
+from ..container import read_head
 from ..metrics import bpp
 from . import options
 from .codecs import chosen, decode, median_seconds, nearest_size
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_pictures(parser)
     text = "of ours (default: %(default)s)"
     parser.add_argument("--qualities", type=float, nargs="+", default=[30, 60, 90], metavar="N", help=text)
+    options.add_model(parser)
     options.add_fit(parser)
 
 
@@ -54,12 +56,17 @@ def run(args: argparse.Namespace, report: Report) -> None:
             out = io.BytesIO()
             with stopwatch() as seconds:
                 rgb.save(out, "INR", **{**options.fit_options(args), "quality": quality})
-            _add(report, table, name, "siren", f"quality {quality:g}", rgb, out.getvalue(), seconds[0])
+            _add(report, table, name, _model(out.getvalue()), f"quality {quality:g}", rgb, out.getvalue(), seconds[0])
             for codec in chosen(OPPONENTS):
                 encode = partial(codec.encode, rgb)
                 setting, data = nearest_size(encode, codec.low, codec.high, len(out.getvalue()))
                 took = median_seconds(partial(encode, setting))
                 _add(report, table, name, codec.name, codec.label(setting), rgb, data, took)
+
+
+def _model(data: bytes) -> str:
+    """Which model a file has."""
+    return read_head(io.BytesIO(data)).header.model
 
 
 def _add(

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import container
-from ..encoder import torch_threads
 from ..fit.quantize import post_training
 from ..fit.siren import Grid, Siren, clamp_through
 from ..fit.trainer import Run
 from ..header import Header
+from ..job import torch_threads
 from ..metadata import Metadata
 from ..plan import FitPlan
 from ..streams import pack

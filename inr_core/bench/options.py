@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..encoder import encode
-from ..settings import Settings
+from ..settings import MODELS, Settings
 
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
 
@@ -42,6 +42,11 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
     _add(parser, _FIT_OPTIONS)
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model: what `im.save` is asked for."""
+    parser.add_argument("--model", choices=MODELS, default=Settings.model, help="(default: %(default)s)")
+
+
 def add_network(parser: argparse.ArgumentParser) -> None:
     """The network to fit."""
     parser.add_argument("--quality", type=float, default=Settings.quality, help="0 … 100 (default: %(default)g)")
@@ -62,4 +67,7 @@ def fit_options(args: argparse.Namespace) -> dict[str, object]:
     """Options for `Settings` or for `im.save`, of those arguments that the measurement has and the user gave."""
     names = ["quality", *_NETWORK_OPTIONS, *_FIT_OPTIONS]
     given = {name: getattr(args, name, None) for name in names}
+    model = getattr(args, "model", None)
+    if isinstance(model, str):  # some measurements compare several
+        given["model"] = model
     return {"device": "cpu", **{name: value for name, value in given.items() if value is not None}}

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_pictures(parser)
     text = "(default: %(default)s)"
     parser.add_argument("--qualities", type=float, nargs="+", default=[*range(0, 101, 10)], metavar="N", help=text)
+    options.add_model(parser)
     options.add_fit(parser)
 
 

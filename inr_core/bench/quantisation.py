@@ -60,8 +60,8 @@ def measure(
     args: argparse.Namespace, report: Report, table: Table, name: str, im: Image.Image, device: str = "cpu"
 ) -> None:
     """The rows of one picture, fitted on a device."""
-    from ..encoder import choose_device, torch_threads
     from ..fit.trainer import fit
+    from ..job import choose_device, torch_threads
     from .float_fit import PEAK, file_of, fit_float
 
     pixels = samples(im)

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ..container import read_head
 from ..decoder import Decoder, decode
-from ..encoder import torch_threads
 from ..fit.quantize import QuantizedForward
 from ..fit.siren import Grid, Siren
+from ..job import torch_threads
 from ..plan import BIAS_BITS, shapes_of
 from .float_fit import CPU, PEAK, file_of
 from .report import Cell, Report, stopwatch

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoder import torch_threads
 from ..fit.siren import Grid, Siren
 from ..fit.trainer import BEST_PHASE, fit
+from ..job import torch_threads
 from ..plan import FitPlan, make_plan
 from ..settings import Progress, Settings
 from .pictures import Samples

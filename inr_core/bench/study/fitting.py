@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...decoder import decode, describe
-from ...encoder import choose_device, encode, torch_threads
+from ...encoder import encode
 from ...fit.siren import clamp_through
 from ...fit.trainer import CHECK_EVERY, DIVERGED_STEPS, RESTARTS, diverged
+from ...job import choose_device, torch_threads
 from ...metrics import psnr
 from ...pixels import COORD_BITS, axis_coordinates
 from ...plan import learning_rate

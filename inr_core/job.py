@@ -1,0 +1,118 @@
+"""One call of `encode`: the picture and what is wanted of it, whatever the model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .decoder import decode
+from .errors import InrError, SettingsError
+from .header import MAX_PIXELS, Header
+from .metadata import Metadata
+from .metrics import psnr
+from .modes import ALPHA_MODES
+from .pixels import Array, check_pixels, to_samples
+from .settings import Progress, Settings
+
+if TYPE_CHECKING:
+    import torch
+
+Report = Callable[[Progress], "bool | None"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished file."""
+
+    data: bytes
+    psnr: float  # of the decoded file; not a number where nobody asked
+    stopped: bool
+
+
+class Job:
+    """The picture, ready to be fitted as often as its target needs; InrError for pixels that cannot be stored."""
+
+    def __init__(
+        self,
+        pixels: Array,
+        mode: str,
+        palette: NDArray[np.uint8] | None,
+        metadata: Metadata,
+        settings: Settings,
+        progress: Report | None,
+    ) -> None:
+        bit_depth = check_pixels(pixels, mode, palette)
+        self.palette, self.metadata, self.settings, self.progress = palette, metadata, settings, progress
+        self.samples = to_samples(pixels, mode, palette)  # (H, W, C)
+        height, width, channels = self.samples.shape
+        if width * height > MAX_PIXELS:
+            raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
+        self.alpha = mode in ALPHA_MODES or (mode == "P" and channels == 4)
+        self.peak = 65_535 if bit_depth == 16 else 255
+        self.header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
+        self.started = time.perf_counter()
+
+    def done(self, data: bytes, steps: int, measured: float) -> None:
+        """The last report."""
+        if self.progress is not None:
+            seconds = time.perf_counter() - self.started
+            bpp = 8 * len(data) / (self.header.width * self.header.height)
+            self.progress(Progress(steps, steps, measured, bpp, seconds, 0.0, "done"))
+
+    def psnr_of_file(self, data: bytes) -> float:
+        """PSNR of the decoded file."""
+        return self.psnr(to_samples(decode(data, threads=self.settings.threads), self.header.mode, self.palette))
+
+    def psnr(self, decoded: Array) -> float:
+        """PSNR of decoded samples; colours nobody can see, under an alpha of zero, do not count."""
+        if self.alpha:
+            decoded = np.where(self.samples[..., -1:] == 0, self.samples, decoded)
+        return psnr(self.samples, decoded, self.peak)
+
+
+def smallest_reaching(tried: Iterable[Result], target: float) -> Result | None:
+    """The smallest of the files tried that reach `target` dB."""
+    reached = [r for r in tried if r.psnr >= target]
+    return min(reached, key=lambda r: len(r.data)) if reached else None
+
+
+def choose_device(name: str) -> torch.device:
+    """The device a fit runs on; "auto" is CUDA, then MPS, then the CPU. SettingsError for one that is not there.
+
+    ImportError, with what to do, where torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as e:
+        reason = "saving .inr needs torch, but for effort=0; it is not installed here"
+        raise ImportError(f"{reason}: pip install torch") from e
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
+        raise SettingsError(f"device: expected one this machine has, got {name!r}")
+    return torch.device(name)
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Run torch's operations on that many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+NOT_MEASURED = math.nan

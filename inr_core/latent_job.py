@@ -1,0 +1,160 @@
+"""Saving with the latent model: quantise the pyramid, refine it if there is any effort, code it, meet the target."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+from . import container, prior
+from .errors import Interrupted, TargetError
+from .header import MAX_STEP
+from .job import Job, Result, choose_device, smallest_reaching, torch_threads
+from .latent_plan import (
+    DEAD_ZONE,
+    FLAT,
+    PRIOR,
+    SIZE_GAIN,
+    TRADE,
+    TRIALS,
+    iterations_for,
+    last_true,
+    levels_for,
+    shift_for_psnr,
+    shift_for_size,
+    step_for,
+)
+from .latents import Latents, encode_latents, quantise
+from .settings import Progress
+from .threads import cores
+
+
+class LatentJob(Job):
+    """A picture as a pyramid of latent grids."""
+
+    def run(self, quality: float) -> Result:
+        """Save once."""
+        return self._flat() if self._is_flat() else self._save(step_for(quality))
+
+    def meet_size(self, target: int) -> bytes:
+        """The best file of at most `target` bytes."""
+        if self._is_flat() and len((flat := self._flat()).data) <= target:
+            return flat.data
+        most = target * (SIZE_GAIN if self._iterations() else 1.0)
+        index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > most, step_for(self.settings.quality)) + 1
+        tried = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
+        small = [r for r in tried.values() if len(r.data) <= target]
+        if not small and self._iterations():  # unrefined one may
+            index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > target, max(tried)) + 1
+            if index <= MAX_STEP:
+                return self._write(self._quantised(index))[0]
+        if not small:
+            least = min(len(r.data) for r in tried.values())
+            raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {target}")
+        return max(small, key=lambda r: len(r.data)).data
+
+    def reach_psnr(self, target: float) -> bytes:
+        """The smallest file found whose decoded pixels reach `target` dB.
+
+        Stopped or out of time, it keeps that file, or the nearest one where none has reached the target yet.
+        """
+        if self._is_flat() and (flat := self._flat()).psnr >= target:
+            return flat.data
+        index = last_true(lambda i: self._write(self._quantised(i))[1] >= target, step_for(self.settings.quality))
+        tried = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
+        best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
+        if best.psnr < target and index >= 0:  # unrefined it does
+            return self._write(self._quantised(index))[0]
+        if best.psnr < target and not any(r.stopped for r in tried.values()):
+            raise TargetError(f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB")
+        return best.data
+
+    def _is_flat(self) -> bool:
+        return bool((self.samples == self.samples[:1, :1]).all())
+
+    def _flat(self) -> Result:
+        """One colour: a file of a few bytes that holds it exactly."""
+        best = Result(b"", -math.inf, False)
+        for index, levels in FLAT:
+            data, measured = self._write(self._quantised(index, levels))
+            if measured > best.psnr:
+                best = Result(data, measured, False)
+            if measured == math.inf:
+                break
+        self.done(best.data, 0, best.psnr)
+        return best
+
+    def _approach(self, index: int, shift: Callable[[Result], int]) -> dict[int, Result]:
+        """Files by step index: from a first guess to where `shift` of the file made says, until it says 0."""
+        tried: dict[int, Result] = {}
+        for _ in range(TRIALS):
+            try:
+                result = tried[index] = self._save(index)
+            except Interrupted as e:
+                best = min(tried.values(), key=lambda r: abs(shift(r)), default=None)
+                raise (Interrupted(best.data) if best else e) from e
+            index = min(max(index + shift(result), 0), MAX_STEP)
+            if index in tried or result.stopped or self._seconds_left() == 0:
+                break
+        return tried
+
+    def _save(self, index: int) -> Result:
+        """A file with that quantisation step, refined as the effort says."""
+        latents, stopped, interrupted = self._quantised(index), False, False
+        iterations = self._iterations()
+        if iterations:
+            latents, stopped, interrupted = self._refined(latents, iterations)
+        try:
+            data, measured = self._write(latents)
+        except KeyboardInterrupt:  # the latents are there: a second one ends it
+            (data, measured), interrupted = self._write(latents), True
+        if interrupted:
+            raise Interrupted(data)
+        self.done(data, iterations, measured)
+        return Result(data, measured, stopped)
+
+    def _iterations(self) -> int:
+        return iterations_for(self.settings.effort, self.header.width * self.header.height)
+
+    def _seconds_left(self) -> float:
+        if self.settings.time_limit is None:
+            return math.inf
+        return max(0.0, self.settings.time_limit - (time.perf_counter() - self.started))
+
+    def _quantised(self, index: int, levels: int | None = None) -> Latents:
+        header = self.header
+        levels = levels or levels_for(header.width, header.height)
+        return quantise(self.samples, prior.load(PRIOR), header.components, index, levels, DEAD_ZONE)
+
+    def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
+        """Better latents; whether the caller stopped it, whether Ctrl-C did."""
+        device = choose_device(self.settings.device)
+        from .fit.latent import Refinement, refine
+
+        threads = self.settings.threads or cores()
+        how = Refinement(iterations, TRADE, self.settings.seed, threads, str(device), self._seconds_left())
+        stopped = False
+        started = time.perf_counter()
+
+        def report(step: int, psnr: float, bpp: float) -> bool:
+            nonlocal stopped
+            if self.progress is not None:
+                seconds = time.perf_counter() - self.started
+                left = (time.perf_counter() - started) / step * (iterations - step)
+                stopped = self.progress(Progress(step, iterations, psnr, bpp, seconds, left, "fit")) is False
+            return not stopped
+
+        with torch_threads(1 if device.type == "cpu" else threads):
+            refined, interrupted = refine(self.samples, latents, prior.load(PRIOR), how, report)
+        return refined, stopped, interrupted
+
+    def _write(self, latents: Latents) -> tuple[bytes, float]:
+        """The file, and the PSNR of what it decodes to."""
+        threads = self.settings.threads or cores()
+        payloads, _, samples = encode_latents(latents, prior.load(PRIOR), threads)
+        header = dataclasses.replace(
+            self.header, model="latent", prior=PRIOR, hidden=latents.step, layers=latents.levels
+        )
+        data = container.write(header, self.palette, self.metadata, payloads)
+        return data, self.psnr(samples.reshape(self.samples.shape))
