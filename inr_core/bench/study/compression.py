@@ -35,7 +35,7 @@ def run(study: Study) -> None:
             files = [(ours, fitted.picture), *contest.others(picture, len(fitted.data))]
             for row, _ in files:
                 rows.add(row)
-            row_of_crops: list[tuple[str, Samples]] = [(f"{picture.name}, {ratio}×", picture.pixels)]
+            row_of_crops: list[tuple[str, Samples]] = [(f"{picture.name}, {ratio} times", picture.pixels)]
             row_of_crops += [(f"{r.method}, {r.bytes:,} bytes\n{r.psnr_db:.2f} dB", pixels) for r, pixels in files]
             sheet.append(row_of_crops)
     conclude(study, conclusions(rows))
