@@ -107,7 +107,7 @@ class Decoder:
             header.hidden,
             header.layers,
             self.threads,
-            self.device,
+            "cpu:0" if self.device == "torch" else self.device,  # torch's name of it; "cpu" is NumPy
         ).samples()
 
     def _whole(self) -> Box:

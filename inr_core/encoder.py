@@ -44,6 +44,8 @@ def encode(
     settings = settings or Settings()
     mode = mode or default_mode(pixels)
     model = choose_model(settings, mode, pixels.size)
+    if settings.model == "auto" and pixels.dtype == np.uint16 and (pixels == pixels[:1, :1]).all():
+        model = "siren"  # exact for one colour, which the latent model is with 8 bits only
     job = (LatentJob if model == "latent" else _SirenJob)(
         pixels, mode, palette, metadata or Metadata(), settings, progress
     )

@@ -11,7 +11,7 @@ UNIT_BITS = {8: 6, 16: 8}  # planes count 2^-6 of an 8-bit level; of 16-bit samp
 BITS = 14
 RED_CR, GREEN_CB, GREEN_CR, BLUE_CB = 22970, -5638, -11700, 29032  # 1.402, −0.344136, −0.714136, 1.772 in 2^-14
 TO_YCC = ((4899, 9617, 1868), (-2765, -5427, 8192), (8192, -6860, -1332))  # rows of Y, Cb, Cr in 2^-14
-PLANE_MAX = 40_000  # beyond the range of any sample; with it, sums of products stay below 2^31
+PLANE_MAX = 35_000  # beyond the range of any sample; with it, sums of products stay below 2^31
 BAND_PIXELS = 1 << 15  # converted at once
 
 Samples = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16

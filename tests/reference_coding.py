@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 from zlib import crc32
 
 import zstandard
@@ -45,14 +46,19 @@ class Reader:
         """What the field taken last has turned out to be."""
         self.fields[-1] = (*self.fields[-1][:2], f"{what}: {value}")
 
-    def chunk(self) -> tuple[bytes, Reader]:
+    def part(self, n: int) -> Reader:
+        """The next n bytes."""
+        taken = Reader(self.take(n, ""), self.base + self.at - n, self.fields)
+        self.fields.pop()  # its own fields come instead
+        return taken
+
+    def chunk(self, limit: int = 2**24) -> tuple[bytes, Reader]:
         """Type and data of the next chunk."""
-        length = self.unsigned(4, "length", 0, 2**24)
+        length = self.unsigned(4, "length", 0, limit)
         kind = self.take(4, "type")
         require(kind.isalpha(), "type")
         self.keep("type", kind.decode())
-        content = Reader(self.take(length, ""), self.base + self.at - length, self.fields)
-        self.fields.pop()  # its own fields come instead
+        content = self.part(length)
         require(self.take(4, "CRC-32 of type and data") == crc32(kind + content.data).to_bytes(4, "little"), "CRC")
         return kind, content
 
@@ -167,3 +173,41 @@ class Rans:
             self.steps.append(Step(before, slot, s, after, word))
             symbols.append(s)
         return symbols
+
+
+class Symbols:
+    """The symbols of a chunk."""
+
+    def __init__(self, content: Reader, arrays: dict[str, Any], most: int) -> None:
+        self.tables: list[list[int]] = arrays["tables"]
+        self.largest: list[int] = arrays["table_largest"]
+        self.raw_bits: list[int] = arrays["table_raw_bits"]
+        self.read = 0
+        self.count = content.number("symbols", 0, most)
+        if self.count:
+            lanes = 2 ** content.unsigned(1, "lanes_e", 0, 10)
+            require(lanes <= self.count, "lanes")
+            self.coder = Rans(content.part(content.number("range coder", 0, content.left)), lanes, self.count)
+        self.bits = "".join(f"{byte:08b}" for byte in content.take(content.left, "raw bits"))
+        self.at = 0
+
+    def raw(self, n: int) -> int:
+        require(self.at + n <= len(self.bits), "raw bits end early")
+        self.at += n
+        return int("0" + self.bits[self.at - n : self.at], 2)
+
+    def next(self, row: int) -> int:
+        require(self.read < self.count, "symbols end early")
+        self.read += 1
+        (place,) = self.coder.decode(self.tables[row], 1)
+        if place == 2 * self.largest[row] + 1:
+            return self.raw(24) - 2**23
+        k = self.raw_bits[row // 8]
+        first = place % 2 == 1
+        j = (place + 1) // 2 * (-1 if first == (row % 8 < 4) else 1)
+        return j * (1 << k) - (1 << k) // 2 + self.raw(k)
+
+    def finish(self) -> None:
+        require(self.read == self.count, "symbols left")
+        require(not self.count or self.coder.next_word == len(self.coder.words), "words left")
+        require(len(self.bits) - self.at < 8 and "1" not in self.bits[self.at :], "raw bits left")

@@ -63,6 +63,7 @@ def test_compare(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
         **dict.fromkeys(("crop", "effort", "batch")),
         "pictures": [str(picture)],
         "qualities": [100],
+        "model": "auto",
         "steps": 20,
         "threads": 1,
         "seed": 1,

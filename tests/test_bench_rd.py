@@ -28,7 +28,7 @@ from inr_core.bench.report import versions  # noqa: E402
 
 FIT = ("--steps", 10, "--threads", 1)
 QUALITIES = ("--qualities", 10, 40, 70, 100)
-NAMES = {"inr siren", "JPEG", "JPEG2000", "WebP"}
+NAMES = {"inr auto", "JPEG", "JPEG2000", "WebP"}
 SHORT = {"jpeg": (5, 30, 60, 95), "jpeg2000": (200, 300, 400, 500), "webp": (0, 30, 60, 95)}
 
 
@@ -88,10 +88,10 @@ def test_end_to_end(pictures: list[Path], tmp_path: Path) -> None:
         assert row["ms_ssim"] == pytest.approx(inr_core.ms_ssim(expected, decoded))
         assert row["encode_seconds"] > 0
         assert row["decode_seconds"] > 0
-    ours = next(row for row in rows if row["codec"] == "inr siren")
+    ours = next(row for row in rows if row["codec"] == "inr auto")
     assert json.loads(ours["options"]) == {
         "device": "cpu",
-        "model": "siren",
+        "model": "auto",
         "quality": 10.0,
         "steps": 10,
         "threads": 1,
@@ -136,7 +136,7 @@ def test_page_shows_every_picture_curve_and_crop(pictures: list[Path], tmp_path:
         (legend,) = re.findall(r'<ul class="legend">.*?</ul>', section)
         assert all(f"{codec}</li>" in legend for codec in NAMES)
         captions = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]+)">', section)
-        assert captions == ["original", "inr siren", "JPEG", "JPEG2000", "WebP"]
+        assert captions == ["original", "inr auto", "JPEG", "JPEG2000", "WebP"]
         assert section.count("<tr><td") == 16
     assert "http" not in text.replace("http-equiv", "")
     assert "<script" not in text
@@ -168,20 +168,20 @@ def fake(sizes: Callable[[str, str], float], decibels: dict[str, list[float]]) -
 @pytest.mark.usefixtures("short")
 def test_bd_rate_by_hand(pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Log rates linear in PSNR, so PCHIP is exact: half of JPEG's bytes on the first picture, twice on the other.
-    factors = {("clear", "inr siren"): 0.5, ("waves & more", "inr siren"): 2.0}
-    decibels: dict[str, list[float]] = {"JPEG": [20, 30, 35, 40], "inr siren": [25, 28, 33, 35, math.inf]}
+    factors = {("clear", "inr auto"): 0.5, ("waves & more", "inr auto"): 2.0}
+    decibels: dict[str, list[float]] = {"JPEG": [20, 30, 35, 40], "inr auto": [25, 28, 33, 35, math.inf]}
     monkeypatch.setattr(points.Bench, "_measure", fake(lambda *key: factors.get(key, 1.0), decibels))
     assert bench(*pictures, "--qualities", 10, 20, 30, 40, 50, "--against", "jpeg") == 0
     tables = results(tmp_path)["tables"]
     first, second = tables["bd_rate"]
-    assert (first["picture"], first["codec"], first["against"]) == ("clear", "inr siren", "JPEG")
+    assert (first["picture"], first["codec"], first["against"]) == ("clear", "inr auto", "JPEG")
     assert first["bd_rate_percent"] == pytest.approx(-50)
     assert second["bd_rate_percent"] == pytest.approx(100)
     for row in (first, second):
         assert (row["low_db"], row["high_db"], row["covered"], row["note"]) == (25, 35, 0.5, None)
     (mean,) = tables["bd_rate_mean"]
     assert mean == {
-        "codec": "inr siren",
+        "codec": "inr auto",
         "against": "JPEG",
         "bd_rate_percent": pytest.approx(25),
         "low_db": 25,
@@ -202,13 +202,13 @@ def test_bd_rate_by_hand(pictures: list[Path], tmp_path: Path, monkeypatch: pyte
 def test_too_few_points_are_said_not_hidden(
     pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decibels = {"JPEG": [20.0, 30, 35, 40], "inr siren": [50.0, 52, 54, 56]}
+    decibels = {"JPEG": [20.0, 30, 35, 40], "inr auto": [50.0, 52, 54, 56]}
     monkeypatch.setattr(points.Bench, "_measure", fake(lambda *key: 1.0, decibels))
     assert bench(pictures[0], *QUALITIES, "--against", "jpeg") == 0
     (row,) = results(tmp_path)["tables"]["bd_rate"]
     assert row["bd_rate_percent"] is None
     assert (
-        row["note"] == "expected curves that overlap in PSNR, got JPEG 20.00 … 40.00 dB and inr siren 50.00 … 56.00 dB"
+        row["note"] == "expected curves that overlap in PSNR, got JPEG 20.00 … 40.00 dB and inr auto 50.00 … 56.00 dB"
     )
     assert row["note"] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
@@ -235,7 +235,7 @@ def test_a_stopped_run_goes_on(
     assert stopped["complete"] is False
     assert written == ["INR"] * 4 + ["JPEG"]
     # The fifth was written but not yet read when the interrupt came.
-    assert [row["codec"] for row in stopped["tables"]["rd"]] == ["inr siren"] * 4
+    assert [row["codec"] for row in stopped["tables"]["rd"]] == ["inr auto"] * 4
     assert "Unfinished" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
     archive = tmp_path / "out" / "points.jsonl"
@@ -303,7 +303,7 @@ def test_missing_codecs_are_left_out_with_a_note(
         "Other is left out: this Pillow is built without it",
         "JPEG XL is left out: its plugin, no-such-plugin, is not installed",
     ]
-    assert {row["codec"] for row in results(tmp_path)["tables"]["rd"]} == {"inr siren", "JPEG"}
+    assert {row["codec"] for row in results(tmp_path)["tables"]["rd"]} == {"inr auto", "JPEG"}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     out, err = capsys.readouterr()
     for note in notes:

@@ -101,6 +101,23 @@ def test_info(coded: Path, tmp_path: Path) -> None:
     assert "  palette   16 colours" in lines
 
 
+def test_info_of_the_latent_model(tmp_path: Path) -> None:
+    path = tmp_path / "latent.inr"
+    tiny.picture().save(path, effort=0, quality=75)
+    code, out, err = inr("info", path)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    facts = inr_core.describe(path.read_bytes())
+    macs, step = facts.macs, facts.head.header.hidden
+    shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255)"
+    assert lines[2] == f"  network   latent, prior 1, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
+    assert "LATS" in lines[4]
+    assert len(lines) == 5
+    code, out, err = inr("info", "--json", path)
+    (found,) = json.loads(out)
+    assert (code, found["layers"], found["macs"], found["header"]["prior"]) == (0, [], macs, 1)
+
+
 def test_info_json(coded: Path) -> None:
     code, out, err = inr("info", "--json", coded, coded.with_name("missing.inr"))
     assert (code, err) == (1, f"inr: {coded.with_name('missing.inr')}: No such file or directory\n")

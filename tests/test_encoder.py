@@ -160,7 +160,7 @@ def test_an_interrupt_while_measuring_keeps_the_file(monkeypatch: pytest.MonkeyP
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("inr_core.encoder.decode", interrupted)
+    monkeypatch.setattr("inr_core.job.decode", interrupted)
     with pytest.raises(Interrupted) as caught:
         encode(ramp(), TINY, progress=lambda p: None)
     assert decode(caught.value.data).shape == (16, 24, 3)
@@ -216,7 +216,7 @@ def test_progress_false_stops_with_a_complete_file() -> None:
         ({"target_size": 0}, "target_size: expected an integer from 128 to 2147483647, got 0"),
         ({"time_limit": 0}, "time_limit: expected a number above 0, got 0"),
         ({"bits": 11}, "bits: expected an integer from 4 to 10, got 11"),
-        ({"model": "dct"}, "model: expected one of siren, got 'dct'"),
+        ({"model": "dct"}, "model: expected one of auto, latent, siren, got 'dct'"),
         ({"device": "tpu"}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'"),
         ({"qualty": 50}, "unknown option 'qualty'; did you mean 'quality'?"),
         (

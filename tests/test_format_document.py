@@ -9,16 +9,30 @@ import struct
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import format_example
 import hostile
 import numpy as np
 import pytest
 import reference_decoder as reference
+import reference_network
 from numpy.typing import NDArray
 from reference_coding import Refused
 
-from inr_core import FormatError, container, decode, describe, fixedpoint, header, metadata, modes, rangecoder, weights
+from inr_core import (
+    FormatError,
+    container,
+    decode,
+    describe,
+    fixedpoint,
+    header,
+    metadata,
+    modes,
+    prior,
+    rangecoder,
+    weights,
+)
 
 DOCUMENT = format_example.DOCUMENT.read_text("utf-8")
 GOLDEN = Path(__file__).parent / "golden"
@@ -129,11 +143,35 @@ def test_worked_example_decodes_to_the_pixels_it_states() -> None:
 
 
 def test_limits_are_those_of_the_code() -> None:
-    stated = {name.strip("`"): int(value) for name, value, _ in table("Limits")}
+    stated: dict[str, Any] = {}
+    for name, value, _ in table("Limits"):
+        values = tuple(map(int, value.split(", ")))
+        stated[name.strip("`")] = values[0] if len(values) == 1 else dict(zip(header.MODELS, values, strict=True))
     homes = (container, fixedpoint, header, metadata, modes, rangecoder)
     assert stated == {name: next(getattr(home, name) for home in homes if hasattr(home, name)) for name in stated}
     assert {name for name in vars(header) if name.startswith("MAX_")} <= set(stated)
-    assert all(getattr(reference, name, value) == value for name, value in stated.items())
+    stated["MAX_PAYLOAD"] = tuple(stated["MAX_PAYLOAD"].values())
+    for module in (reference, reference_network):
+        assert all(getattr(module, name, value) == value for name, value in stated.items())
+
+
+def test_the_prior_is_the_one_described() -> None:
+    arrays = prior.to_arrays(prior.load(1))
+    (networks, *_, others) = re.findall(r"(?:^\|.*\n)+", section("The prior"), re.MULTILINE)
+    stated: dict[str, tuple[int, ...]] = {}
+    for line in networks.splitlines()[2:]:
+        name, *shapes = (cell.strip() for cell in line.split("|")[1:-1])
+        for part, shape in zip(("luma", "chroma", "cell"), shapes, strict=True):
+            if name == "shifts":
+                stated |= {f"{part}_{shift}": () for shift in shape.split(", ")}
+            elif shape:
+                stated[f"{part}_{name}"] = tuple(map(int, shape.split(", ")))
+    for line in others.splitlines()[2:]:
+        name, shape, _ = (cell.strip() for cell in line.split("|")[1:-1])
+        stated[name] = tuple(map(int, shape.split(", ")))
+    assert stated == {name: array.shape for name, array in arrays.items()}
+    crc = zlib.crc32(b"".join(arrays[name].astype("<i4").tobytes() for name in sorted(arrays)))
+    assert f"`{crc:08x}`" in section("The prior"), f"the prior has changed: {crc:08x}"
 
 
 def test_header_fields_are_those_of_the_code() -> None:
@@ -155,7 +193,7 @@ def test_modes_are_those_of_the_code() -> None:
 
 def test_chunks_are_those_of_the_code() -> None:
     types = {row[0].strip("`").encode() for row in table("The file")}
-    assert types == {b"HEAD", b"PLTE", b"NETW", *metadata.NAMES}
+    assert types == {b"HEAD", b"PLTE", *container.PIXELS.values(), *metadata.NAMES}
     assert f" {container.SIGNATURE.hex(' ')} " in section("The file")
 
 

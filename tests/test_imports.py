@@ -58,6 +58,22 @@ with Image.open(sys.argv[1]) as im:
     assert run(code, picture).split() == []
 
 
+def test_open_of_the_latent_model_needs_no_numpy(tmp_path: Path) -> None:
+    path = tmp_path / "latent.inr"
+    tiny.picture("LA").save(path, effort=0)
+    code = """
+import sys
+import pillow_inr
+from PIL import Image
+with Image.open(sys.argv[1]) as im:
+    assert (im.mode, im.size) == ("LA", (24, 16))
+    print(*(name for name in ("numpy", "torch", "zstandard", "tqdm") if name in sys.modules))
+    im.load()
+    print("torch" in sys.modules)
+"""
+    assert run(code, path).split() == ["False"]
+
+
 def test_pictures_are_opened_loaded_and_scaled_without_torch(picture: Path) -> None:
     code = """
 import sys
@@ -79,15 +95,21 @@ with Image.open(sys.argv[1]) as im:
 with open(sys.argv[1], "rb") as fp:
     data = fp.read()
 print(inr_core.decode(data, size=(6, 4)).shape, len(inr_core.describe(data).layers))
-try:
-    Image.new("RGB", (8, 8)).save("never.inr")
-except ImportError as e:
-    print(e)
+with Image.open(sys.argv[1]) as im:
+    rgb = im.convert("RGB")
+for options in ({"effort": 1}, {"model": "siren", "effort": 0}):
+    try:
+        rgb.save("never.inr", **options)
+    except ImportError as e:
+        print(e)
+rgb.save(sys.argv[1] + ".inr", effort=0)
+with Image.open(sys.argv[1] + ".inr") as im:
+    im.load()
 print(main(["info", sys.argv[1]]), main(["decode", sys.argv[1], "-o", sys.argv[1] + ".png"]))
 """
     out = run(code, picture, picture.with_suffix(".png")).splitlines()
     assert out[0] == "(4, 6) 3"
-    assert out[1] == "saving .inr needs torch, which is not installed here: pip install torch"
+    assert out[1:3] == ["saving .inr needs torch, but for effort=0; it is not installed here: pip install torch"] * 2
     assert out[-1] == "0 0"
 
 

@@ -63,7 +63,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"exfi": b""}, "unknown option 'exfi'; did you mean 'exif'?"),
         ({"quality": 101}, "quality: expected a number from 0 to 100, got 101"),
         ({"quality": "high"}, "quality: expected a number from 0 to 100, got 'high'"),
-        ({"model": "sirene"}, "model: expected one of siren, got 'sirene'"),
+        ({"model": "sirene"}, "model: expected one of auto, latent, siren, got 'sirene'"),
         ({"exif": 1}, "exif: expected bytes, an Image.Exif or None, got 1"),
         ({"icc_profile": 1.5}, "icc_profile: expected bytes, str or None, got 1.5"),
         ({"xmp": {}}, "xmp: expected bytes, str or None, got {}"),

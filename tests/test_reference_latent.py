@@ -1,0 +1,172 @@
+"""The latent model is what FORMAT.md says: the package and the decoder written from the document agree to the pixel."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from functools import cache
+from math import floor
+from typing import Any
+
+import hostile
+import numpy as np
+import pytest
+import reference_decoder as reference
+from numpy.typing import NDArray
+from reference_coding import Refused
+from toy_prior import smooth_picture
+
+from inr_core import FormatError, Settings, container, decode, encode, prior
+from inr_core import latents as latents_module
+from inr_core.header import Header
+from inr_core.latents import Latents
+from inr_core.metadata import Metadata
+from inr_core.modes import COMPONENTS, MODE_TABLE
+
+EDITS = 40
+
+
+@cache
+def make(mode: str, height: int, width: int, bit_depth: int, quality: float, seed: int = 0) -> bytes:
+    channels = sum(COMPONENTS[mode])
+    picture = smooth_picture(np.random.default_rng(seed), height, width, channels, bit_depth)
+    return encode(picture[..., 0] if channels == 1 else picture, Settings(effort=0, quality=quality), mode=mode)
+
+
+def assert_same(data: bytes) -> None:
+    pixels = decode(data, threads=1)
+    assert (np.array(reference.decode(data)).reshape(pixels.shape) == pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "height", "width", "bit_depth", "quality"),
+    [
+        ("RGB", 9, 13, 8, 75),
+        ("RGB", 12, 11, 8, 20),
+        ("RGB", 6, 7, 16, 99),
+        ("RGBA", 8, 7, 8, 50),
+        ("L", 16, 16, 8, 90),
+        ("L", 1, 1, 8, 0),
+        ("LA", 5, 9, 8, 10),
+        ("LA", 3, 5, 16, 100),
+        ("I;16", 12, 5, 16, 60),
+    ],
+)
+def test_the_same_pixels(mode: str, height: int, width: int, bit_depth: int, quality: float) -> None:
+    data = make(mode, height, width, bit_depth, quality)
+    assert reference.read(data).head.model == 1
+    assert_same(data)
+
+
+def extreme(seed: int, mode: str, bit_depth: int, skip: bool) -> bytes:
+    """A file of random values, small to as large as the format holds."""
+    rng = np.random.default_rng(seed)
+    height, width, levels = (int(n) for n in rng.integers(1, 8, 3))
+    components, size = COMPONENTS[mode], 10 ** rng.uniform(0, 6.9)
+
+    def values(count: int, grid: int) -> NDArray[np.int32]:
+        shape = (count, -(-height >> grid), -(-width >> grid))
+        drawn: NDArray[np.int32] = np.rint(rng.laplace(0, size, shape).clip(-(2**22), 2**22)).astype(np.int32)
+        return drawn
+
+    lowpass = [values(planes, levels) for planes in components]
+    details = [[values(3 * planes, level + 1) for level in range(levels)] for planes in components]
+    step = int(rng.integers(0, 256))
+    latents = Latents(width, height, bit_depth, components, step, levels, lowpass, details)
+    payloads, _, _ = latents_module._encode(latents, prior.load(1), skip, 1, "cpu")
+    header = Header(width, height, mode, bit_depth, MODE_TABLE[mode].channels[0], "latent", 1, step, levels, 0)
+    return container.write(header, None, Metadata(), payloads)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("skip", [True, False])
+def test_the_same_pixels_of_any_values(seed: int, skip: bool) -> None:
+    mode, bit_depth = [("RGB", 8), ("L", 8), ("RGB", 16), ("I;16", 16)][seed % 4]
+    data = extreme(seed, mode, bit_depth, skip)
+    assert reference.read(data).latents[0][0] >> 7 == (not skip)
+    assert_same(data)
+
+
+def test_the_same_files_are_refused() -> None:
+    accepted = 0
+    for seed in range(EDITS):
+        rng = random.Random(seed)
+        *before, (kind, content) = hostile.split(make("L", 4, 3, 8, rng.choice((0, 60))))
+        accepted += accepted_by_both(before, [(kind, hostile.edit(content, rng))])
+    assert EDITS / 20 < accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
+
+
+def test_other_chunks_between_and_after_levels() -> None:
+    *before, latents = hostile.split(make("L", 4, 3, 8, 60))
+    assert accepted_by_both(before, [latents, (b"abcd", b"")])
+    for chunks in (
+        [],
+        [latents, latents],
+        [latents, (b"NETW", b"")],
+        [(b"NETW", b""), latents],
+        [(b"LATS", b""), latents],
+    ):
+        assert not accepted_by_both(before, chunks)
+
+
+def test_levels_in_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latents_module, "GROUP_BITS", 100)
+    data = make.__wrapped__("RGBA", 15, 9, 8, 75)
+    chunks = reference.read(data).latents
+    assert len(chunks) > 2
+    assert sum(chunk[0] % 128 for chunk in chunks) == reference.read(data).head.layers
+    assert_same(data)
+    *before, _, last = hostile.split(data)
+    assert not accepted_by_both(before[:1], [*before[1:], last])
+
+
+def accepted_by_both(before: list[hostile.Chunk], pixels: list[hostile.Chunk]) -> bool:
+    return not same_outcome(hostile.join(before + pixels, sum(12 + len(data) for _, data in pixels)))
+
+
+def same_outcome(data: bytes) -> bool:
+    """Whether both decoders refuse a file; its pixels are the same if they do not."""
+    results: list[Any] = []
+    for read, error in (
+        (lambda: decode(data, threads=1).tolist(), FormatError),
+        (lambda: reference.decode(data), Refused),
+    ):
+        try:
+            results.append(read())
+        except error:
+            results.append(None)
+    package, document = results
+    assert (package is None) == (document is None)
+    assert package is None or np.array_equal(np.ravel(package), np.ravel(document))
+    return package is None
+
+
+def resized(values: NDArray[np.int64], m: int) -> NDArray[np.int64]:
+    """The first axis, as FORMAT.md says."""
+    n, rows = len(values), []
+    for i in range(m):
+        if m < n:
+            shares = [max(0, min((j + 1) * m, (i + 1) * n) - max(j * m, i * n)) for j in range(n)]
+            weights = [Fraction(share, n) for share in shares]
+        else:
+            j, d = divmod(min(max((2 * i + 1) * n - m, 0), 2 * m * (n - 1)), 2 * m)
+            weights = [Fraction((2 * m - d) * (k == j) + d * (k == j + 1), 2 * m) for k in range(n)]
+        assert sum(weights) == 1
+        row = [
+            floor(sum(w * int(v) for w, v in zip(weights, column, strict=True)) + Fraction(1, 2))
+            for column in values.reshape(n, -1).T
+        ]
+        rows.append(np.array(row).reshape(values.shape[1:]))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [((0, 0, 13, 9), (5, 7)), ((3, 2, 10, 9), (8, 3)), ((12, 0, 13, 9), (1, 30)), ((0, 0, 13, 9), (20, 9))],
+)
+def test_other_sizes_and_regions_are_the_ones_described(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    data = make("RGB", 9, 13, 8, 90)
+    x0, y0, x1, y1 = box
+    part = decode(data).astype(np.int64)[y0:y1, x0:x1]
+    expected = resized(resized(part, size[1]).swapaxes(0, 1), size[0]).swapaxes(0, 1)
+    assert (decode(data, region=box, size=size) == expected).all()
