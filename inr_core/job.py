@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 Report = Callable[[Progress], "bool | None"]
+NOT_MEASURED = math.nan
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,3 @@ def torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-NOT_MEASURED = math.nan

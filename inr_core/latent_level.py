@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import SettingsError
 from .latent_steps import Step, keys_of
 from .latentnet import ORDER, CellModel, Ops, PhaseModel
 from .prior import CELL_MAX, CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, OWN, PhaseNet, Prior
@@ -79,8 +80,10 @@ class Workers:
 def _ops(device: str) -> Ops:
     if device == "cpu":
         return Ops()
-    from .latentnet_torch import TorchOps
-
+    try:
+        from .latentnet_torch import TorchOps
+    except ImportError as e:
+        raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {device!r}") from e
     return TorchOps(device)
 
 

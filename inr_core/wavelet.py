@@ -43,10 +43,10 @@ def inverse(low: Ints, details: Ints) -> Ints:
     rows[1, ..., 0] = bands[:, 1]
     rows[1, ..., 1] = bands[:, 2]
     even, odd = rows[..., 0].copy(), rows[..., 1].copy()  # (2, P, h, w)
-    _unlift(even, odd, axis=3)
+    _lift(even, odd, axis=3, inverse=True)
     rows[..., 0], rows[..., 1] = even, odd
     flat = rows.reshape(2, planes, h, 2 * w)
-    _unlift(flat[0], flat[1], axis=1)
+    _lift(flat[0], flat[1], axis=1, inverse=True)
     return np.ascontiguousarray(flat.transpose(1, 2, 0, 3)).reshape(planes, 2 * h, 2 * w)
 
 
@@ -56,14 +56,14 @@ def forward(plane: Ints) -> tuple[Ints, Ints]:
     if height % 2 or width % 2:
         plane = np.pad(plane, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
     even, odd = plane[:, 0::2].copy(), plane[:, 1::2].copy()
-    _lift(even, odd, axis=1)
+    _lift(even, odd, axis=1, inverse=False)
     h, w = even.shape[1], even.shape[2] // 2
     bands = np.empty((planes, 3, h, w), np.int32)
     high, bands[:, 2] = odd[..., 0::2].copy(), odd[..., 1::2]
-    _lift(high, bands[:, 2], axis=2)
+    _lift(high, bands[:, 2], axis=2, inverse=False)
     bands[:, 1] = high
     low, bands[:, 0] = even[..., 0::2].copy(), even[..., 1::2]
-    _lift(low, bands[:, 0], axis=2)
+    _lift(low, bands[:, 0], axis=2, inverse=False)
     low = (low.astype(np.int64) * 2**BITS + LOW_GAIN // 2) // LOW_GAIN  # what `inverse` scales back the nearest
     return low.astype(np.int32), bands.reshape(planes * 3, h, w)
 
@@ -74,32 +74,15 @@ def _scale(values: Ints, factor: int, out: Ints) -> None:
     np.right_shift(out, _SHIFT, out=out)
 
 
-def _unlift(even: Ints, odd: Ints, axis: int) -> None:
-    """The inverse of one axis, in place."""
+def _lift(even: Ints, odd: Ints, axis: int, *, inverse: bool) -> None:
+    """One axis, in place; the inverse takes the same steps back, last one first."""
     sums = np.empty_like(even, order="C")
-    for samples, others, factor, back in (
-        (even, odd, DELTA, True),
-        (odd, even, GAMMA, False),
-        (even, odd, BETA, True),
-        (odd, even, ALPHA, False),
-    ):
+    steps = ((odd, even, ALPHA, False), (even, odd, BETA, True), (odd, even, GAMMA, False), (even, odd, DELTA, True))
+    change = np.subtract if inverse else np.add
+    for samples, others, factor, back in reversed(steps) if inverse else steps:
         _neighbours(others, sums, axis, back)
         _scale(sums, factor, sums)
-        np.subtract(samples, sums, out=samples)
-
-
-def _lift(even: Ints, odd: Ints, axis: int) -> None:
-    """The forward transform of one axis, in place."""
-    sums = np.empty_like(even, order="C")
-    for samples, others, factor, back in (
-        (odd, even, ALPHA, False),
-        (even, odd, BETA, True),
-        (odd, even, GAMMA, False),
-        (even, odd, DELTA, True),
-    ):
-        _neighbours(others, sums, axis, back)
-        _scale(sums, factor, sums)
-        np.add(samples, sums, out=samples)
+        change(samples, sums, out=samples)
 
 
 def _neighbours(values: Ints, out: Ints, axis: int, back: bool) -> None:

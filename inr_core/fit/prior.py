@@ -34,7 +34,7 @@ STEPS_RANGE = (3 / 255, 80 / 255)  # quantisation steps trained for, shares of t
 DEAD_ZONES = (0.55, 0.7)  # from which distance to zero on a value is rounded away from it
 CROP = 256  # pixels, the side
 LEVELS = 6
-RATE, LAST_RATE, GAIN_RATE = 4e-3, 0.02, 0.25  # of Adam: at first, its last share, the gains' share
+RATE, LAST_RATE, GAIN_RATE = 4e-3, 0.02, 0.25  # of Adam: at first by default, its last share, the gains' share
 WARM_UP = 20
 AVERAGE = 0.02  # of a step in the averaged weights
 CLIP_CELL, CLIP_ENTROPY = 0.3, 1.0  # largest norms of the gradients
@@ -117,6 +117,7 @@ class Training:
     steps: int
     batch: int
     device: torch.device
+    rate: float = RATE
     seed: int = 0
     crop: int = CROP
 
@@ -137,7 +138,7 @@ def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: Stat
     try:
         for k in range(training.steps):
             fall = 0.5 + 0.5 * math.cos(math.pi * k / training.steps)
-            rate = RATE * min(1, (k + 1) / WARM_UP) * (fall * (1 - LAST_RATE) + LAST_RATE)
+            rate = training.rate * min(1, (k + 1) / WARM_UP) * (fall * (1 - LAST_RATE) + LAST_RATE)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
             step = math.exp(random.uniform(low, high))
@@ -182,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="float weights to go on from")
     parser.add_argument("--steps", type=int, default=20_000, help="of training (default: %(default)s)")
     parser.add_argument("--batch", type=int, help="crops a step (default: 3 on a CPU, 32 on a GPU)")
+    parser.add_argument("--rate", type=float, default=RATE, help="of Adam, at first (default: %(default)s)")
     parser.add_argument("--hidden", type=int, default=40, help="neurons of the cell (default: %(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
@@ -194,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InrError as e:
         parser.error(str(e))
     start = dict(np.load(args.start, allow_pickle=False)) if args.start else None
-    training = Training(args.steps, args.batch or (3 if device.type == "cpu" else 32), device, args.seed)
+    training = Training(args.steps, args.batch or (3 if device.type == "cpu" else 32), device, args.rate, args.seed)
     state = train(pictures, training, start, args.hidden)
     floats: dict[str, Any] = dict(state)
     np.savez(args.out.with_suffix(".float.npz"), **floats)
