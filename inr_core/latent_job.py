@@ -18,6 +18,7 @@ from .latent_plan import (
     SIZE_GAIN,
     TRADE,
     TRIALS,
+    adapts,
     iterations_for,
     last_true,
     levels_for,
@@ -133,7 +134,8 @@ class LatentJob(Job):
         from .fit.latent import Refinement, refine
 
         threads = self.settings.threads or cores()
-        how = Refinement(iterations, TRADE, self.settings.seed, threads, str(device), self._seconds_left())
+        adapt = adapts(self.settings.effort)
+        how = Refinement(iterations, TRADE, adapt, self.settings.seed, threads, str(device), self._seconds_left())
         stopped = False
         started = time.perf_counter()
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .errors import SettingsError
 from .latent_steps import Step, keys_of
-from .latentnet import ORDER, CellModel, Ops, PhaseModel
-from .prior import CELL_MAX, CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, OWN, PhaseNet, Prior
+from .latentnet import CellModel, Ops, PhaseModel
+from .prior import CELL_MAX, CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, ORDER, OWN, PhaseNet, Prior
 from .wavelet import HALO, inverse
 
 Ints = NDArray[np.int32]

@@ -19,6 +19,7 @@ TRADE = 0.10  # λ over the square of the step
 REFINEMENTS = (0, 2, 4, 7, 12, 20, 40, 80, 160, 400)  # iterations, by effort
 REFINED_PIXELS = 2.0e8  # of all iterations together at the default effort, twice and half of it an effort more and less
 DEFAULT_EFFORT = 5
+ADAPTING_EFFORT = 5  # from which on the networks are refined, too
 TRIALS = 4  # refined files made for a target
 SIZE_GAIN = 1.06  # an unrefined file is about so much larger
 SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
@@ -42,6 +43,11 @@ def iterations_for(effort: int, pixels: int) -> int:
     wanted = REFINEMENTS[effort]
     budget = REFINED_PIXELS * 2.0 ** (effort - DEFAULT_EFFORT)
     return min(wanted, max(1, int(budget / pixels))) if wanted else 0
+
+
+def adapts(effort: int) -> bool:
+    """Whether the networks are refined, too."""
+    return effort >= ADAPTING_EFFORT
 
 
 def last_true(holds: Callable[[int], bool], first: int) -> int:

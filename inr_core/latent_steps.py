@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .latent_pixels import UNIT_BITS
 from .latentnet import MEAN_VALUES
 from .prior import MEAN_HALF, STEP_RANGE, Prior
-from .symboltables import MEANS, SCALES
+from .symboltables import MEANS, SCALES, SymbolTables
 from .wavelet import BAND_GAINS
 
 STEP_INDICES = 256
@@ -97,16 +97,20 @@ class Keys:
         return v
 
 
-@cache
 def keys_of(prior: Prior) -> Keys:
-    """The tables of a prior."""
+    """The tables of a prior; files whose networks differ from it share them."""
+    return _keys(prior.tables, prior.recon.tobytes())
+
+
+@cache
+def _keys(tables: SymbolTables, recon: bytes) -> Keys:
     scale, mean = np.divmod(np.arange(SCALES * MEAN_VALUES, dtype=np.int32), MEAN_VALUES)
     mean -= MEAN_HALF
     rounded = mean + MEANS // 2 >> 3
     row = scale * MEANS + (mean + MEANS // 2 & MEANS - 1)
-    reach = prior.recon[scale]
+    reach = np.frombuffer(recon, np.int32)[scale]
     return Keys(
-        coded=~prior.tables.skipped[row] | (rounded != 0),
+        coded=~tables.skipped[row] | (rounded != 0),
         row=row.astype(np.int16),
         rounded=rounded,
         mean=8 * mean,

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fixedpoint import PHASE_BITS, SINE_TABLE
-from .prior import MEAN_HALF, OWN, PHASES, RELU_MAX, CellNet, PhaseNet, conditioned
+from .prior import MEAN_HALF, ORDER, OWN, PHASES, RELU_MAX, CellNet, PhaseNet, conditioned
 from .symboltables import SCALES
 from .threads import single_threaded_blas
 
-ORDER = (0, 3, 1, 2)  # phases y % 2 · 2 + x % 2 of a grid, as they are coded
 MEAN_VALUES = 2 * MEAN_HALF
 RESIDUAL_MAX = 16383  # of the cell, in 1/64 of a step
 

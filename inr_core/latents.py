@@ -9,14 +9,16 @@ Encoder and decoder run the same code and differ only in where symbols come from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import differences
+from .differences import Differences
 from .errors import FormatError
-from .fields import FieldReader, expect, pack_bits, pack_number
+from .fields import FieldReader, expect, pack_bits, pack_number, with_length
 from .latent_level import Component, Workers, grid_size
 from .latent_pixels import Samples, from_planes, to_planes
 from .latent_steps import Step
@@ -30,6 +32,7 @@ LOW_BITS = 24  # of a coarsest low-pass value above its plane's least
 LOW_MAX = 1 << 23  # of that least
 PLANE_LIMIT = 1 << 20  # of a coarsest low-pass value in plane units
 ALL_CODED = 0x80  # in a payload's first byte, beside the number of levels: no symbol was left out
+DIFFERENT = 0x40  # in the first payload's: differences of the networks follow the low-pass
 FREE = 1.5  # squared steps that the bits of a symbol against all odds are worth
 LOST = 2e-4  # squared steps a value that coding all of them is worth
 GROUP_BITS = 8 * 4096  # a payload ends with the level that makes it this long: what it adds stays below 0.5 %
@@ -47,6 +50,7 @@ class Latents:
     levels: int  # 1 … 16
     lowpass: list[Ints]  # by component (planes, h, w) of grid L, in low-pass steps
     details: list[list[Ints]]  # by component and level, finest first: (planes·3, h, w) of grid l + 1
+    differences: Differences = field(default_factory=dict)  # of the networks, to the prior's
 
 
 def quantise(
@@ -100,7 +104,7 @@ def _encode(
     latents: Latents, prior: Prior, skip: bool, threads: int, device: str
 ) -> tuple[list[bytes], Latents, Samples]:
     kept = [[band.copy() for band in bands] for bands in latents.details]
-    state = _State(latents, prior, threads, device)
+    state = _State(latents, differences.adapted(prior, latents.differences), threads, device)
     writer = SymbolWriter(prior.tables)
 
     def exchange(rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
@@ -110,14 +114,18 @@ def _encode(
 
     with state.workers:
         state.start(latents.lowpass)
-        payloads, head, group = [], _pack_lowpass(latents.lowpass), 0
+        payloads, head, group, different = [], _pack_lowpass(latents.lowpass), 0, 0
+        if latents.differences:
+            head += with_length(differences.pack(prior, latents.differences)[0])
+            different = DIFFERENT
         for level in range(latents.levels - 1, -1, -1):
             for component, bands in zip(state.components, kept, strict=True):
                 component.refine(level, skip, exchange, bands[level])
             group += 1
             if not level or writer.ideal_bits >= GROUP_BITS:
-                payloads.append(bytes([group | (0 if skip else ALL_CODED)]) + head + writer.finish())
-                writer, head, group = SymbolWriter(prior.tables), b"", 0
+                first = bytes([group | different | (0 if skip else ALL_CODED)])
+                payloads.append(first + head + writer.finish())
+                writer, head, group, different = SymbolWriter(prior.tables), b"", 0, 0
         samples = state.samples(0)
     return payloads, replace(latents, details=kept), samples
 
@@ -150,9 +158,9 @@ class LatentDecoder:
         self._pending: list[tuple[int, bytes]] = []  # levels and bytes of payloads, the next one last
         self.finest = levels
         for k, payload in enumerate(payloads):
-            group = expect(
-                f"latents {k}, levels", FieldReader(payload).byte("latents", 0, 255) & ~ALL_CODED, 1, MAX_LEVELS
-            )
+            flags = ALL_CODED if k else ALL_CODED | DIFFERENT
+            group = FieldReader(payload).byte(f"latents {k}, levels", 0, 255) & ~flags
+            expect(f"latents {k}, levels", group, 1, MAX_LEVELS)
             if group > self.finest:
                 raise FormatError(f"latents {k}, levels: expected at most {self.finest} more, got {group}")
             self.finest -= group
@@ -200,9 +208,15 @@ class LatentDecoder:
         self._left, payload = self._pending.pop()
         what = f"latents {self._number}"
         fields = FieldReader(payload)
-        self._skip = not fields.byte(what, 0, 255) & ALL_CODED
+        flags = fields.byte(what, 0, 255)
+        self._skip = not flags & ALL_CODED
         if not self._number:
-            self._state.start(self._state.read_lowpass(fields))
+            lowpass = self._state.read_lowpass(fields)
+            if flags & DIFFERENT:
+                size = fields.number("differences, bytes", 1, len(payload))
+                own = differences.unpack(fields.take(size, "differences"), self._prior)
+                self._state.prior = differences.adapted(self._prior, own)
+            self._state.start(lowpass)
         most = sum(self._state.symbols(level) for level in range(self._level - self._left, self._level))
         self._reader = SymbolReader(fields.rest(), self._prior.tables, what, most)
         self._number += 1

@@ -7,7 +7,7 @@ Weights are integers with one shift a layer: y = (Σ w·a + b + 2^(s−1)) >> s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from .symboltables import SCALES, SymbolTables
 Ints = NDArray[np.int32]
 
 PHASES = 4
+ORDER = (0, 3, 1, 2)  # phases y % 2 · 2 + x % 2 of a grid, as they are coded
 CONTEXT_MAX = 128  # inputs of the phase networks, in 1/16
 RELU_MAX = 1023  # their activations, in 1/32
 CELL_MAX = 256  # inputs of the cell, in 1/16
@@ -32,6 +33,11 @@ STEP_RANGE = 40  # of t, the step index beside 160
 MAX_SHIFT = 20
 MAX_HIDDEN = 256
 MAX_LEVELS = 16
+LAYERS = {  # arrays of the networks that a file may move away from
+    "luma": ("w1", "b1", "w2", "b2", "w3", "b3"),
+    "chroma": ("w1", "b1", "w2", "b2", "w3", "b3"),
+    "cell": ("w1", "b1", "wm", "bm", "w2", "b2"),
+}
 FOLDER = Path(__file__).parent / "priors"
 
 
@@ -148,6 +154,29 @@ def to_arrays(prior: Prior) -> dict[str, NDArray[Any]]:
         net = getattr(prior, part)
         out |= {f"{part}_{field.name}": np.asarray(getattr(net, field.name)) for field in fields(net)}
     return out | {"gains": prior.gains, "recon": prior.recon, "mag": prior.mag}
+
+
+def replaced(prior: Prior, changed: Mapping[str, NDArray[Any]]) -> Prior:
+    """The prior with other arrays of its networks, by name; FormatError as `from_arrays`."""
+    get = _Arrays(to_arrays(prior) | dict(changed))
+    return replace(
+        prior,
+        luma=_phase_net(get, "luma", prior.levels, LUMA_CONTEXT, 3),
+        chroma=_phase_net(get, "chroma", prior.levels, CHROMA_CONTEXT, 6),
+        cell=_cell_net(get, prior.levels),
+        arrays=get.arrays,
+    )
+
+
+def phase_mask(wide: int, cin: int) -> NDArray[np.bool_]:
+    """Which inputs each of the 4·hidden neurons of a phase network may use, (wide, cin)."""
+    rank = np.argsort(ORDER)
+    mask = np.ones((PHASES, wide // PHASES, cin), np.bool_)
+    for phase in range(PHASES):
+        for other in range(PHASES):
+            if rank[other] >= rank[phase]:
+                mask[phase, :, cin - PHASES * OWN + other :: PHASES] = False
+    return mask.reshape(wide, cin)
 
 
 @cache

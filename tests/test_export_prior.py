@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from toy_prior import smooth_picture
 
 from inr_core import latents, prior, symbols
-from inr_core.fit.export_prior import phase_mask, quantised_arrays
+from inr_core.fit.export_prior import quantised_arrays
 from inr_core.fit.latent_model import LatentModel
 from inr_core.latent_steps import Step
 
@@ -72,7 +72,7 @@ def test_weights_that_cannot_be_exact_are_refused(state: dict[str, NDArray[np.fl
 
 
 def test_a_phase_sees_the_phases_coded_before_it() -> None:
-    mask = phase_mask(4, 37)
+    mask = prior.phase_mask(4, 37)
     assert mask.sum(1).tolist() == [13, 13 + 12, 13 + 18, 13 + 6]
     assert mask[3, 13:17].tolist() == [1, 0, 0, 0]
     assert mask[1, 13:17].tolist() == [1, 0, 0, 1]

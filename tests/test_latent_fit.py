@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from inr_core import prior  # noqa: E402
 from inr_core.fit import latent_model as lm  # noqa: E402
 from inr_core.fit import prior as training  # noqa: E402
-from inr_core.fit.export_prior import phase_mask, quantised_arrays  # noqa: E402
+from inr_core.fit.export_prior import quantised_arrays  # noqa: E402
 from inr_core.fit.float_prior import float_state  # noqa: E402
 from inr_core.latents import _pack_lowpass, encode_latents, quantise  # noqa: E402
 
@@ -88,7 +88,7 @@ def test_export_and_back_within_rounding() -> None:
                 continue
             wanted = values.astype(np.float64)
             if name.endswith("a.w1"):  # of luma and chroma: what a phase may not see is not kept
-                wanted = values * phase_mask(*values.shape[:2])[:, :, None, None]
+                wanted = values * prior.phase_mask(*values.shape[:2])[:, :, None, None]
             moved = np.abs(wanted - again[name])
             if name in ("cell.lb", "cell.bm"):
                 moved = np.minimum(moved, np.abs(moved - 2 * np.pi))  # whole turns do not count

@@ -16,9 +16,10 @@ from inr_core.errors import FormatError
 from inr_core.fixedpoint import SINE_TABLE
 from inr_core.latent_pixels import from_planes, to_planes
 from inr_core.latent_steps import Step, keys_of
-from inr_core.latentnet import ORDER, RESIDUAL_MAX, CellModel, Ops, PhaseModel
+from inr_core.latentnet import RESIDUAL_MAX, CellModel, Ops, PhaseModel
 from inr_core.latents import LatentDecoder, Latents, encode_latents, quantise
 from inr_core.metrics import psnr
+from inr_core.prior import ORDER
 
 RNG = np.random.default_rng
 T = -7  # of the steps below

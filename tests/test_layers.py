@@ -11,11 +11,11 @@ ORDER = [
     *("errors", "modes", "settings", "header", "metadata", "container"),
     *("pixels", "threads", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
-    *("symboltables", "symbols", "wavelet", "prior", "latentnet", "latentnet_torch"),
+    *("symboltables", "symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),
     *("latent_pixels", "latent_steps", "latent_level", "latents"),
     *("resample", "decoder", "metrics", "plan", "latent_plan"),
     *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"),
-    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.prior", "fit.latent"),
+    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.graphics", "fit.prior", "fit.latent"),
     *("job", "latent_job", "encoder"),
 ]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}

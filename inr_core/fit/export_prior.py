@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fixedpoint import ACT_MAX, FLOAT32_EXACT, PHASE_BITS
-from ..latentnet import ORDER
-from ..prior import CELL_MAX, CONTEXT_MAX, MEAN_HALF, OWN, PHASES, RELU_MAX, STEP_RANGE
+from ..prior import CELL_MAX, CONTEXT_MAX, MEAN_HALF, RELU_MAX, STEP_RANGE, phase_mask
 from ..symboltables import SCALES, laplace_tables
 
 IN_UNIT, ACT_UNIT, OUT_UNIT = 16, 32, 64  # inputs, ReLU activations, residuals count 1/16, 1/32, 1/64
@@ -64,17 +63,6 @@ def _phase_net(get: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:
         f"{part}_b3": _rounded(b3, s3),
         f"{part}_s3": np.array(s3, np.int32),
     }
-
-
-def phase_mask(wide: int, cin: int) -> Floats:
-    """Which inputs each of the 4·hidden neurons of a phase network may use, (wide, cin) of 0 and 1."""
-    rank = np.argsort(ORDER)
-    mask = np.ones((4, wide // 4, cin))
-    for phase in range(4):
-        for other in range(4):
-            if rank[other] >= rank[phase]:
-                mask[phase, :, cin - PHASES * OWN + other :: 4] = 0
-    return mask.reshape(wide, cin)
 
 
 def _cell(get: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:

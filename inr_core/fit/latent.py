@@ -5,6 +5,8 @@ q − 1 and q + 1: the error to second order (the wavelet is nearly orthonormal,
 own code length exactly, and what its neighbours' contexts make of it to first order. Where a change lowers
 distortion + λ · rate it is made, for a random share of the latents at a time, since neighbours change together.
 
+The networks may move beside the latents, by the same gradients (see `adapt`).
+
 In the manner of trellis and rate–distortion optimised quantisation (K. Ramchandran, M. Vetterli, 1994), with the
 gradients standing in for the trellis. The picture is taken in tiles with margins, all from the state before.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,6 +30,7 @@ from ..latent_steps import Step
 from ..latents import Latents
 from ..prior import Prior
 from ..wavelet import forward
+from .adapt import Networks
 from .float_prior import float_state
 from .latent_model import Decoded, LatentModel, laplace_bits, low_precision, to_rgb
 
@@ -46,6 +49,7 @@ class Refinement:
 
     iterations: int
     trade: float  # λ over the square of the step
+    adapt: bool = False  # whether the networks may differ from the prior's
     seed: int = 0
     threads: int = 1
     device: str = "cpu"
@@ -111,15 +115,19 @@ def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, re
         visible = samples[..., -1] > 0 if k == 0 and len(latents.components) > 1 else None
         components.append(_Component(model, latents, k, target, visible, how))
         first += planes
+    networks = Networks(model, prior, components[0].price) if how.adapt else None
     started = time.perf_counter()
     interrupted = False
     with ThreadPoolExecutor(how.threads) as pool:
         try:
             for k in range(how.iterations):
                 share = SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, how.iterations - 1)
-                results = [component.iterate(pool, k, share) for component in components]
+                bits = networks.bits() if networks else 0.0
+                results = [component.iterate(pool, k, share, networks) for component in components]
                 error = sum(e for e, _ in results) / samples.size
-                bits = sum(b for _, b in results)
+                bits += sum(b for _, b in results)
+                if networks:
+                    networks.step((k + 1) / how.iterations)
                 psnr = 10 * math.log10(1 / max(error, 1 / peak**2 / samples.size))
                 if not report(k + 1, psnr, bits / (latents.width * latents.height)):
                     break
@@ -127,7 +135,18 @@ def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, re
                     break
         except KeyboardInterrupt:
             interrupted = True
-    return replace(latents, details=[component.quantised() for component in components]), interrupted
+    found = networks.differences() if networks else {}
+    return replace(latents, details=[c.quantised() for c in components], differences=found), interrupted
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Of a tile's own part."""
+
+    error: float  # squared, of the samples
+    bits: float
+    gradients: dict[str, Tensor]  # of distortion + price · rate, by what `Networks` moves
+    better: list[Tensor]  # latents, by level
 
 
 @dataclass(frozen=True)
@@ -158,6 +177,7 @@ class _Component:
         height, width = target.shape[:2]
         self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
         self.step = 2.0 ** (latents.step / 16 - 6) / 255
+        self.price = how.trade * self.step**2
         unit = Step(latents.step, latents.bit_depth).low(latents.levels)
         self.low = self._orthonormal(latents.lowpass[index] * unit, latents)
         self.q = [_in_colour(bands, 9).to(how.device) for bands in latents.details[index]]
@@ -186,23 +206,29 @@ class _Component:
         """The latents, as `Latents` has them."""
         return [q[: 3 * self.planes].cpu().numpy().astype(np.int32) for q in self.q]
 
-    def iterate(self, pool: ThreadPoolExecutor, k: int, share: float) -> tuple[float, float]:
+    def iterate(self, pool: ThreadPoolExecutor, k: int, share: float, networks: Networks | None) -> tuple[float, float]:
         """Squared error of the samples and bits of the latents as they were; better latents in their place."""
         error = bits = 0.0
         for part in self.parts:
             low = self._planes_above(part)
+            moved = networks.parameters if networks and not part.first else {}
 
-            def work(number: int, part: _Part = part, low: Tensor = low) -> tuple[float, float, list[Tensor]]:
+            def work(
+                number: int, part: _Part = part, low: Tensor = low, moved: Mapping[str, Tensor] = moved
+            ) -> _Result:
                 seed = np.random.SeedSequence([self.how.seed, k, self.index, part.first, number]).generate_state(2)
                 random = torch.Generator().manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
-                return self._better(part, part.tiles[number], low, random, share)
+                return self._better(part, part.tiles[number], low, random, share, moved)
 
-            results = list(pool.map(work, range(len(part.tiles))))
-            for tile, (_, _, better) in zip(part.tiles, results, strict=True):
-                for level, q in enumerate(better, part.first):
+            error = 0.0  # of the last part: the samples'
+            results = list(pool.map(work, range(len(part.tiles))))  # all of them before any latent changes
+            for tile, result in zip(part.tiles, results, strict=True):
+                error += result.error
+                bits += result.bits
+                for level, q in enumerate(result.better, part.first):
                     self.q[level][:, *tile.owned(level + 1 - part.first)] = q
-            error = sum(r[0] for r in results)  # of the last part: the samples'
-            bits += sum(r[1] for r in results)
+                if networks and moved:
+                    networks.collect(result.gradients)
         return error, bits
 
     def _planes_above(self, part: _Part) -> Tensor:
@@ -216,9 +242,15 @@ class _Component:
         return decoded.planes
 
     def _better(
-        self, part: _Part, tile: _Tile, low: Tensor, random: torch.Generator, share: float
-    ) -> tuple[float, float, list[Tensor]]:
-        """Squared error and bits of a tile's own part, and its latents a step further."""
+        self,
+        part: _Part,
+        tile: _Tile,
+        low: Tensor,
+        random: torch.Generator,
+        share: float,
+        moved: Mapping[str, Tensor],
+    ) -> _Result:
+        """What a tile's own part costs, with gradients by the parameters `moved`, and its latents a step further."""
         first, colours = part.first, 3 * self.planes
         seen = [q[None, :, *tile.slices(k + 1)] for k, q in enumerate(self.q[first : part.last + 2])]
         q = [band.clone().requires_grad_() for band in seen[: part.last - first]]
@@ -230,21 +262,26 @@ class _Component:
             above = low[:, :, *tile.slices(part.last - first)]
             decoded: Decoded = self.model(above, q, sizes, self.step, first, packs, _bits_of_fixed)
         error = self._error(decoded.planes, part, tile)
-        price = self.how.trade * self.step**2
-        (error.sum() + price * torch.stack([b.sum() for b in decoded.bits]).sum()).backward()
+        cost = error.sum() + self.price * torch.stack([b[:, :colours].sum() for b in decoded.bits]).sum()
+        leaves = [*q, *(t for pack in packs[: len(q)] for t in pack), *moved.values()]
+        slopes = torch.autograd.grad(cost, leaves, allow_unused=True, materialize_grads=True)
+        rows, columns = tile.inner(0)
+        share_of_tile = (rows.stop - rows.start) * (columns.stop - columns.start) / error[0].numel()
+        gradients = {name: g * share_of_tile for name, g in zip(moved, slopes[3 * len(q) :], strict=True)}
         better = []
         with torch.no_grad():
             for k, band in enumerate(q):
-                own, slope = band[:, :colours], _slope(band)[:, :colours]
+                own, slope = band[:, :colours], slopes[k][:, :colours]
                 log_scale, mean = (p[:, :colours] for p in decoded.predicted[k])
                 coded, (magnitude, signed) = laplace_bits(own, log_scale, mean), self.model.pack(own)
-                magnitude_slope, signed_slope = (_slope(p)[:, :colours] for p in packs[k])
+                seen_by = slopes[len(q) + 2 * k : len(q) + 2 * k + 2]
+                magnitude_slope, signed_slope = (g[:, :colours] for g in seen_by)
                 best, choice = torch.zeros_like(own), own.clone()
                 for change in (-1.0, 1.0):
                     other = own + change
                     other_magnitude, other_signed = self.model.pack(other)
                     gain = slope * change + self._stiffness(first + k) / 2
-                    gain += price * (laplace_bits(other, log_scale, mean) - coded)
+                    gain += self.price * (laplace_bits(other, log_scale, mean) - coded)
                     gain += magnitude_slope * (other_magnitude - magnitude) + signed_slope * (other_signed - signed)
                     choice = torch.where(gain < best, other, choice)
                     best = torch.minimum(best, gain)
@@ -253,7 +290,7 @@ class _Component:
                 changed[:, :colours] = torch.where(allowed, choice, own)
                 better.append(changed[0, :, *tile.inner(k + 1)])
             bits = sum(b[0, :colours, *tile.inner(k + 1)].sum().item() for k, b in enumerate(decoded.bits))
-            return error[:, *tile.inner(0)].sum().item() * self.planes, bits, better
+            return _Result(error[:, rows, columns].sum().item() * self.planes, bits, gradients, better)
 
     def _error(self, planes: Tensor, part: _Part, tile: _Tile) -> Tensor:
         """Squared errors of a tile (planes, h, w), over the samples of a pixel; clipped ones count as they are seen."""
@@ -274,12 +311,6 @@ class _Component:
         """Second derivatives of the error by latents (planes·3, 1, 1)."""
         steps = self.model.steps(level, self.step)[: 3 * self.planes]
         return 2 * STIFFNESS * self._norms().repeat_interleave(3, 0) * steps**2
-
-
-def _slope(of: Tensor) -> Tensor:
-    """The gradient by a tensor that the cost depends on."""
-    assert of.grad is not None
-    return of.grad
 
 
 def _bits_of_fixed(q: Tensor, log_scale: Tensor, mean: Tensor) -> Tensor:
