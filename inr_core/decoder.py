@@ -102,7 +102,7 @@ class Decoder:
             prior.load(header.prior),
             header.width,
             header.height,
-            header.bit_depth,
+            header.sample_bits,
             header.components,
             header.hidden,
             header.layers,

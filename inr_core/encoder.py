@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import Any
 
@@ -15,7 +16,6 @@ from .header import MAX_LATENT_PIXELS, check_header
 from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, torch_threads
 from .latent_job import LatentJob
 from .metadata import Metadata
-from .modes import COMPONENTS
 from .pixels import Array, default_mode
 from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
 from .settings import Progress, Settings
@@ -43,7 +43,7 @@ def encode(
     """
     settings = settings or Settings()
     mode = mode or default_mode(pixels)
-    model = choose_model(settings, mode, pixels.size)
+    model = choose_model(settings, math.prod(pixels.shape[:2]))
     if settings.model == "auto" and pixels.dtype == np.uint16 and (pixels == pixels[:1, :1]).all():
         model = "siren"  # exact for one colour, which the latent model is with 8 bits only
     job = (LatentJob if model == "latent" else _SirenJob)(
@@ -56,18 +56,15 @@ def encode(
     return job.run(settings.quality).data
 
 
-def choose_model(settings: Settings, mode: str, samples: int) -> str:
+def choose_model(settings: Settings, pixels: int) -> str:
     """The model to save with: what was asked for or, left to us, "latent" wherever it can be and "siren" elsewhere.
 
-    It cannot where the mode has no colour planes, for pictures too large for it, and where options of a siren are
-    given. SettingsError: it was asked for and cannot be.
+    It cannot for pictures too large for it, and where options of a siren are given. SettingsError: it was asked for and
+    cannot be.
     """
-    possible = mode in COMPONENTS and samples // sum(COMPONENTS[mode]) <= MAX_LATENT_PIXELS
+    possible = pixels <= MAX_LATENT_PIXELS
     if settings.model == "latent" and not possible:
-        modes = ", ".join(COMPONENTS)
-        raise SettingsError(
-            f"model: 'latent' expects mode {modes}, at most {MAX_LATENT_PIXELS} pixels; got mode {mode}"
-        )
+        raise SettingsError(f"model: 'latent' expects at most {MAX_LATENT_PIXELS} pixels, got {pixels}")
     if settings.model == "auto":
         return "latent" if possible and not settings.siren_options else "siren"
     return settings.model

@@ -43,7 +43,13 @@ class Header:
     @property
     def components(self) -> tuple[int, ...]:
         """Planes of each component of the latent model."""
-        return COMPONENTS[self.mode]
+        components = COMPONENTS[self.mode]
+        return components if sum(components) == self.channels else (*components, 1)
+
+    @property
+    def sample_bits(self) -> int:
+        """Of a decoded sample: 8, or 16."""
+        return max(8, self.bit_depth)
 
     def shapes(self) -> list[tuple[int, int]]:
         """(out, in) of each linear layer of a siren."""
@@ -95,8 +101,6 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
     limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD[header.model])
     if header.model == "latent":
-        if header.mode not in COMPONENTS:
-            raise error(f"header: mode: expected {', '.join(COMPONENTS)} for the latent model, got {header.mode}")
         limit("width × height of the latent model", pixels, 1, MAX_LATENT_PIXELS)
         limit("prior", header.prior, 1, 255)
         limit("step", header.hidden, 0, MAX_STEP)

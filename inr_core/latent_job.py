@@ -6,6 +6,9 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
 
 from . import container, prior
 from .errors import Interrupted, TargetError
@@ -14,7 +17,9 @@ from .job import Job, Result, choose_device, smallest_reaching, torch_threads
 from .latent_plan import (
     DEAD_ZONE,
     FLAT,
-    PRIOR,
+    PRIORS,
+    SAMPLED,
+    SAMPLED_TILE,
     SIZE_GAIN,
     TRADE,
     TRIALS,
@@ -27,6 +32,7 @@ from .latent_plan import (
     step_for,
 )
 from .latents import Latents, encode_latents, quantise
+from .pixels import Array
 from .settings import Progress
 from .threads import cores
 
@@ -126,7 +132,35 @@ class LatentJob(Job):
     def _quantised(self, index: int, levels: int | None = None) -> Latents:
         header = self.header
         levels = levels or levels_for(header.width, header.height)
-        return quantise(self.samples, prior.load(PRIOR), header.components, index, levels, DEAD_ZONE)
+        return quantise(self.samples, prior.load(self._prior), header.components, index, levels, DEAD_ZONE)
+
+    @cached_property
+    def _prior(self) -> int:
+        """The prior that makes the picture, or evenly spread tiles of a large one, cost the least without refining."""
+        index = step_for(self.settings.quality)
+        costs = {number: sum(self._cost(part, number, index) for part in self._sample()) for number in PRIORS}
+        return min(costs, key=lambda number: costs[number])
+
+    def _sample(self) -> list[Array]:
+        """Parts of the picture, (h, w, C) each."""
+        height, width = self.samples.shape[:2]
+        if height * width <= SAMPLED:
+            return [self.samples]
+        side = SAMPLED_TILE
+        rows, columns = max(1, height // side), max(1, width // side)
+        count = min(rows * columns, SAMPLED // side**2)
+        chosen = [divmod(k * rows * columns // count, columns) for k in range(count)]
+        return [self.samples[y * side : y * side + side, x * side : x * side + side] for y, x in chosen]
+
+    def _cost(self, samples: Array, number: int, index: int) -> float:
+        """Distortion + λ · rate of samples (h, w, C) that a prior codes."""
+        latents = quantise(
+            samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
+        )
+        payloads, _, decoded = encode_latents(latents, prior.load(number), self.settings.threads or cores())
+        error = (decoded.astype(np.float32) - samples) / self.peak
+        step = 2.0 ** (index / 16 - 6) / 255
+        return float(np.square(error).sum()) / samples.shape[2] + TRADE * step**2 * 8 * sum(map(len, payloads))
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""
@@ -135,7 +169,9 @@ class LatentJob(Job):
 
         threads = self.settings.threads or cores()
         adapt = adapts(self.settings.effort)
-        how = Refinement(iterations, TRADE, adapt, self.settings.seed, threads, str(device), self._seconds_left())
+        how = Refinement(
+            iterations, TRADE, adapt, self.alpha, self.settings.seed, threads, str(device), self._seconds_left()
+        )
         stopped = False
         started = time.perf_counter()
 
@@ -148,15 +184,15 @@ class LatentJob(Job):
             return not stopped
 
         with torch_threads(1 if device.type == "cpu" else threads):
-            refined, interrupted = refine(self.samples, latents, prior.load(PRIOR), how, report)
+            refined, interrupted = refine(self.samples, latents, prior.load(self._prior), how, report)
         return refined, stopped, interrupted
 
     def _write(self, latents: Latents) -> tuple[bytes, float]:
         """The file, and the PSNR of what it decodes to."""
         threads = self.settings.threads or cores()
-        payloads, _, samples = encode_latents(latents, prior.load(PRIOR), threads)
+        payloads, _, samples = encode_latents(latents, prior.load(self._prior), threads)
         header = dataclasses.replace(
-            self.header, model="latent", prior=PRIOR, hidden=latents.step, layers=latents.levels
+            self.header, model="latent", prior=self._prior, hidden=latents.step, layers=latents.levels
         )
         data = container.write(header, self.palette, self.metadata, payloads)
         return data, self.psnr(samples.reshape(self.samples.shape))

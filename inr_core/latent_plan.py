@@ -9,7 +9,8 @@ import numpy as np
 
 from .header import MAX_LEVELS, MAX_STEP
 
-PRIOR = 1  # what files are written with
+PRIORS = (1,)  # what files are written with, whichever is better
+SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
 FLAT = ((120, 6), (80, 6), (40, 1), (40, 6))  # steps and levels of a picture of one colour, until one of them is exact

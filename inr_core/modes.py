@@ -27,11 +27,16 @@ MODE_TABLE: dict[str, ModeInfo] = {
     "I;16": ModeInfo(9, (1,), (16,)),  # 16-bit grey
 }
 MODES = tuple(MODE_TABLE)
-COMPONENTS: dict[str, tuple[int, ...]] = {  # planes of what the latent model codes apart: colour, grey, alpha
+COMPONENTS: dict[str, tuple[int, ...]] = {  # planes of what the latent model codes apart: colours, grey, alpha
+    "1": (1,),
     "L": (1,),
     "LA": (1, 1),
+    "P": (3,),  # and (1,) if its palette has an alpha
     "RGB": (3,),
     "RGBA": (3, 1),
+    "CMYK": (3, 1),
+    "YCbCr": (1, 1, 1),
+    "LAB": (1, 1, 1),
     "I;16": (1,),
 }
 ALPHA_MODES = ("LA", "RGBA")

@@ -16,6 +16,7 @@ from reference_network import Layer, read_network
 MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
 MAX_PAYLOAD, MAX_METADATA, MAX_CHUNKS = (2**24, 2**28), 2**24, 64
 MAX_LATENT_PIXELS, MAX_STEP, MAX_LEVELS = 2**26, 255, 16
+MAX_TEXTS = 1024
 
 MODES = (  # name, bit depths, channels
     ("1", (1,), (1,)),
@@ -29,7 +30,7 @@ MODES = (  # name, bit depths, channels
     ("LAB", (8,), (3,)),
     ("I;16", (16,), (1,)),
 )
-BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm")
+BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm", b"text")
 PIXELS = (b"NETW", b"LATS")  # the chunks with the pixels, by model
 SINE = [round(511 * math.sin(2 * math.pi * (i + 0.5) / 4096)) for i in range(4096)]
 
@@ -68,7 +69,8 @@ def decode(data: bytes) -> list[list[tuple[int, ...]]]:
     """Rows of pixels, each pixel a tuple of its samples (mode 1: of 0 or 255, mode P: of an index). Raises Refused."""
     file = read(data)
     if file.head.model == 1:
-        return latent.samples_of(file.latents, shape_of(file.head), file.head.prior, SINE)
+        rows = latent.samples_of(file.latents, shape_of(file.head), file.head.prior, SINE)
+        return [[in_mode(file, samples) for samples in row] for row in rows]
     return [[pixel(file, i, j) for i in range(file.head.width)] for j in range(file.head.height)]
 
 
@@ -94,7 +96,8 @@ def read(data: bytes) -> File:
             stored = content.unsigned(1, "stored as", 0, 1)
             block = content.take(content.left, "block")
             if stored == 1:
-                unzip(block, 1, MAX_METADATA)
+                block = unzip(block, 1, MAX_METADATA)
+            require(kind != b"text" or is_text(block), "text")
         elif kind == b"dpis":
             require(content.left == 8, "dpis")
         else:
@@ -121,6 +124,22 @@ def read(data: bytes) -> File:
     return File(head, palette, layers, steps, latents, sorted(reader.fields))
 
 
+def is_text(block: bytes) -> bool:
+    """Whether a block is keys and values in UTF-8, each with a zero behind it."""
+    try:
+        *strings, rest = block.decode("utf-8").split("\0")
+    except UnicodeDecodeError:
+        return False
+    keys = strings[::2]
+    printable = {*range(0x20, 0x7F), *range(0xA1, 0x100)}
+    return (
+        not rest
+        and len(strings) % 2 == 0
+        and len(keys) == len(set(keys)) <= MAX_TEXTS
+        and all(1 <= len(key) <= 79 and printable.issuperset(map(ord, key)) for key in keys)
+    )
+
+
 def read_head(content: Reader) -> Head:
     width = content.unsigned(2, "width", 1, MAX_SIDE)
     height = content.unsigned(2, "height", 1, MAX_SIDE)
@@ -136,7 +155,6 @@ def read_head(content: Reader) -> Head:
     require(width * height <= (MAX_LATENT_PIXELS if model else MAX_PIXELS), "width · height")
     head = Head(width, height, mode, bit_depth, channels, model, number, hidden, layers, payload_bytes)
     if model == 1:
-        require(mode in latent.COMPONENTS, "mode")
         return head
     weights = sum(out * into for out, into in head.shapes)
     require(weights <= MAX_WEIGHTS and weights * width * height <= MAX_WORK, "weights")
@@ -145,7 +163,9 @@ def read_head(content: Reader) -> Head:
 
 def shape_of(head: Head) -> latent.Shape:
     components = latent.COMPONENTS[head.mode]
-    return latent.Shape(head.width, head.height, head.bit_depth, components, head.hidden, head.layers)
+    if sum(components) < head.channels:  # a palette with alpha
+        components = *components, 1
+    return latent.Shape(head.width, head.height, max(8, head.bit_depth), components, head.hidden, head.layers)
 
 
 def read_palette(content: Reader, head: Head) -> list[tuple[int, ...]]:
@@ -197,10 +217,14 @@ def samples_at(file: File, x: int, y: int) -> tuple[int, ...]:
 def pixel(file: File, i: int, j: int) -> tuple[int, ...]:
     """The pixel in column i and row j."""
     head, longest = file.head, max(file.head.width, file.head.height)
-    samples = samples_at(file, coordinate(i, head.width, longest), coordinate(j, head.height, longest))
-    if head.mode == "1":
+    return in_mode(file, samples_at(file, coordinate(i, head.width, longest), coordinate(j, head.height, longest)))
+
+
+def in_mode(file: File, samples: tuple[int, ...]) -> tuple[int, ...]:
+    """A pixel of the file's mode."""
+    if file.head.mode == "1":
         return (255 if samples[0] >= 128 else 0,)
-    if head.mode == "P":
+    if file.head.mode == "P":
         distances = [sum((s - c) ** 2 for s, c in zip(samples, colour, strict=True)) for colour in file.palette]
         return (distances.index(min(distances)),)
     return samples

@@ -18,7 +18,10 @@ DIFFERENT = [
     *(f"{part}_{name}" for part in ("luma", "chroma") for name in ("w1", "b1", "w2", "b2", "w3", "b3")),
     *(f"cell_{name}" for name in ("w1", "b1", "wm", "bm", "w2", "b2")),
 ]  # arrays that a file may change, in its order
-COMPONENTS = {"L": (1,), "LA": (1, 1), "RGB": (3,), "RGBA": (3, 1), "I;16": (1,)}
+COMPONENTS = {
+    **{"1": (1,), "L": (1,), "LA": (1, 1), "P": (3,), "RGB": (3,), "RGBA": (3, 1)},
+    **{"CMYK": (3, 1), "YCbCr": (1, 1, 1), "LAB": (1, 1, 1), "I;16": (1,)},
+}
 MANTISSA = [round(2 ** (k / 16) * 2**16) for k in range(16)]
 RECIPROCAL = [round(2 ** (-k / 16) * 2**16) for k in range(16)]
 SHORT = [round(2 ** (k / 16) * 2**8) for k in range(16)]

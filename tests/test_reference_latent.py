@@ -29,7 +29,13 @@ EDITS = 40
 @cache
 def make(mode: str, height: int, width: int, bit_depth: int, quality: float, seed: int = 0) -> bytes:
     channels = sum(COMPONENTS[mode])
-    picture = smooth_picture(np.random.default_rng(seed), height, width, channels, bit_depth)
+    random = np.random.default_rng(seed)
+    if mode == "P":
+        palette = random.integers(0, 256, (9, 3 + seed), np.uint8)
+        indices = random.integers(0, 9, (height, width), np.uint8)
+        return encode(indices, Settings(effort=0, quality=quality, model="latent"), mode=mode, palette=palette)
+    picture = smooth_picture(random, height, width, channels, bit_depth)
+    picture = picture // 128 * 255 if mode == "1" else picture
     return encode(picture[..., 0] if channels == 1 else picture, Settings(effort=0, quality=quality), mode=mode)
 
 
@@ -50,12 +56,21 @@ def assert_same(data: bytes) -> None:
         ("LA", 5, 9, 8, 10),
         ("LA", 3, 5, 16, 100),
         ("I;16", 12, 5, 16, 60),
+        ("1", 7, 12, 8, 50),
+        ("P", 6, 5, 8, 80),
+        ("CMYK", 5, 6, 8, 60),
+        ("YCbCr", 6, 4, 8, 70),
+        ("LAB", 4, 7, 8, 40),
     ],
 )
 def test_the_same_pixels(mode: str, height: int, width: int, bit_depth: int, quality: float) -> None:
     data = make(mode, height, width, bit_depth, quality)
     assert reference.read(data).head.model == 1
     assert_same(data)
+
+
+def test_palettes_with_alpha() -> None:
+    assert_same(make("P", 5, 6, 8, 80, seed=1))
 
 
 def extreme(seed: int, mode: str, bit_depth: int, skip: bool) -> bytes:

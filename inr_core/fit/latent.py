@@ -50,6 +50,7 @@ class Refinement:
     iterations: int
     trade: float  # λ over the square of the step
     adapt: bool = False  # whether the networks may differ from the prior's
+    alpha: bool = False  # whether the last channel is one: where it is 0, the others do not count
     seed: int = 0
     threads: int = 1
     device: str = "cpu"
@@ -112,7 +113,7 @@ def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, re
     first = 0
     for k, planes in enumerate(latents.components):
         target = samples[..., first : first + planes]
-        visible = samples[..., -1] > 0 if k == 0 and len(latents.components) > 1 else None
+        visible = samples[..., -1] > 0 if how.alpha and first + planes < samples.shape[2] else None
         components.append(_Component(model, latents, k, target, visible, how))
         first += planes
     networks = Networks(model, prior, components[0].price) if how.adapt else None
