@@ -158,9 +158,10 @@ class LatentJob(Job):
             samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
         )
         payloads, _, decoded = encode_latents(latents, prior.load(number), self.settings.threads or cores())
-        error = (decoded.astype(np.float32) - samples) / self.peak
+        error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).sum()) / samples.shape[2]
         step = 2.0 ** (index / 16 - 6) / 255
-        return float(np.square(error).sum()) / samples.shape[2] + TRADE * step**2 * 8 * sum(map(len, payloads))
+        bits = 8 * sum(map(len, payloads))
+        return error + TRADE * step * step * bits
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""

@@ -230,6 +230,14 @@ class Decoder:
         self._states[:] = states
         self.position = t
 
+    def state(self) -> tuple[Ints, int, int]:
+        """Where the decoder is, for `return_to`."""
+        return self._states.copy(), self._next_word, self.position
+
+    def return_to(self, state: tuple[Ints, int, int]) -> None:
+        """Undo what was decoded since."""
+        self._states[:], self._next_word, self.position = state
+
     def _active(self, n: int) -> slice | Ints:
         """The lanes of the next n symbols."""
         begin = self.position % self.lanes

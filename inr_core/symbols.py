@@ -1,8 +1,8 @@
 """Symbols of the latent model: integers coded by the table row that the entropy network chose for each. Integers only.
 
-Bytes: the number of symbols; unless that is 0, log2 of the lanes (one byte) and the bytes of `rangecoder` behind their
-number; then the raw bits of all symbols (see `symboltables`) in their order, high bit first, zero bits filling the last
-byte.
+Bytes: the number of symbols; unless that is 0, log2 of the lanes (one byte), then behind the number of their bytes the
+raw bits of all symbols (see `symboltables`) in their order, high bit first, zero bits filling the last byte; then the
+bytes of `rangecoder`. They come last because all raw bits are needed for any symbol of a stream that ends early.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .fields import FieldReader, pack_number, with_length
 from .symboltables import (
     BIN_BITS,
     BINS,
-    ESCAPE_HALF,
     ROW_BITS,
     ROWS,
     SEARCHED,
+    SYMBOL_HALF,
     SymbolTables,
     code_lengths,
     laplace_tables,
@@ -60,13 +60,13 @@ class SymbolWriter:
             return
         if rows.min() < 0 or rows.max() >= ROWS:
             raise ValueError(f"expected rows 0 … {ROWS - 1}, got {rows.min()} … {rows.max()}")
-        if symbols.min() < -ESCAPE_HALF or symbols.max() >= ESCAPE_HALF:
-            expected = f"expected symbols {-ESCAPE_HALF} … {ESCAPE_HALF - 1}"
+        if symbols.min() < -SYMBOL_HALF or symbols.max() >= SYMBOL_HALF:
+            expected = f"expected symbols {-SYMBOL_HALF} … {SYMBOL_HALF - 1}"
             raise ValueError(f"{expected}, got {symbols.min()} … {symbols.max()}")
         entries = self._tables.entries(rows, symbols)
         wide = np.flatnonzero(self._tables.widths[entries])
         self._entries.append(entries.astype(np.uint16))
-        self._raw.append(symbols[wide].astype(np.int32) - self._tables.bases[entries[wide]])
+        self._raw.append(self._tables.raw(entries[wide], symbols[wide].astype(np.int32)))
         self.ideal_bits += float(self._tables.costs[entries].sum(dtype=np.float64))
 
     def finish(self) -> bytes:
@@ -78,7 +78,7 @@ class SymbolWriter:
         ranged = rc.encode(self._tables.starts[entries], self._tables.freqs[entries], lanes)
         widths = self._tables.widths[entries]
         raw = _pack_raw(np.concatenate(self._raw), widths[widths > 0])
-        return pack_number(len(entries)) + bytes([lanes.bit_length() - 1]) + with_length(ranged) + raw
+        return pack_number(len(entries)) + bytes([lanes.bit_length() - 1]) + with_length(raw) + ranged
 
 
 def _choose_lanes(ideal_bytes: float, symbols: int) -> int:
@@ -109,10 +109,10 @@ class SymbolReader:
         fields = FieldReader(data)
         count = fields.number(f"{what}, symbols", 0, most)
         exponent = fields.byte(f"{what}, log2 lanes", 0, MAX_LANES_EXPONENT) if count else 0
-        size = fields.number(f"{what}, bytes of the range coder", 0, len(data)) if count else 0
+        size = fields.number(f"{what}, bytes of raw bits", 0, len(data)) if count else 0
         with self._named():
-            self._ranged = _RowDecoder(tables, fields.take(size, "range coder"), 1 << exponent, count)
-        self._raw = fields.rest()
+            self._raw = fields.take(size, "raw bits")
+            self._ranged = _RowDecoder(tables, fields.rest(), 1 << exponent, count)
         self._raw_bit = 0
         # Big-endian, the four bytes from each byte on: enough for 24 bits beginning at any bit of the first.
         self._windows = np.ndarray(len(self._raw) + 1, ">u4", self._raw + bytes(4), strides=(1,))
@@ -138,7 +138,9 @@ class SymbolReader:
         widths = self._tables.widths[entries]
         wide = np.flatnonzero(widths)
         if len(wide):
-            symbols[wide] += self._read_raw(widths[wide])
+            values = self._read_raw(widths[wide])
+            with self._named():
+                symbols[wide] = self._tables.symbols(entries[wide], values)
         return symbols
 
     def _read_raw(self, widths: NDArray[np.uint8]) -> NDArray[np.int32]:

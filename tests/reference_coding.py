@@ -187,8 +187,12 @@ class Symbols:
         if self.count:
             lanes = 2 ** content.unsigned(1, "lanes_e", 0, 10)
             require(lanes <= self.count, "lanes")
-            self.coder = Rans(content.part(content.number("range coder", 0, content.left)), lanes, self.count)
-        self.bits = "".join(f"{byte:08b}" for byte in content.take(content.left, "raw bits"))
+            raw = content.take(content.number("raw bits", 0, content.left), "raw bits")
+            self.coder = Rans(content.part(content.left), lanes, self.count)
+        else:
+            raw = b""
+            require(not content.left, "bytes left")
+        self.bits = "".join(f"{byte:08b}" for byte in raw)
         self.at = 0
 
     def raw(self, n: int) -> int:
@@ -200,9 +204,14 @@ class Symbols:
         require(self.read < self.count, "symbols end early")
         self.read += 1
         (place,) = self.coder.decode(self.tables[row], 1)
-        if place == 2 * self.largest[row] + 1:
-            return self.raw(24) - 2**23
-        k = self.raw_bits[row // 8]
+        m, k = self.largest[row], self.raw_bits[row // 8]
+        if place > 2 * m:
+            tail = place - 2 * m - 1
+            z = (0, 2, 10, 42, 298)[tail] * (1 << k) + self.raw(min((1, 3, 5, 8, 24)[tail] + k, 24))
+            symbol = (m + 1) * (1 << k) - (1 << k) // 2 + z // 2
+            symbol = -symbol if z % 2 else symbol
+            require(-(2**23) <= symbol < 2**23, "symbol")
+            return symbol
         first = place % 2 == 1
         j = (place + 1) // 2 * (-1 if first == (row % 8 < 4) else 1)
         return j * (1 << k) - (1 << k) // 2 + self.raw(k)

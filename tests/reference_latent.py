@@ -19,8 +19,16 @@ DIFFERENT = [
     *(f"cell_{name}" for name in ("w1", "b1", "wm", "bm", "w2", "b2")),
 ]  # arrays that a file may change, in its order
 COMPONENTS = {
-    **{"1": (1,), "L": (1,), "LA": (1, 1), "P": (3,), "RGB": (3,), "RGBA": (3, 1)},
-    **{"CMYK": (3, 1), "YCbCr": (1, 1, 1), "LAB": (1, 1, 1), "I;16": (1,)},
+    "1": (1,),
+    "L": (1,),
+    "LA": (1, 1),
+    "P": (3,),
+    "RGB": (3,),
+    "RGBA": (3, 1),
+    "CMYK": (3, 1),
+    "YCbCr": (1, 1, 1),
+    "LAB": (1, 1, 1),
+    "I;16": (1,),
 }
 MANTISSA = [round(2 ** (k / 16) * 2**16) for k in range(16)]
 RECIPROCAL = [round(2 ** (-k / 16) * 2**16) for k in range(16)]
@@ -56,7 +64,7 @@ def prior(number: int) -> Arrays:
         arrays = {name: file[name] for name in file.files}
     arrays = {name: (a.reshape(len(a), -1) if a.ndim == 4 else a).tolist() for name, a in arrays.items()}
     freqs = iter(arrays["table_freqs"])
-    arrays["tables"] = [[next(freqs) for _ in range(2 * m + 2)] for m in arrays["table_largest"]]
+    arrays["tables"] = [[next(freqs) for _ in range(2 * m + 6)] for m in arrays["table_largest"]]
     return arrays
 
 

@@ -16,6 +16,7 @@ from inr_core.fit import latent_model as lm  # noqa: E402
 from inr_core.fit import prior as training  # noqa: E402
 from inr_core.fit.export_prior import quantised_arrays  # noqa: E402
 from inr_core.fit.float_prior import float_state  # noqa: E402
+from inr_core.fit.pictures import load_pictures  # noqa: E402
 from inr_core.latents import _pack_lowpass, encode_latents, quantise  # noqa: E402
 
 
@@ -88,7 +89,7 @@ def test_export_and_back_within_rounding() -> None:
                 continue
             wanted = values.astype(np.float64)
             if name.endswith("a.w1"):  # of luma and chroma: what a phase may not see is not kept
-                wanted = values * prior.phase_mask(*values.shape[:2])[:, :, None, None]
+                wanted *= prior.phase_mask(*values.shape[:2])[:, :, None, None]
             moved = np.abs(wanted - again[name])
             if name in ("cell.lb", "cell.bm"):
                 moved = np.minimum(moved, np.abs(moved - 2 * np.pi))  # whole turns do not count
@@ -124,7 +125,7 @@ def test_training_runs_and_writes_a_prior_that_loads(tmp_path: Path, capsys: pyt
     Image.new("L", (20, 20)).save(pictures / "too_small.png")
     (pictures / "notes.txt").write_text("no picture")
     out = tmp_path / "5.npz"
-    options = ["--steps=2", "--batch=1", "--hidden=6", "--device=cpu"]
+    options = ["--steps=2", "--batch=1", "--hidden=6", "--device=cpu", "--crops=1"]
     training.main([str(pictures), "--out", str(out), *options])
     assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
     with np.load(out, allow_pickle=False) as file:
@@ -132,7 +133,7 @@ def test_training_runs_and_writes_a_prior_that_loads(tmp_path: Path, capsys: pyt
     assert (made.levels, made.cell.hidden) == (training.LEVELS, 6)
     start = dict(np.load(out.with_suffix(".float.npz"), allow_pickle=False))
     how = training.Training(1, 1, torch.device("cpu"), seed=1, crop=64)
-    state = training.train(training.load_pictures([pictures / "a.png"], 64), how, start, 6)
+    state = training.train(load_pictures([pictures / "a.png"], 64), how, start, 6)
     assert any((state[name] != start[name]).any() for name in start)
 
 

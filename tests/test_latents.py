@@ -164,7 +164,7 @@ def test_small_steps_are_nearly_lossless(bit_depth: int, lowest: float) -> None:
 def test_bytes_and_pixels_are_pinned() -> None:
     payloads, _, samples = coded(24, 40, (3, 1))
     digest = hashlib.sha256(b"".join(payloads)).hexdigest()[:16], hashlib.sha256(samples.tobytes()).hexdigest()[:16]
-    assert digest == ("7797b84567168054", "d9a8e1f809bcd53e")
+    assert digest == ("152a371fba7498e8", "d9a8e1f809bcd53e")
 
 
 @pytest.mark.parametrize("positions", [50, 400, 10**6])

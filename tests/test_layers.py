@@ -8,18 +8,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
 ORDER = [
-    *("errors", "modes", "settings", "header", "metadata", "container"),
+    *("errors", "modes", "settings", "header", "metadata", "container", "arrival"),
     *("pixels", "threads", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
-    *("symboltables", "symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),
+    *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),
     *("latent_pixels", "latent_steps", "latent_level", "latents"),
-    *("resample", "decoder", "metrics", "plan", "latent_plan"),
+    *("resample", "scaled", "decoder", "metrics", "plan", "latent_plan"),
     *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"),
-    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.graphics", "fit.prior", "fit.latent"),
+    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
+    *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
     *("job", "latent_job", "encoder"),
 ]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
-TORCH |= {"latentnet_torch", "fit.latent_model", "fit.prior", "fit.latent"}
+TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
 
 
 def imported(path: Path, package: list[str], lazily: bool) -> set[str]:

@@ -30,7 +30,7 @@ def test_tables_are_laplace_distributions() -> None:
 
 def test_tables_by_hand() -> None:
     assert [len(LAPLACE[name]) for name in ("table_largest", "table_raw_bits", "table_skipped")] == [512, 64, 512]
-    sizes = 2 * LAPLACE["table_largest"].astype(int) + 2
+    sizes = 2 * LAPLACE["table_largest"].astype(int) + 1 + 5
     assert len(LAPLACE["table_freqs"]) == sizes.sum()
     begins = np.cumsum(sizes) - sizes
     assert np.add.reduceat(LAPLACE["table_freqs"].astype(int), begins).tolist() == [32768] * 512
@@ -40,9 +40,9 @@ def test_tables_by_hand() -> None:
     assert (scales[LAPLACE["table_raw_bits"] > 0] > 3).all()
     assert TABLES.skipped[:112:8].sum() == 0  # a mean half way between 0 and −1
     assert TABLES.skipped[4:112:8].all()
-    assert laplace_tables(0.5)["table_skipped"].sum() > 2 * TABLES.skipped.sum()
     # P(0) = 1 − exp(−1/2b) = 0.909 at s = 20 and mean 0; ±1 share most of the rest.
-    assert LAPLACE["table_freqs"][begins[164] :][:3].tolist() == [29344, 1696, 1696]
+    # A tail has 2 of 32768, TAIL_SHARE, or what of Laplace's is in it.
+    assert LAPLACE["table_freqs"][begins[164] :][:12].tolist() == [29328, 1696, 1696, 18, 18, 1, 1, 2, 2, 2, 2, 2]
 
 
 def test_few_slots_need_a_search() -> None:
@@ -54,15 +54,15 @@ def test_few_slots_need_a_search() -> None:
     ("name", "change", "message"),
     [
         ("table_freqs", lambda a: None, r"expected integers \(\d+,\), got none"),
-        ("table_freqs", lambda a: a[:-1], r"expected integers \(25792,\), got uint16 \(25791,\)"),
+        ("table_freqs", lambda a: a[:-1], r"expected integers \(21392,\), got uint16 \(21391,\)"),
         ("table_freqs", lambda a: a.astype(np.float32), "got float32"),
         ("table_freqs", lambda a: np.where(np.arange(len(a)) == 9, 0, a), "expected 1 to 32768, got 0"),
         ("table_freqs", lambda a: a + (np.arange(len(a)) == 9) * 2**40, "expected 1 to 32768, got 10995116"),
-        ("table_freqs", lambda a: a + (np.arange(len(a)) == 25791), "row 511: expected a sum of 32768, got 32769"),
+        ("table_freqs", lambda a: a + (np.arange(len(a)) == 21391), "row 511: expected a sum of 32768, got 32769"),
         ("table_largest", lambda a: a.reshape(64, 8), r"got uint8 \(64, 8\)"),
-        ("table_largest", lambda a: a + 100, "expected 0 to 127, got 159"),
+        ("table_largest", lambda a: a + 100, "expected 0 to 127, got 143"),
         ("table_largest", lambda a: a.astype(int) - 4, "expected 0 to 127, got -1"),
-        ("table_largest", lambda a: np.full(512, 64), "expected 512 to 65536, got 66560"),
+        ("table_largest", lambda a: np.full(512, 64), "expected 512 to 65536, got 68608"),
         ("table_raw_bits", lambda a: a + 10, "expected 0 to 16, got 17"),
         ("table_raw_bits", lambda a: a[:0], r"got uint8 \(0,\)"),
         ("table_skipped", lambda a: a + 1, "expected 0 to 1, got 2"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..fixedpoint import ACT_MAX, FLOAT32_EXACT, PHASE_BITS
-from ..prior import CELL_MAX, CONTEXT_MAX, MEAN_HALF, RELU_MAX, STEP_RANGE, phase_mask
+from ..prior import CELL_MAX, CONTEXT_MAX, MEAN_HALF, RELU_MAX, STEP_RANGE, from_arrays, phase_mask
 from ..symboltables import SCALES, laplace_tables
 
 IN_UNIT, ACT_UNIT, OUT_UNIT = 16, 32, 64  # inputs, ReLU activations, residuals count 1/16, 1/32, 1/64
@@ -35,6 +36,16 @@ def quantised_arrays(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any
     for part in ("luma", "chroma"):
         arrays |= _phase_net(get, part)
     return arrays | _cell(get) | laplace_tables()
+
+
+def write_prior(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A file of arrays, as `inr_core.prior.load` reads it; FormatError for weights that cannot be exact."""
+    from_arrays(arrays)
+    small: dict[str, Any] = {
+        name: array.astype(np.int16) if array.dtype == np.int32 and np.abs(array).max() < 2**15 else array
+        for name, array in arrays.items()
+    }
+    np.savez_compressed(path, **small)
 
 
 def _phase_net(get: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:

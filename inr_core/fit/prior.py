@@ -4,7 +4,8 @@
 
 Every step takes random crops, decomposes them, rounds the wavelet coefficients with a random step and a random dead
 zone, and lowers distortion + λ · rate of the decoded crops. Rounding passes gradients straight through, so that the
-gains of the bands' steps are learnt too. What is written is an average over the last steps, on integers.
+gains of the bands' steps are learnt too. What is written is an average over the last steps, on integers, with tables
+calibrated on the same pictures (see `calibrate`).
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import InrError
-from ..prior import from_arrays
-from .export_prior import quantised_arrays
+from .calibrate import Calibration, calibrated
+from .export_prior import quantised_arrays, write_prior
 from .latent_model import LatentModel, Pyramid, to_rgb
+from .pictures import find_pictures, load_pictures
 
 LAMBDA = 0.14  # of the square of the step: where the slopes of distortion and of rate meet
 STEPS_RANGE = (3 / 255, 80 / 255)  # quantisation steps trained for, shares of the samples' range
@@ -39,38 +40,8 @@ WARM_UP = 20
 AVERAGE = 0.02  # of a step in the averaged weights
 CLIP_CELL, CLIP_ENTROPY = 0.3, 1.0  # largest norms of the gradients
 EVEN_OUT = 0.3  # bits a pixel: crops below it count by their share less and less
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
 State = dict[str, NDArray[np.float32]]
-
-
-def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """The pictures named, and those in the folders named; InrError for one that is not there or where there is none."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise InrError(f"{path}: expected a picture or a folder of pictures, got nothing there")
-    if not found:
-        raise InrError(f"pictures: expected files of {', '.join(sorted(SUFFIXES))}, got none")
-    return found
-
-
-def load_pictures(paths: Sequence[Path], crop: int) -> list[NDArray[np.uint8]]:
-    """Samples (3, H, W) of those at least as large as a crop; InrError where none is."""
-    pictures = []
-    for path in paths:
-        with Image.open(path) as im:
-            if min(im.size) >= crop:
-                pictures.append(np.ascontiguousarray(np.asarray(im.convert("RGB")).transpose(2, 0, 1)))
-    if not pictures:
-        raise InrError(
-            f"pictures: expected at least one of {crop}×{crop} pixels or more, got {len(paths)} smaller ones"
-        )
-    return pictures
 
 
 def crops(
@@ -164,17 +135,6 @@ def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: Stat
     return {name: value.cpu().numpy() for name, value in average.items()}
 
 
-def write_prior(path: Path, state: State) -> None:
-    """The integers of a state, as `inr_core.prior.load` reads them; FormatError for weights that cannot be exact."""
-    arrays = quantised_arrays(state)
-    from_arrays(arrays)
-    small: dict[str, Any] = {
-        name: array.astype(np.int16) if array.dtype == np.int32 and np.abs(array).max() < 2**15 else array
-        for name, array in arrays.items()
-    }
-    np.savez_compressed(path, **small)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m inr_core.fit.prior", description=(__doc__ or "").split("\n")[0])
@@ -187,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hidden", type=int, default=40, help="neurons of the cell (default: %(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
+    parser.add_argument("--crops", type=int, default=64, help="to calibrate the tables on (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
@@ -200,7 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     state = train(pictures, training, start, args.hidden)
     floats: dict[str, Any] = dict(state)
     np.savez(args.out.with_suffix(".float.npz"), **floats)
-    write_prior(args.out, state)
+    how = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
+    write_prior(args.out, calibrated(quantised_arrays(state), pictures, how))
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")
 
 
