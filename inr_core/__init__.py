@@ -9,23 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .container import SIGNATURE, Head, read_head, verify
+    from .arrival import Arrival
+    from .container import SIGNATURE, Head, read_head, replace_metadata, verify
     from .decoder import Decoder, FileInfo, LayerInfo, decode, describe
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError
     from .header import Header
-    from .metadata import Metadata
+    from .metadata import Metadata, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
     from .settings import Progress, Settings
 
 _HOME = {
-    "container": ("SIGNATURE", "Head", "read_head", "verify"),
+    "arrival": ("Arrival",),
+    "container": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
     "decoder": ("Decoder", "FileInfo", "LayerInfo", "decode", "describe"),
     "encoder": ("encode",),
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError"),
     "header": ("Header",),
-    "metadata": ("Metadata",),
+    "metadata": ("Metadata", "check_text"),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "settings": ("Progress", "Settings"),
@@ -35,6 +37,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "MODES",
     "SIGNATURE",
+    "Arrival",
     "BdRate",
     "Decoder",
     "FileInfo",
@@ -52,12 +55,14 @@ __all__ = [
     "TruncatedError",
     "bd_rate",
     "bpp",
+    "check_text",
     "decode",
     "describe",
     "encode",
     "ms_ssim",
     "psnr",
     "read_head",
+    "replace_metadata",
     "verify",
 ]
 

@@ -1,4 +1,4 @@
-"""Bytes → pixels: the whole picture in bands, any region of it, at any size."""
+"""Bytes → pixels: the whole picture in bands, any region of it, at any size, or what there is of a cut file."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol
+from typing import IO, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import prior
+from . import prior, scaled
+from .arrival import Arrival
 from .container import Head, list_chunks, read_head, read_payload, read_payloads
-from .errors import SettingsError
+from .errors import SettingsError, TruncatedError
 from .header import MAX_PIXELS
 from .latents import LatentDecoder
 from .modes import MAX_SIDE
 from .network import Evaluator, Network
-from .pixels import Array, axis_coordinates, from_samples
-from .resample import resize
+from .pixels import Array, axis_coordinates, from_samples, luma
+from .resample import Box, resample
 from .streams import StreamInfo, unpack
 from .threads import cores, single_threaded_blas
 from .weights import KIND_NAMES, QuantizedLayer, to_network
 
 MAX_THREADS = 1024
 BAND_PIXELS = 2**18  # of a decoded picture handed over at once
+QUICK_SAMPLES = 2  # of a siren for a pixel of a smaller picture, across and down
 
-Box = tuple[int, int, int, int]
 Ints = NDArray[np.int64]
 
 
@@ -47,22 +48,65 @@ class Decoder:
     Raises TruncatedError if they end early, FormatError if they are not what the header promises.
     threads: None for as many as this process has cores. device: "cpu" (NumPy), or "torch", "cuda", "cuda:N", "mps"
     (the same pixels through torch); SettingsError, when decoding, if this machine has none.
+    truncated: the bytes may end early; what is missing is what the networks expect there. TruncatedError only if not
+    even the coarsest planes are there, as always with a siren.
     """
 
-    def __init__(self, head: Head, payload: bytes, threads: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        head: Head,
+        payload: bytes,
+        threads: int | None = None,
+        device: str = "cpu",
+        *,
+        truncated: bool = False,
+    ) -> None:
         if threads is not None and not 1 <= threads <= MAX_THREADS:
             raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
         self.head, self.device, self.threads = head, device, threads or cores()
         header = head.header
         self.network: Network | None = None
         self._payloads: list[bytes] = []
+        self._cut: bytes | None = None  # what there is of the payload after these, if some may be missing
+        self._level: int | None = None  # the grid that smaller pictures are made from, where it is decided
         if header.model == "latent":
-            self._payloads = read_payloads(header, payload)
             prior.load(header.prior)  # an unknown one is told of now
+            if truncated and len(payload) < header.payload_bytes:
+                arrival = Arrival(header)
+                arrival.feed(payload)
+                self._payloads, self._cut = arrival.payloads()
+                if not self._payloads and not self._cut:
+                    raise TruncatedError(f"pixel chunks: expected the coarsest planes, got {len(payload)} bytes")
+            else:
+                self._payloads = read_payloads(header, payload)
         else:
             self.network = to_network(_read_layers(head, payload)[0], header)
         self._peak = 65_535 if header.bit_depth == 16 else 255
         self._dtype: type[np.uint8 | np.uint16] = np.uint16 if header.bit_depth == 16 else np.uint8
+
+    @classmethod
+    def of_file(
+        cls,
+        fp: IO[bytes],
+        head: Head,
+        size: tuple[int, int] | None = None,
+        threads: int | None = None,
+        *,
+        truncated: bool = False,
+    ) -> Self:
+        """Of a file that is at `head.payload_offset`, reading only as much as `decode(size)` needs; None: everything.
+
+        Made in a hurry, such a smaller picture may have a little less detail than that of a decoder that has all.
+        """
+        header = head.header
+        arrival, level, ended = scaled.read_for(fp, header, size or (header.width, header.height))
+        if ended and not truncated:
+            total, missing = header.payload_bytes, arrival.missing
+            raise TruncatedError(f"pixel chunks: expected {total} bytes, got {total - missing} ({missing} missing)")
+        data = bytes(arrival.data)
+        decoder = cls(head, data, threads, truncated=True) if arrival.missing else cls(head, data, threads)
+        decoder._level = level if size else None
+        return decoder
 
     def bands(self, block: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows) from top to bottom: (h, W) or (h, W, C) in the file's mode.
@@ -71,31 +115,37 @@ class Decoder:
         """
         header = self.head.header
         if self.network is None:
-            samples = self._pyramid()
+            samples = self._pyramid().samples()
             rows = max(1, (block or BAND_PIXELS) // header.width)
             for top in range(0, header.height, rows):
                 yield top, from_samples(samples[top : top + rows], header.mode, self.head.palette)
             return
         yield from self._bands(_Grid.of(self.head, self._whole(), (header.width, header.height)), block)
 
-    def decode(self, size: tuple[int, int] | None = None, region: Box | None = None) -> Array:
+    def decode(self, size: tuple[int, int] | None = None, region: Box | None = None, *, grey: bool = False) -> Array:
         """The picture or its `region` (x0, y0, x1, y1), in pixels, evaluated at `size` (width, height).
 
-        At the region's own size these are exactly the pixels of the whole picture. Smaller sizes are averages over
-        each pixel's area, larger ones are evaluated between the pixels. Raises SettingsError for a region that is not
-        inside the picture, or a size of no pixels or too many.
+        At the region's own size these are exactly the pixels of the whole picture. Smaller sizes are antialiased,
+        larger ones are evaluated between the pixels. `grey`: of mode RGB, the luma alone, as mode L. Raises
+        SettingsError for a region that is not inside the picture, or a size of no pixels or too many.
         """
         header = self.head.header
         box = self._whole() if region is None else _check_region(region, header.width, header.height)
         wanted = (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size)
+        if grey and header.mode != "RGB":
+            raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
         if self.network is None:
-            part = self._pyramid()[box[1] : box[3], box[0] : box[2]]
-            return from_samples(resize(part, *wanted), header.mode, self.head.palette)
-        grid = _Grid.of(self.head, box, wanted)
-        return np.concatenate([rows for _, rows in self._bands(grid, None)])
+            level = scaled.level_for(box, wanted, header.layers) if self._level is None else self._level
+            pyramid = self._pyramid()
+            if grey:
+                return resample(pyramid.luma(level), box, wanted, level)[..., 0]
+            samples = scaled.scaled(pyramid, box, wanted, (header.width, header.height), level)
+            return from_samples(samples, header.mode, self.head.palette)
+        grid = _Grid.of(self.head, box, wanted, None if self._level is None else QUICK_SAMPLES)
+        pixels = np.concatenate([rows for _, rows in self._bands(grid, None)])
+        return luma(pixels) if grey else pixels
 
-    def _pyramid(self) -> Array:
-        """The samples of a latent picture, (H, W, C)."""
+    def _pyramid(self) -> LatentDecoder:
         header = self.head.header
         return LatentDecoder(
             self._payloads,
@@ -108,7 +158,8 @@ class Decoder:
             header.layers,
             self.threads,
             "cpu:0" if self.device == "torch" else self.device,  # torch's name of it; "cpu" is NumPy
-        ).samples()
+            self._cut,
+        )
 
     def _whole(self) -> Box:
         return 0, 0, self.head.header.width, self.head.header.height
@@ -171,11 +222,16 @@ class _Grid:
     y: Ints  # (height · down,)
 
     @classmethod
-    def of(cls, head: Head, box: Box, size: tuple[int, int]) -> _Grid:
-        """At least one sample for each pixel of the picture in `box`, so that a smaller size does not alias."""
+    def of(cls, head: Head, box: Box, size: tuple[int, int], most: int | None = None) -> _Grid:
+        """At least one sample for each pixel of the picture in `box`, so that a smaller size does not alias.
+
+        `most`: samples across and down for a pixel of the result, beyond which aliasing is accepted.
+        """
         x0, y0, x1, y1 = box
         width, height = size
         across, down = -(-(x1 - x0) // width), -(-(y1 - y0) // height)
+        if most is not None:
+            across, down = min(across, most), min(down, most)
         longest = max(head.header.width, head.header.height)
         x = axis_coordinates(head.header.width, longest, x0, x1, width * across)
         y = axis_coordinates(head.header.height, longest, y0, y1, height * down)
@@ -250,13 +306,14 @@ def decode(
     region: Box | None = None,
     threads: int | None = None,
     device: str = "cpu",
+    truncated: bool = False,
 ) -> Array:
     """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16; see `Decoder` and `Decoder.decode`.
 
     Mode "1" gives 0 and 255, mode "P" indices (the palette is `read_head(...).palette`).
     """
     head = read_head(io.BytesIO(data))
-    return Decoder(head, data[head.payload_offset :], threads, device).decode(size, region)
+    return Decoder(head, data[head.payload_offset :], threads, device, truncated=truncated).decode(size, region)
 
 
 @dataclass(frozen=True)

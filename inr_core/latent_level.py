@@ -31,7 +31,9 @@ COEFFICIENT_MAX = 1 << 20
 
 
 def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
-    """Width and height of grid `level`, at least 1."""
+    """Width and height of grid `level`, at least 1; grid −1 is twice the picture."""
+    if level < 0:
+        return width << -level, height << -level
     return -(-width >> level), -(-height >> level)
 
 
@@ -113,6 +115,24 @@ class Component:
         self._parent = features
         self.planes = self._synthesis(level, high, values)
 
+    def cropped(self, left: int, top: int, right: int, bottom: int) -> Component:
+        """A part of grid 0 as a picture of its own, for levels that have no symbols. `left`, `top`: multiples of 4."""
+
+        def part(maps: Maps, step: int) -> Maps:
+            return maps[:, top // step : -(-bottom // step), left // step : -(-right // step)]
+
+        planes = np.ascontiguousarray(self.planes[:, top:bottom, left:right])
+        crop = Component(self.prior, self.step, (right - left, bottom - top), planes, self.workers)
+        if self._parent:
+            crop._parent = part(self._parent[0], 2), part(self._parent[1], 2)
+        if self._grand is not None:
+            crop._grand = part(self._grand, 4)
+        return crop
+
+    def forget_chroma(self) -> None:
+        """Keep plane 0 only. Of the next level, which must be the last one decoded, only its details are coded."""
+        self.planes = self.planes[:1]
+
     def _highpass(self, level: int) -> Maps:
         """What the planes hold beyond a 5×5 blur, (planes, h, w), in 1/16 of 4Δ, up to ±256."""
         count, height, width = self.planes.shape
@@ -147,7 +167,7 @@ class Component:
         """Values (planes·3, h, w) in 1/64 of a step, and the features that finer levels see of them."""
         count, h, w = high.shape
         h2, w2 = h + 1 >> 1, w + 1 >> 1
-        own = min(level, self.prior.levels - 1)
+        own = min(max(level, 0), self.prior.levels - 1)
         values = np.empty((3 * count, h, w), np.int32)
         mags, signs = np.empty((3 * count, h, w), np.int16), np.empty((3, h, w), np.int16)
         parent = self._parent or (np.zeros((3 * count, h2, w2), np.int16), np.zeros((3, h2, w2), np.int16))
@@ -241,7 +261,7 @@ class Component:
         """The planes of grid `level`: inverse wavelet and the cell's residual."""
         count, h, w = high.shape
         width, height = grid_size(*self.size, level)
-        own = min(level, self.prior.levels - 1)
+        own = min(max(level, 0), self.prior.levels - 1)
         gains = self.prior.gains[own, : 3 * count]
         factors = self.step.coefficients(level, gains)[:, None, None]
         shown = np.ldexp(gains.astype(np.float32), -14)[:, None, None]

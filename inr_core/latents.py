@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import differences
+from .cut_symbols import CutSymbolReader
 from .differences import Differences
-from .errors import FormatError
+from .errors import FormatError, TruncatedError
 from .fields import FieldReader, expect, pack_bits, pack_number, with_length
 from .latent_level import Component, Workers, grid_size
 from .latent_pixels import Samples, from_planes, to_planes
@@ -33,6 +34,7 @@ LOW_MAX = 1 << 23  # of that least
 PLANE_LIMIT = 1 << 20  # of a coarsest low-pass value in plane units
 ALL_CODED = 0x80  # in a payload's first byte, beside the number of levels: no symbol was left out
 DIFFERENT = 0x40  # in the first payload's: differences of the networks follow the low-pass
+LEVELS_MASK = 0x3F  # what is left in it: how many levels
 FREE = 1.5  # squared steps that the bits of a symbol against all odds are worth
 LOST = 2e-4  # squared steps a value that coding all of them is worth
 GROUP_BITS = 8 * 4096  # a payload ends with the level that makes it this long: what it adds stays below 0.5 %
@@ -104,7 +106,7 @@ def _encode(
     latents: Latents, prior: Prior, skip: bool, threads: int, device: str
 ) -> tuple[list[bytes], Latents, Samples]:
     kept = [[band.copy() for band in bands] for bands in latents.details]
-    state = _State(latents, differences.adapted(prior, latents.differences), threads, device)
+    state = _State(latents, differences.adapted(prior, latents.differences), Workers(threads, device))
     writer = SymbolWriter(prior.tables)
 
     def exchange(rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
@@ -133,7 +135,9 @@ def _encode(
 class LatentDecoder:
     """Decodes payloads coarse to fine, no further than asked. FormatError, here or later: no encoder made the bytes.
 
-    `payloads` may lack the last ones; `finest` says how far those that are there reach.
+    `payloads` may lack the last ones; `finest` says how far those that are there reach. What is finer can be decoded if
+    `cut` is given, the first bytes of the next payload, or none: symbols that are not there then count as 0, which is
+    what the networks expect. TruncatedError if not even the coarsest planes are there.
     """
 
     def __init__(
@@ -148,23 +152,28 @@ class LatentDecoder:
         levels: int,
         threads: int = 1,
         device: str = "cpu",
+        cut: bytes | None = None,
     ) -> None:
         if not 1 <= levels <= MAX_LEVELS:
             raise FormatError(f"levels: expected 1 to {MAX_LEVELS}, got {levels}")
-        if not payloads:
+        if not payloads and not cut:
             raise FormatError("latents: expected at least one payload, got none")
         shape = Latents(width, height, bit_depth, tuple(components), step, levels, [], [])
-        self._prior, self._state = prior, _State(shape, prior, threads, device)
-        self._pending: list[tuple[int, bytes]] = []  # levels and bytes of payloads, the next one last
+        self._prior, self._state = prior, _State(shape, prior, Workers(threads, device))
+        self._pending: list[
+            tuple[int, bytes, bool]
+        ] = []  # levels and bytes of payloads, whether it is cut; next is last
+        self._cut = cut is not None
         self.finest = levels
-        for k, payload in enumerate(payloads):
+        for k, payload in enumerate([*payloads, cut] if cut else payloads):
             flags = ALL_CODED if k else ALL_CODED | DIFFERENT
             group = FieldReader(payload).byte(f"latents {k}, levels", 0, 255) & ~flags
             expect(f"latents {k}, levels", group, 1, MAX_LEVELS)
             if group > self.finest:
                 raise FormatError(f"latents {k}, levels: expected at most {self.finest} more, got {group}")
-            self.finest -= group
-            self._pending.insert(0, (group, payload))
+            whole = k < len(payloads)
+            self.finest -= group if whole else 0
+            self._pending.insert(0, (group, payload, not whole))
         self._number = 0
         self._reader: SymbolReader | None = None
         self._skip = True  # whether the current payload leaves out what is surely 0
@@ -184,55 +193,103 @@ class LatentDecoder:
         self._decode(level)
         return self._state.samples(level)
 
+    def luma(self, level: int = 0) -> Samples:
+        """Plane 0 at a level as samples (h, w, 1), without the chroma of this level. It is the last thing decoded."""
+        if self._level > level or not self._number:
+            self._decode(level + 1)
+        state = self._state
+        del state.components[1:]
+        state.components[0].forget_chroma()
+        if self._level > level:
+            self._check(level)
+            with state.workers:
+                self._refine()
+        planes = state.components[0].planes
+        out = np.empty((*planes.shape[1:], 1), np.uint8 if state.shape.bit_depth == 8 else np.uint16)
+        from_planes(planes, state.shape.bit_depth, out)
+        return out
+
+    def between(self, box: tuple[int, int, int, int]) -> Samples:
+        """Grid −1 for pixels `box` (x0, y0, x1, y1): samples (2h, 2w, C), each other one in a column and row a pixel's.
+
+        As if there were one more level, with symbols of 0: what the networks expect between the pixels. x0 and y0 are
+        multiples of 4.
+        """
+        self._decode(0)
+        state = self._state
+        crop = _State(replace(state.shape, width=box[2] - box[0], height=box[3] - box[1]), state.prior, state.workers)
+        crop.components = [component.cropped(*box) for component in state.components]
+        with state.workers:
+            for component in crop.components:
+                component.refine(-1, True, lambda rows, rounded, wanted: rounded, None)
+        return crop.samples(-1)
+
+    def _check(self, level: int) -> None:
+        if level < self.finest and not self._cut:
+            raise FormatError(f"latents: expected payloads down to level {level}, got down to {self.finest}")
+
     def _decode(self, level: int) -> None:
         if level > self._level and self._number:
             raise ValueError(f"level: expected at most {self._level}, which is decoded already, got {level}")
-        if level < self.finest:
-            raise FormatError(f"latents: expected payloads down to level {level}, got down to {self.finest}")
+        self._check(level)
         with self._state.workers:
             if not self._number:
                 self._open()
             while self._level > level:
-                if not self._left:
-                    self._open()
-                assert self._reader is not None
-                self._level -= 1
-                for component in self._state.components:
-                    component.refine(self._level, self._skip, self._exchange, None)
-                self._left -= 1
-                if not self._left:
+                self._refine()
+                if not self._left and self._reader:
                     self._reader.finish()
 
+    def _refine(self) -> None:
+        """One level."""
+        if not self._left:
+            self._open()
+        self._level -= 1
+        self._left -= 1
+        for component in self._state.components:
+            component.refine(self._level, self._skip, self._exchange, None)
+
     def _open(self) -> None:
-        """The next payload."""
-        self._left, payload = self._pending.pop()
+        """The next payload, or, after the last, all levels that are missing."""
+        if not self._pending:
+            self._left, self._reader, self._skip = self._level, None, True
+            return
+        self._left, payload, cut = self._pending.pop()
         what = f"latents {self._number}"
         fields = FieldReader(payload)
         flags = fields.byte(what, 0, 255)
         self._skip = not flags & ALL_CODED
         if not self._number:
-            lowpass = self._state.read_lowpass(fields)
-            if flags & DIFFERENT:
-                size = fields.number("differences, bytes", 1, len(payload))
-                own = differences.unpack(fields.take(size, "differences"), self._prior)
-                self._state.prior = differences.adapted(self._prior, own)
-            self._state.start(lowpass)
+            try:
+                self._start(fields, flags)
+            except FormatError as e:
+                if not cut:
+                    raise
+                raise TruncatedError(f"{what}: expected all of the coarsest planes: {e}") from e
         most = sum(self._state.symbols(level) for level in range(self._level - self._left, self._level))
-        self._reader = SymbolReader(fields.rest(), self._prior.tables, what, most)
+        reader = CutSymbolReader if cut else SymbolReader
+        self._reader = reader(fields.rest(), self._prior.tables, what, most)
         self._number += 1
 
+    def _start(self, fields: FieldReader, flags: int) -> None:
+        """What is in the first payload only."""
+        lowpass = self._state.read_lowpass(fields)
+        if flags & DIFFERENT:
+            size = fields.number("differences, bytes", 1, len(fields.data))
+            own = differences.unpack(fields.take(size, "differences"), self._prior)
+            self._state.prior = differences.adapted(self._prior, own)
+        self._state.start(lowpass)
+
     def _exchange(self, rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
-        assert self._reader is not None
-        return self._reader.read(rows) + rounded
+        return self._reader.read(rows) + rounded if self._reader else rounded
 
 
 class _State:
     """The components of a picture on their way from coarse to fine."""
 
-    def __init__(self, shape: Latents, prior: Prior, threads: int, device: str) -> None:
+    def __init__(self, shape: Latents, prior: Prior, workers: Workers) -> None:
         self.shape, self.step = shape, Step(shape.step, shape.bit_depth)
-        self.prior = prior
-        self.workers = Workers(threads, device)
+        self.prior, self.workers = prior, workers
         self.components: list[Component] = []
 
     def start(self, lowpass: Sequence[Ints]) -> None:

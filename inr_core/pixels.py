@@ -94,6 +94,13 @@ def from_samples(samples: Array, mode: str, palette: Palette | None) -> Array:
     return samples[..., 0] if samples.shape[2] == 1 else samples
 
 
+def luma(pixels: Array) -> Array:
+    """RGB (h, W, 3) → grey (h, W), ITU-R BT.601 as Pillow rounds it."""
+    red, green, blue = np.moveaxis(pixels.astype(np.int64), 2, 0)
+    grey: Array = (19595 * red + 38470 * green + 7471 * blue + 0x8000 >> 16).astype(pixels.dtype)
+    return grey
+
+
 def nearest_colour(samples: Array, palette: Palette) -> NDArray[np.uint8]:
     """Index of the nearest palette entry for each of (h, W, C) uint8 samples → (h, W) uint8."""
     colours = palette.astype(np.float32)  # every product and sum below is an integer under 2**24: exact in float32

@@ -4,16 +4,18 @@
 #
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
-    from inr_core import Head
+    from inr_core import Arrival, Decoder, Head
 
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 
@@ -21,8 +23,21 @@ SIGNATURE = b"\x89INR\r\n\x1a\n"
 DECODE_THREADS: int | None = None  # None: all cores this process may use
 
 
+def _is_pillows(key: str) -> bool:
+    """Whether a key of `info` means something to Pillow: its names are in lower case."""
+    return key.islower() or key.startswith("Raw profile type ")
+
+
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(SIGNATURE)
+
+
+class _Draft(NamedTuple):
+    """A smaller picture than the file's: `size` is what it is loaded at, `needed` what its detail must suffice for."""
+
+    size: tuple[int, int]
+    needed: tuple[int, int]
+    grey: bool
 
 
 class InrImageFile(ImageFile.ImageFile):
@@ -32,10 +47,14 @@ class InrImageFile(ImageFile.ImageFile):
     format_description = "Implicit neural representation"
     n_frames = 1
     is_animated = False
+    _text: dict[str, str] = {}  # noqa: RUF012 (replaced, never changed)
     _lock: AbstractContextManager[Any] = nullcontext()  # of an unpickled image, which has nothing left to load
+    _arriving: tuple[Head, Arrival] | None = None  # what an ImageFile.Parser has been fed
+    _painted = 0  # bytes of it that the pixels were made from
+    _gap: float | None = None  # of the call of `thumbnail` that is going on
 
     def _open(self) -> None:
-        from inr_core import FormatError, read_head
+        from inr_core import Arrival, FormatError, read_head
 
         assert self.fp is not None
         if not _accept(self.fp.read(len(SIGNATURE))):
@@ -54,18 +73,21 @@ class InrImageFile(ImageFile.ImageFile):
         self._size = header.width, header.height
         self._set_info(head)
         self._lock = threading.RLock()
-        self.decodermaxblock = min(header.payload_bytes, ImageFile.SAFEBLOCK)
-        self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (head,))]
+        self._arriving = head, Arrival(header)
+        self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (*self._arriving, None))]
 
     def _set_info(self, head: Head) -> None:
         metadata = head.metadata
         named = {
-            "exif": metadata.exif,
+            "exif": None if metadata.exif is None else b"Exif\0\0" + metadata.exif,  # as JPEG and PNG have it
             "icc_profile": metadata.icc,
             "xmp": metadata.xmp,
             "comment": metadata.comment,
             "dpi": metadata.dpi,
         }
+        self._text = dict(metadata.text or {})
+        # As PNG, but a text never passes for what Pillow itself keeps there.
+        self.info.update({key: value for key, value in self._text.items() if not _is_pillows(key)})
         self.info.update({key: value for key, value in named.items() if value is not None})
         if head.palette_bytes is not None:
             channels = head.header.channels
@@ -77,12 +99,82 @@ class InrImageFile(ImageFile.ImageFile):
                 one_clear = alpha.count(0) == 1 and alpha.count(255) == len(alpha) - 1
                 self.info["transparency"] = alpha.index(0) if one_clear else alpha
 
+    @property
+    def text(self) -> dict[str, str]:
+        """Values by key, like those of a PNG file."""
+        return self._text
+
+    def _getexif(self) -> dict[int, Any] | None:
+        # Not public, but what thumbnailers from before Image.getexif() ask for; JPEG, PNG and WebP still have it, too.
+        return self.getexif()._get_merged_dict() if "exif" in self.info else None
+
     def _label(self) -> str:
         return repr(self.filename) if self.filename else "image file"
 
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Ask for a smaller picture, or for mode L of RGB, before loading: only what that needs is read and evaluated.
+
+        The picture then has the smallest size that is at least `size` both ways, its sides in proportion, if that is
+        smaller than it is. Returns mode and box (the whole of it), or None where there is nothing to do.
+        """
+        if len(self.tile) != 1:
+            return None
+        name, _, offset, args = self.tile[0]
+        assert isinstance(args, tuple)
+        head, arrival, drafted = args
+        full = self.size
+        new, needed = full, full
+        if size:
+            least = min if self._gap is None else max  # a thumbnail only has to touch the box that it is to fit in
+            new = _in_proportion(full, size, least)
+            needed = new
+            if self._gap is not None:
+                needed = _in_proportion(full, (size[0] / self._gap, size[1] / self._gap), least)
+        grey = mode == "L" and self.mode == "RGB"
+        if drafted is not None or (new == full and not grey):
+            return None
+        if grey:
+            self._mode = "L"
+        self._size = new
+        self.tile = [ImageFile._Tile(name, (0, 0, *new), offset, (head, arrival, _Draft(new, needed, grey)))]
+        return self.mode, (0, 0, *new)
+
+    def thumbnail(
+        self,
+        size: tuple[float, float],
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+        reducing_gap: float | None = 2.0,
+    ) -> None:
+        """As `Image.thumbnail`; what is read suffices for the thumbnail, not for the larger picture made first."""
+        with self._lock:
+            self._gap = reducing_gap
+            try:
+                super().thumbnail(size, resample, reducing_gap)
+            finally:
+                self._gap = None
+
     def load(self) -> PixelAccess | None:
         with self._lock:
-            return super().load()
+            pixels = super().load()
+            if self._arriving is not None and not self.tile:
+                self._paint(*self._arriving)
+            return pixels
+
+    def _paint(self, head: Head, arrival: Arrival) -> None:
+        """Show what an ImageFile.Parser has been fed so far."""
+        if self._painted == len(arrival.data) or not arrival.missing:
+            return
+        self._painted = len(arrival.data)
+
+        from inr_core import Decoder, FormatError
+
+        from .modes import to_image
+
+        try:
+            pixels = Decoder(head, bytes(arrival.data), DECODE_THREADS, truncated=True).decode()
+        except FormatError:  # too little of it; what is damaged is an error when it is complete
+            return
+        self.im.paste(to_image(pixels, self).im, (0, 0, *self.size))
 
     def verify(self) -> None:
         """Check the CRC of every chunk without decoding; raises OSError. Call it directly after opening."""
@@ -99,29 +191,57 @@ class InrImageFile(ImageFile.ImageFile):
             super().verify()
 
 
+def _in_proportion(full: tuple[int, int], size: tuple[float, float], least: Callable[..., float]) -> tuple[int, int]:
+    """The smallest size in proportion to `full` with both sides (least=min) or one (max) not below those of `size`."""
+    scale = least(full[0] / max(size[0], 1), full[1] / max(size[1], 1))
+    if scale <= 1:
+        return full
+    width, height = (max(1, math.ceil(side / scale - 1e-9)) for side in full)
+    return width, height
+
+
 class InrDecoder(ImageFile.PyDecoder):
-    """Waits for the whole payload, then writes the picture band by band."""
+    """Reads as much of the file as the picture needs, or, where an ImageFile.Parser feeds it, waits for all of it."""
+
+    _pulls_fd = True
 
     def decode(self, buffer: Image.DecoderInput) -> tuple[int, int]:
-        assert isinstance(buffer, (bytes, bytearray, memoryview))
-        head: Head = self.args[0]
-        size = head.header.payload_bytes
-        if len(buffer) < size:
-            return 0, 0
+        from inr_core import Decoder, FormatError, TruncatedError
 
-        from inr_core import Decoder, FormatError
-
-        from .modes import to_raw
-
+        head: Head
+        arrival: Arrival
+        draft: _Draft | None
+        head, arrival, draft = self.args
+        truncated = ImageFile.LOAD_TRUNCATED_IMAGES
         try:
-            for top, rows in Decoder(head, bytes(buffer[:size]), DECODE_THREADS).bands():
-                self.state.yoff, self.state.ysize = top, len(rows)
-                self.set_as_raw(*to_raw(rows, self.mode))
+            if self.fd is not None:
+                needed = draft.needed if draft and draft.size != (head.header.width, head.header.height) else None
+                self._write(Decoder.of_file(self.fd, head, needed, DECODE_THREADS, truncated=truncated), draft)
+                return -1, 0
+            assert isinstance(buffer, (bytes, bytearray, memoryview))
+            arrival.feed(bytes(buffer))
+            if not arrival.missing:
+                self._write(Decoder(head, bytes(arrival.data), DECODE_THREADS), None)
+                return -1, 0
+            if truncated and not buffer:  # the parser is being closed
+                self._write(Decoder(head, bytes(arrival.data), DECODE_THREADS, truncated=True), None)
+                return -1, 0
+        except TruncatedError as e:
+            msg = f"image file is truncated: {e}"
+            raise OSError(msg) from e
         except FormatError as e:
             # Not an error code: Pillow would forget the tile, and a second load() would succeed with a black picture.
             msg = f"image file is damaged: {e}"
             raise OSError(msg) from e
-        return -1, 0
+        return len(buffer), 0
+
+    def _write(self, decoder: Decoder, draft: _Draft | None) -> None:
+        from .modes import to_raw
+
+        bands = decoder.bands() if draft is None else [(0, decoder.decode(draft.size, grey=draft.grey))]
+        for top, rows in bands:
+            self.state.yoff, self.state.ysize = top, len(rows)
+            self.set_as_raw(*to_raw(rows, self.mode))
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:

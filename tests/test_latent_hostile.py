@@ -100,7 +100,6 @@ def test_other_headers_over_the_same_payload() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"mode": 6}, "mode: expected L, LA, RGB, RGBA, I;16 for the latent model, got CMYK"),
         ({"width": 8193, "height": 8193}, "width × height of the latent model: expected 1 to 67108864, got 67125249"),
         ({"prior": 0}, "prior: expected 1 to 255, got 0"),
         ({"prior": 256}, "prior: expected 1 to 255, got 256"),

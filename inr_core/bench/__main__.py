@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import InrError
-from . import compare, entropy, quality, quantisation, rd, sparsity, speed, study
+from . import compare, entropy, prefixes, quality, quantisation, rd, sparsity, speed, study, thumbnail
 from .report import Report
 
 
@@ -34,6 +34,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "entropy": entropy,
     "compare": compare,
     "quality": quality,
+    "thumbnail": thumbnail,
+    "prefixes": prefixes,
 }
 
 

@@ -30,13 +30,14 @@ WARM_UP_STEPS = 2  # of ours
 
 @dataclass(frozen=True)
 class Task:
-    """Write `source` as `target`, or, without a source, load `target`."""
+    """Write `source` as `target`, or, without a source, load `target`, or make a thumbnail of it."""
 
     source: str | None
     target: str
     format: str  # Pillow's name
     options: Mapping[str, object]  # of `Image.save`
     plugin: str | None  # the module that registers the format, where Pillow does not
+    thumbnail: int | None = None  # pixels of its longer side
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Cost:
 
     seconds: float
     peak_bytes: int | None  # None: this system does not say
+    cpu_seconds: float  # of all threads
 
 
 def measure(task: Task) -> Cost:
@@ -71,8 +73,8 @@ def perform(task: Task) -> Cost:
     """Run the task here."""
     if task.plugin:
         import_module(task.plugin)
-    seconds = _median_seconds(_load(task) if task.source is None else _save(task, task.source))
-    return Cost(seconds, peak_bytes())
+    seconds, cpu_seconds = _median_seconds(_load(task) if task.source is None else _save(task, task.source))
+    return Cost(seconds, peak_bytes(), cpu_seconds)
 
 
 def _load(task: Task) -> Callable[[], None]:
@@ -84,7 +86,10 @@ def _load(task: Task) -> Callable[[], None]:
 
     def load() -> None:
         with Image.open(task.target) as im:
-            im.load()
+            if task.thumbnail is None:
+                im.load()
+            else:
+                im.thumbnail((task.thumbnail, task.thumbnail))
 
     load()  # for what it imports
     return load
@@ -101,13 +106,16 @@ def _save(task: Task, source: str) -> Callable[[], None]:
     return lambda: im.save(task.target, task.format, **options)
 
 
-def _median_seconds(action: Callable[[], None]) -> float:
+def _median_seconds(action: Callable[[], None]) -> tuple[float, float]:
+    """On the clock, and of the processor."""
     times: list[float] = []
+    busy: list[float] = []
     while len(times) < REPEATS and sum(times) < ENOUGH_SECONDS:
-        start = time.perf_counter()
+        start, start_busy = time.perf_counter(), time.process_time()
         action()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        busy.append(time.process_time() - start_busy)
+    return statistics.median(times), statistics.median(busy)
 
 
 def peak_bytes() -> int | None:
