@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from .errors import FormatError, TruncatedError
+from .errors import FormatError, SettingsError, TruncatedError
 from .header import HEAD, MAX_PAYLOAD, Header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
 
@@ -178,6 +178,35 @@ def list_chunks(head: Head, data: bytes) -> list[tuple[str, int, int]]:
         found.append((kind.decode("ascii"), offset, length))
         offset += CHUNK.size + length + CRC.size
     return found
+
+
+def replace_metadata(data: bytes, metadata: Metadata) -> bytes:
+    """The same file with other metadata. Every other byte is copied: pixels, palette, unknown chunks, what follows.
+
+    metadata: all of it, so that a field of None removes a chunk; `dataclasses.replace(read_head(…).metadata, dpi=…)`
+    changes one. A chunk whose value stays is copied, too. Raises FormatError for a file that `verify` refuses,
+    SettingsError for metadata that a file cannot hold.
+    """
+    verify(io.BytesIO(data))
+    head = read_head(io.BytesIO(data))
+    first: list[bytes] = []  # HEAD and PLTE
+    old: dict[bytes, bytes] = {}  # whole chunks
+    unknown: list[bytes] = []
+    for name, offset, length in list_chunks(head, data):
+        kind, chunk = name.encode(), data[offset : offset + CHUNK.size + length + CRC.size]
+        if offset >= head.payload_offset:
+            break
+        if kind in NAMES:
+            old[kind] = chunk
+        else:
+            (first if _critical(kind) else unknown).append(chunk)
+    kept = {kind: old[kind] for kind in old if getattr(metadata, NAMES[kind]) == getattr(head.metadata, NAMES[kind])}
+    changed = dataclasses.replace(metadata, **dict.fromkeys((NAMES[kind] for kind in kept), None))
+    both = kept | {kind: _chunk(kind, field) for kind, field in pack_metadata(changed)}
+    new = [both[kind] for kind in NAMES if kind in both]
+    if (count := len(first) - 1 + len(new) + len(unknown)) > MAX_CHUNKS:
+        raise SettingsError(f"metadata: expected at most {MAX_CHUNKS} chunks before the pixels with it, got {count}")
+    return b"".join([data[: len(SIGNATURE) + 1], *first, *new, *unknown, data[head.payload_offset :]])
 
 
 class _Source:

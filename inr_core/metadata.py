@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +12,30 @@ from .errors import FormatError, SettingsError
 
 # Opening a file without compressed metadata does not need Zstandard: it is imported where it is first used.
 
-NAMES = {b"exif": "exif", b"iccp": "icc", b"xmpp": "xmp", b"comm": "comment", b"dpis": "dpi"}  # the chunks, in order
+# The chunks, in order.
+NAMES = {b"exif": "exif", b"iccp": "icc", b"xmpp": "xmp", b"comm": "comment", b"dpis": "dpi", b"text": "text"}
 STORED, COMPRESSED = 0, 1  # the first byte of every one but dpis
 DPI = struct.Struct("<II")  # thousandths of dots per inch
 MAX_METADATA = 2**24  # bytes of a chunk, and of what it holds
 MAX_DPI = (2**32 - 1) / 1000
+MAX_TEXTS = 1024  # pairs of a key and a value
+KEY = re.compile("[\x20-\x7e\xa1-\xff]{1,79}")  # what PNG allows too
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What travels beside the pixels. dpi: dots per inch (x, y), kept to a thousandth."""
+    """What travels beside the pixels.
+
+    dpi: dots per inch (x, y), kept to a thousandth. text: values by key, like PNG's; a key has 1 to 79 printable
+    characters of Latin-1, a value any but U+0000.
+    """
 
     exif: bytes | None = None  # without the "Exif\\0\\0" prefix
     icc: bytes | None = None
     xmp: bytes | None = None
     comment: bytes | None = None
     dpi: tuple[float, float] | None = None
+    text: Mapping[str, str] | None = None
 
 
 def pack_metadata(metadata: Metadata) -> list[tuple[bytes, bytes]]:
@@ -34,7 +44,7 @@ def pack_metadata(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     for kind, name in NAMES.items():
         value = getattr(metadata, name)
         if value is not None:
-            chunks.append((kind, _pack_dpi(value) if name == "dpi" else _squeeze(name, value)))
+            chunks.append((kind, _pack(name, value)))
     return chunks
 
 
@@ -43,8 +53,18 @@ def parse_metadata(chunks: dict[bytes, bytes]) -> Metadata:
     values: dict[str, Any] = {}
     for kind, data in chunks.items():
         name = NAMES[kind]
-        values[name] = _parse_dpi(data) if name == "dpi" else _expand(kind.decode(), data)
+        if name == "dpi":
+            values[name] = _parse_dpi(data)
+        else:
+            block = _expand(kind.decode(), data)
+            values[name] = _parse_text(block) if name == "text" else block
     return Metadata(**values)
+
+
+def _pack(name: str, value: Any) -> bytes:
+    if name == "dpi":
+        return _pack_dpi(value)
+    return _squeeze(name, _pack_text(value) if name == "text" else value)
 
 
 def _pack_dpi(dpi: tuple[float, float]) -> bytes:
@@ -59,6 +79,45 @@ def _parse_dpi(data: bytes) -> tuple[float, float]:
         raise FormatError(f"chunk 'dpis': expected {DPI.size} bytes, got {len(data)}")
     x, y = DPI.unpack(data)
     return x / 1000, y / 1000
+
+
+def check_text(text: Mapping[str, str]) -> None:
+    """Raise SettingsError for keys and values that a file cannot hold."""
+    if len(text) > MAX_TEXTS:
+        raise SettingsError(f"text: expected at most {MAX_TEXTS} pairs, got {len(text)}")
+    for key, value in text.items():
+        if not KEY.fullmatch(key):
+            raise SettingsError(f"text: expected a key of 1 to 79 printable characters of Latin-1, got {key!r}")
+        if "\0" in value or not _is_unicode(value):
+            raise SettingsError(f"text {key!r}: expected Unicode without U+0000, got {value!r}")
+
+
+def _pack_text(text: Mapping[str, str]) -> bytes:
+    check_text(text)
+    return "".join(f"{key}\0{value}\0" for key, value in text.items()).encode()
+
+
+def _is_unicode(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)  # halves of a pair
+
+
+def _parse_text(data: bytes) -> dict[str, str]:
+    ends = data.count(0)
+    if ends > 2 * MAX_TEXTS:
+        raise FormatError(f"chunk 'text': expected at most {2 * MAX_TEXTS} strings, got {ends}")
+    try:
+        *strings, rest = data.decode().split("\0")
+    except UnicodeDecodeError as e:
+        raise FormatError(f"chunk 'text': expected UTF-8, got {e.reason} at {e.start}") from e
+    if rest or ends % 2:
+        raise FormatError("chunk 'text': expected a key and a value, each ended by a zero, again and again")
+    text = dict(zip(strings[::2], strings[1::2], strict=True))
+    for key in text:
+        if not KEY.fullmatch(key):
+            raise FormatError(f"chunk 'text': expected a key of 1 to 79 printable characters of Latin-1, got {key!r}")
+    if 2 * len(text) < ends:
+        raise FormatError(f"chunk 'text': expected {ends // 2} different keys, got {len(text)}")
+    return text
 
 
 def _squeeze(name: str, data: bytes) -> bytes:

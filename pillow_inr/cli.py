@@ -1,4 +1,4 @@
-"""The `inr` command: what it understands. What it does is in `convert`, `info` and `enable`."""
+"""The `inr` command: what it understands. What it does is in the modules that are imported below."""
 
 from __future__ import annotations
 
@@ -78,13 +78,60 @@ def _decode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     output = convert.Output(args.output, suffix, args.files, args.overwrite)
     if convert.format_of(output.name) is None:
         parser.error(f"cannot tell the format to write from {output.name!r}")
-    return convert.decode(args.files, output, args.size, args.strip)
+    return convert.decode(args.files, output, args.size, args.region, args.strip)
 
 
 def _info(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from . import info
 
     return info.show(args.files, args.json)
+
+
+def _set(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import edit
+
+    if args.output is not None and len(args.files) > 1:
+        parser.error("-o names one file, but there are several to change")
+    try:
+        change = edit.change_of(args)
+    except OSError as e:
+        return _failed(f"{e.filename}: {e.strerror}")
+    except ValueError as e:
+        parser.error(str(e))
+    return edit.set_metadata(args.files, args.output, args.overwrite, change)
+
+
+def _thumbnail(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from .convert import for_each
+    from .thumbnail import write_thumbnail
+
+    return for_each([args.file], lambda source: write_thumbnail(source, args.target, args.size))
+
+
+def _view(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    try:
+        import tkinter
+
+        from .view import view
+    except ModuleNotFoundError as e:
+        return _failed(f"view: expected a package {e.name}, which is not installed")
+    try:
+        return view(args.files)
+    except tkinter.TclError as e:
+        return _failed(f"view: {e}")
+
+
+def _desktop(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from . import desktop
+
+    prefix = args.prefix or desktop.data_folder()
+    try:
+        paths = desktop.install(prefix) if args.action == "install" else desktop.uninstall(prefix)
+    except desktop.DesktopError as e:
+        return _failed(str(e))
+    did = "wrote" if args.action == "install" else "removed"
+    print("\n".join(f"{did} {path}" for path in paths) or "was not installed")
+    return 0
 
 
 def _bench(arguments: Sequence[str]) -> int:
@@ -148,6 +195,39 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def _region(text: str) -> tuple[int, int, int, int]:
+    try:
+        x0, y0, x1, y1 = (int(part) for part in text.split(","))
+    except ValueError:
+        msg = f"expected X0,Y0,X1,Y1 in pixels, got {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+    return x0, y0, x1, y1
+
+
+def _pixels(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        msg = f"expected pixels, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def _dpi(text: str) -> tuple[float, float]:
+    x, _, y = text.partition(",")
+    try:
+        return float(x), float(y or x)
+    except ValueError as e:
+        msg = f"expected X or X,Y, got {text!r}"
+        raise argparse.ArgumentTypeError(msg) from e
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        msg = f"expected KEY=VALUE, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return key, value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="inr",
@@ -176,11 +256,32 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(decode)
     decode.add_argument("--format", default="png", metavar="EXT", help="what to write when -o names no file (png)")
     decode.add_argument("--size", type=_size, metavar="WxH", help="decode to this size, antialiased")
+    decode.add_argument(
+        "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
+    )
 
     info = commands.add_parser("info", help="what is in .inr files", description="Header, layers and chunks.")
     info.set_defaults(run=_info)
     info.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file")
     info.add_argument("--json", action="store_true", help="one JSON list for all files")
+
+    _add_set(commands)
+    view = commands.add_parser("view", help="show pictures in a window", description="→, ←: the next, the last; Escape")
+    view.set_defaults(run=_view)
+    view.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file, or another that Pillow opens")
+
+    thumbnail = commands.add_parser("thumbnail", help="one small PNG of a .inr file, upright")
+    thumbnail.set_defaults(run=_thumbnail)
+    thumbnail.add_argument("file", type=Path, metavar="FILE", help="a .inr file")
+    thumbnail.add_argument("target", type=Path, metavar="PNG", help="the file to write, whatever its name")
+    thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
+
+    desktop = commands.add_parser(
+        "desktop", help="MIME type, thumbnails and viewer for Linux desktops: install or uninstall"
+    )
+    desktop.set_defaults(run=_desktop)
+    desktop.add_argument("action", choices=("install", "uninstall"))
+    desktop.add_argument("--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (the user's own)")
 
     commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
 
@@ -192,9 +293,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_set(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    change = commands.add_parser(
+        "set",
+        help="change metadata, never the pixels",
+        description="Change the metadata of .inr files. What is not named stays, and so do the pixels, to the byte.",
+        epilog="--strip and --no-… come first, wherever they stand.",
+    )
+    change.set_defaults(run=_set)
+    change.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .inr file")
+    change.add_argument("-o", "--output", type=Path, metavar="PATH", help="write there, instead of to the file itself")
+    change.add_argument("--overwrite", action="store_true", help="replace the file that -o names")
+    change.add_argument("--strip", action="store_true", help="remove all metadata")
+    for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
+        change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}, as in this file")
+    change.add_argument("--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 a quarter")
+    change.add_argument("--dpi", type=_dpi, metavar="X[,Y]", help="dots per inch")
+    change.add_argument("--comment", metavar="TEXT")
+    change.add_argument(
+        "--text", type=_pair, action="append", metavar="KEY=VALUE", help="repeatable; no value removes the key"
+    )
+    for name in ("exif", "icc", "xmp", "dpi", "comment", "text"):
+        change.add_argument(f"--no-{name}", dest="remove", action="append_const", const=name, default=[], help="remove")
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="PATH", help="a file, or a folder; without it, beside each input under its name"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    parser.add_argument("--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution and comment")
+    parser.add_argument(
+        "--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution, comment, text"
+    )

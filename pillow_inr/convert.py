@@ -8,17 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 import inr_core
 import pillow_inr
 
+from . import carry
 from .atomic import atomic_write
 from .modes import to_image
-from .options import carried_over
 from .progress import Bar
 
 # What a damaged, unreadable or unsuitable file makes Pillow and its plugins raise; anything else is our mistake.
@@ -83,9 +81,9 @@ def encode(pictures: Sequence[Path], output: Output, options: Mapping[str, objec
                 print(f"inr: {source}: only the first of {frames} frames is kept", file=sys.stderr)
             im.load()
             if strip:
-                _strip(im)
+                carry.strip(im)
             with _watch(source.name, quiet) as watch:
-                pillow_inr.save(im, target, **options, **carried_over(im.info), progress=watch)
+                pillow_inr.save(im, target, **options, **({} if strip else carry.into_inr(im)), progress=watch)
         if not quiet:
             size = target.stat().st_size
             bpp = 8 * size / (im.width * im.height)
@@ -95,21 +93,28 @@ def encode(pictures: Sequence[Path], output: Output, options: Mapping[str, objec
     return for_each(sources, one)
 
 
-def decode(files: Sequence[Path], output: Output, size: tuple[int, int] | None, strip: bool) -> int:
-    """Decode `.inr` files into whatever format the target's name asks for; returns the exit code."""
+def decode(
+    files: Sequence[Path],
+    output: Output,
+    size: tuple[int, int] | None,
+    region: tuple[int, int, int, int] | None,
+    strip: bool,
+) -> int:
+    """Decode `.inr` files, or a region of each, into whatever format the target's name asks for; the exit code."""
 
     def one(source: Path) -> None:
         target = output.target(source)
         kind = format_of(target.name)
         assert kind is not None
         with Image.open(source, formats=[pillow_inr.InrImageFile.format]) as opened:
+            assert isinstance(opened, pillow_inr.InrImageFile)
             im: Image.Image = opened
-            if size is not None:
-                im = to_image(inr_core.decode(source.read_bytes(), size=size), opened)
+            if size is not None or region is not None:
+                im = to_image(inr_core.decode(source.read_bytes(), size=size, region=region), opened)
             im.load()
         if strip:
-            _strip(im)
-        options = _metadata_for(kind, im.info)
+            carry.strip(im)
+        options = carry.out_of_inr(kind, im, {} if strip else opened.text)
         if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(kind, set()):
             if im.mode != "YCbCr":
                 options["icc_profile"] = None  # it describes the space that is left here
@@ -174,24 +179,3 @@ def _unfold(pictures: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(entry for entry in path.iterdir() if entry.suffix.lower() in known)
         else:
             yield path
-
-
-def _strip(im: Image.Image) -> None:
-    """Forget the metadata: Pillow's writers fall back to some of it without being told."""
-    for name in ("exif", "icc_profile", "xmp", "comment", "dpi"):
-        im.info.pop(name, None)
-
-
-def _metadata_for(kind: str, info: Mapping[str | tuple[int, int], Any]) -> dict[str, Any]:
-    """Save options that keep a `.inr` file's metadata, as far as Pillow can write it to this format."""
-    options = {name: info[name] for name in ("icc_profile", "xmp", "comment", "dpi") if name in info}
-    if "exif" in info:
-        options["exif"] = b"Exif\0\0" + info["exif"]  # JPEG needs the prefix, the others take it off
-    if kind == "PNG":
-        texts = PngInfo()
-        if "xmp" in info:
-            texts.add_itxt("XML:com.adobe.xmp", info["xmp"].decode("utf-8", "replace"))
-        if "comment" in info:
-            texts.add_text("Comment", info["comment"].decode("utf-8", "replace"))
-        options["pnginfo"] = texts
-    return options

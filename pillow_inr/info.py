@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inr_core import describe
 
 from .convert import for_each
+from .orientation import orientation_of
 
 if TYPE_CHECKING:
     from inr_core import FileInfo, LayerInfo
@@ -37,7 +38,7 @@ def show(files: Sequence[Path], as_json: bool) -> int:
 
 
 def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
-    """All facts under their own names; metadata as numbers of bytes."""
+    """All facts under their own names; metadata as numbers of bytes, but for numbers and text."""
     head = facts.head
     return {
         "file": str(path),
@@ -55,7 +56,7 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
 def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
     """The same for a terminal."""
     header = facts.head.header
-    metadata = ", ".join(f"{name} {_amount(value)}" for name, value in _metadata(facts).items()) or "none"
+    metadata = ", ".join(_amount(name, value) for name, value in _metadata(facts).items()) or "none"
     chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
     palette = [] if facts.head.palette is None else [f"  palette   {len(facts.head.palette)} colours"]
     lines = [
@@ -64,6 +65,7 @@ def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
         *palette,
         f"  network   {_network(facts)}",
         f"  metadata  {metadata}",
+        *_readable(facts),
         f"  chunks    {chunks}",
     ]
     if not facts.layers:
@@ -103,8 +105,30 @@ def _metadata(facts: FileInfo) -> dict[str, Any]:
     metadata = facts.head.metadata
     sizes = {name: getattr(metadata, name) for name in ("exif", "icc", "xmp", "comment")}
     found: dict[str, Any] = {name: len(value) for name, value in sizes.items() if value is not None}
-    return found if metadata.dpi is None else {**found, "dpi": list(metadata.dpi)}
+    if metadata.dpi is not None:
+        found["dpi"] = list(metadata.dpi)
+    if orientation := orientation_of(metadata.exif):
+        found["orientation"] = orientation
+    if metadata.text is not None:
+        found["text"] = dict(metadata.text)
+    return found
 
 
-def _amount(value: Any) -> str:
-    return "x".join(f"{number:g}" for number in value) if isinstance(value, list) else f"{value:,} bytes"
+def _amount(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return f"{name} " + "x".join(f"{number:g}" for number in value)
+    if isinstance(value, dict):
+        return f"{name} {len(value)}"
+    return f"{name} {value}" if name == "orientation" else f"{name} {value:,} bytes"
+
+
+def _readable(facts: FileInfo) -> list[str]:
+    """Comment and text, a line each; what a terminal would obey is shown as an escape, what is long is cut."""
+    metadata = facts.head.metadata
+    comment = [] if metadata.comment is None else [("comment", metadata.comment.decode("utf-8", "backslashreplace"))]
+    lines = [*comment, *(("text", f"{key}: {value}") for key, value in (metadata.text or {}).items())]
+    shown = [(name, "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:200])) for name, text in lines]
+    return [
+        f"  {name:<10}{line}{'…' if len(text) > 200 else ''}"
+        for (name, line), (_, text) in zip(shown, lines, strict=True)
+    ]

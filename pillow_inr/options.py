@@ -6,19 +6,19 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
-from inr_core import Metadata, Progress, Settings, SettingsError
+from inr_core import Metadata, Progress, Settings, SettingsError, check_text
 
 from .progress import Bar
 
 Report = Callable[[Progress], "bool | None"]
 
-_OWN = ("exif", "icc_profile", "xmp", "dpi", "comment", "progress", "append_images")
+_OWN = ("exif", "icc_profile", "xmp", "dpi", "comment", "text", "progress", "append_images")
 _MAX_DPI = (2**32 - 1) / 1000  # the file keeps thousandths in 32 bits
 
 
@@ -46,7 +46,8 @@ class SaveOptions:
             icc=_data("icc_profile", _own_or_inherited("icc_profile", encoderinfo, info)),
             xmp=_data("xmp", encoderinfo.get("xmp")),
             comment=_data("comment", _own_or_inherited("comment", encoderinfo, info)),
-            dpi=_dpi(encoderinfo.get("dpi")),
+            dpi=to_dpi(encoderinfo.get("dpi")),
+            text=to_text(encoderinfo.get("text")),
         )
         progress = encoderinfo.get("progress") or False
         if progress is not False and progress is not True and not callable(progress):
@@ -62,14 +63,6 @@ class SaveOptions:
                 yield bar
         else:
             yield self.progress or None
-
-
-def carried_over(info: Mapping[Any, object]) -> dict[str, object]:
-    """Save options for the metadata of a picture that `Image.save` leaves out unless told, as far as it is usable."""
-    options: dict[str, object] = {name: info[name] for name in ("exif", "xmp") if isinstance(info.get(name), bytes)}
-    with suppress(SettingsError):
-        options["dpi"] = _dpi(info.get("dpi"))
-    return options
 
 
 def _settings(encoderinfo: Mapping[str, object]) -> Settings:
@@ -108,7 +101,8 @@ def _exif(value: object) -> bytes | None:
     return (value or b"").removeprefix(b"Exif\0\0") or None
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def to_dpi(value: Any) -> tuple[float, float] | None:
+    """The option `dpi`, checked; raises SettingsError."""
     if value is None:
         return None
     try:
@@ -119,3 +113,14 @@ def _dpi(value: Any) -> tuple[float, float] | None:
         msg = f"dpi: expected two numbers from 0.001 to {_MAX_DPI:.0f}, got {value!r}"
         raise SettingsError(msg)
     return x, y
+
+
+def to_text(value: object) -> dict[str, str] | None:
+    """The option `text`, checked; raises SettingsError."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
+        msg = f"text: expected a dict of str to str, or None, got {value!r}"
+        raise SettingsError(msg)
+    check_text(value)
+    return {str(key): str(text) for key, text in value.items()} or None  # PNG's values know their language, too

