@@ -1,15 +1,20 @@
 # make demo   encode, decode and compare sample pictures: table, build/demo/demo.png
 # make test   run the tests
 # make check  ruff and strict mypy
-# Each creates .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
+# make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost
+# make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
+# The first three create .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
 
 PYTHON ?= python3
+FUZZ_SECONDS ?= 300
+MUTANTS ?= 1000000
+WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test check samples clean
+.PHONY: demo test check samples programs fuzz mutate slowest clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
@@ -25,6 +30,30 @@ check: $(VENV)/installed-test
 
 samples: $(VENV)/installed
 	$(BIN)/python sample_images/make_samples.py
+
+# An environment of its own: `inr enable` changes what every program there opens. Without torch.
+programs:
+	$(PYTHON) -m venv build/programs
+	build/programs/bin/python -m pip install --quiet --requirement tests/real_programs/requirements.txt
+	build/programs/bin/python -m pip install --quiet --no-deps --editable . term-image==0.7.2  # says it needs Pillow < 11
+	build/programs/bin/inr enable
+	build/programs/bin/python tests/real_programs/run.py
+
+FUZZ := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python
+
+# Without atheris, unguided mutants for the same time. A file that breaks a promise is left in build/findings.
+fuzz: $(VENV)/installed-test
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet atheris || \
+	    echo "atheris cannot be installed here"
+	@mkdir -p build/findings
+	$(FUZZ) tests/fuzz/fuzz_decode.py build/corpus -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/findings/ $(FUZZ_ARGS)
+
+# Goes on where it was stopped, until all are done: rm build/mutants.json begins anew.
+mutate: $(VENV)/installed-test
+	$(FUZZ) tests/fuzz/mutants.py $(MUTANTS) --workers $(WORKERS) --state build/mutants.json --findings build/findings
+
+slowest: $(VENV)/installed-test
+	$(FUZZ) tests/fuzz/slowest.py
 
 $(VENV)/installed: $(SETUP)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pillow-inr needs Python 3.11 or newer: make PYTHON=…")'

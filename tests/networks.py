@@ -79,7 +79,7 @@ def _codes(
 
 
 def _rms(values: NDArray[np.int32]) -> float:
-    return float(np.sqrt(np.mean(values.astype(np.float64) ** 2))) if values.size else 1.0
+    return float(np.sqrt(np.mean(values.astype(np.float64) ** 2))) if values.any() else 1.0
 
 
 def make_file(

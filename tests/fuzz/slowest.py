@@ -1,0 +1,138 @@
+"""The slowest and largest legal files, a small part of each decoded and what the limits allow computed from it.
+
+    python tests/fuzz/slowest.py
+
+Every kind of file keeps its networks and is given fewer pixels. Prints for each: bytes of the file, seconds of CPU time
+and peak memory of a process that decodes it, the same for every further million pixels, and both at the limit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import multiprocessing as mp
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from networks import header_of, make_file, make_palette
+from PIL import Image
+
+from inr_core import Metadata, container, decode, latents, prior
+from inr_core.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS, MAX_WORK, Header, check_header
+from inr_core.weights import UNIFORM, QuantizedLayer
+
+Maker = Callable[[int], bytes]  # side in pixels → file
+
+
+def siren(hidden: int, layers: int, bits: int, mode: str = "RGBA") -> Maker:
+    """Networks of so many neurons whose largest weights, at 16 bits, need products of double precision."""
+
+    def make(side: int) -> bytes:
+        channels = 4 if mode == "P" else None
+        header = header_of(mode, channels=channels, width=side, height=side, hidden=hidden, layers=layers)
+        check_header(header)
+        built = []
+        for k, shape in enumerate(header.shapes()):
+            codes = np.full(shape[0] * shape[1], 2**bits - 2, np.uint16)
+            bias = np.zeros(shape[0], np.int32)
+            built.append(QuantizedLayer(np.ones(shape, np.bool_), codes, UNIFORM, bits, 99_999, bias, 24 if
+                                        k == layers - 1 else 1))  # fmt: skip
+        palette = np.resize(make_palette(4), (256, 4)) if mode == "P" else None
+        return make_file(header, built, palette)
+
+    return make
+
+
+def latent(noisy: bool, skip: bool, levels: int) -> Maker:
+    """RGBA of 16 bits: noise at the finest step, or grey at the coarsest. `skip`: no symbols where 0 is sure."""
+
+    def make(side: int) -> bytes:
+        components = (3, 1)
+        shape = (side, side, 4)
+        samples = np.random.default_rng(0).integers(0, 2**16, shape) if noisy else np.full(shape, 2**15)
+        step = 0 if noisy else 255
+        picture = latents.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
+        payloads = latents._encode(picture, prior.load(1), skip, 1, "cpu")[0]
+        header = Header(side, side, "RGBA", 16, 4, "latent", 1, step, levels, 0)
+        return container.write(header, None, Metadata(), payloads)
+
+    return make
+
+
+KINDS: dict[str, tuple[Maker, int, int]] = {  # name: file of a side, small side, large side
+    "siren, 1 neuron, 64 layers": (siren(1, 64, 2), 512, 1024),
+    "siren, 16 neurons, 64 layers": (siren(16, 64, 2), 256, 512),
+    "siren, 16 neurons, 64 layers, 16 bits, mode P": (siren(16, 64, 16, "P"), 256, 512),
+    "siren, 125 neurons, 3 layers": (siren(125, 3, 8), 512, 1024),
+    "siren, 260 neurons, 64 layers, 13 bits": (siren(260, 64, 13), 64, 128),
+    "siren, 1023 neurons, 6 layers": (siren(1023, 6, 8), 64, 128),
+    "latent, no symbols": (latent(False, True, 16), 1024, 2048),
+    "latent, every symbol": (latent(False, False, 1), 1024, 2048),
+    "latent, every symbol, noise": (latent(True, False, 1), 512, 1024),
+}
+
+
+def limit(data: bytes) -> int:
+    """Pixels that a picture with these networks, or as many bytes a pixel, may have."""
+    head = container.read_head(io.BytesIO(data)).header
+    pixels = head.width * head.height
+    most = MAX_LATENT_PIXELS if head.model == "latent" else min(MAX_PIXELS, MAX_WORK // head.macs)
+    return min(most, MAX_PAYLOAD[head.model] * pixels // head.payload_bytes) if head.model == "latent" else most
+
+
+def cost(data: bytes) -> tuple[float, int]:
+    """Seconds of CPU time and bytes of peak memory of a fresh process that decodes a file, beyond one that does not."""
+    context = mp.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_measure, args=(there, data))
+    process.start()
+    result: tuple[float, int] = here.recv()
+    process.join()
+    return result
+
+
+def _measure(connection: Connection, data: bytes) -> None:
+    decode(_tiny(container.read_head(io.BytesIO(data)).header))  # imports, and the prior
+    before = peak_memory()
+    started = time.process_time()
+    decode(data, threads=1)
+    connection.send((time.process_time() - started, peak_memory() - before))
+
+
+def peak_memory() -> int:
+    """Most resident memory since the last call, in bytes. Linux: what `resource` says is the parent's, in a child."""
+    status = Path("/proc/self/status").read_text()
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    Path("/proc/self/clear_refs").write_text("5")  # it starts again from what is resident now
+    return 1024 * peak
+
+
+def _tiny(header: Header) -> bytes:
+    """A file of the same model, so that imports and the prior are there before anything is measured."""
+    return latent(False, True, 1)(8) if header.model == "latent" else make_file(dataclasses.replace(
+        header_of("RGB"), width=8, height=8))  # fmt: skip
+
+
+def main() -> int:
+    """Print the table."""
+    print("| file | bytes | s a megapixel | bytes a pixel | megapixels at the limit | minutes | GiB | "
+          f"minutes at Pillow's {Image.MAX_IMAGE_PIXELS} |\n|---|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+    for name, (make, small, large) in KINDS.items():
+        first, second = make(small), make(large)
+        (time_a, memory_a), (time_b, memory_b) = cost(first), cost(second)
+        pixels = large**2 - small**2
+        seconds, memory = (time_b - time_a) / pixels, max(0.0, (memory_b - memory_a) / pixels)
+        most = limit(second)
+        unwarned = min(most, Image.MAX_IMAGE_PIXELS or most)
+        print(f"| {name} | {len(second):,} | {1e6 * seconds:.2f} | {memory:.0f} | {most / 1e6:.1f} | "
+              f"{most * seconds / 60:.1f} | {most * memory / 2**30:.1f} | {unwarned * seconds / 60:.1f} |",
+              flush=True)  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
