@@ -158,8 +158,8 @@ class LatentJob(Job):
             samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
         )
         payloads, _, decoded = encode_latents(latents, prior.load(number), self.settings.threads or cores())
-        error: float = float(np.square((decoded.astype(np.float32) - samples) / self.peak).sum()) / samples.shape[2]
-        step = 2.0 ** (index / 16 - 6) / 255
+        error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
+        step = math.exp2(index / 16 - 6) / 255
         bits = 8 * sum(map(len, payloads))
         return error + TRADE * step * step * bits
 
