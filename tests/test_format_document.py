@@ -155,9 +155,8 @@ def test_limits_are_those_of_the_code() -> None:
         assert all(getattr(module, name, value) == value for name, value in stated.items())
 
 
-def test_the_prior_is_the_one_described() -> None:
-    arrays = prior.to_arrays(prior.load(1))
-    (networks, *_, others) = re.findall(r"(?:^\|.*\n)+", section("The prior"), re.MULTILINE)
+def test_the_priors_are_those_described() -> None:
+    (files, networks, *_, others) = re.findall(r"(?:^\|.*\n)+", section("The priors"), re.MULTILINE)
     stated: dict[str, tuple[int, ...]] = {}
     for line in networks.splitlines()[2:]:
         name, *shapes = (cell.strip() for cell in line.split("|")[1:-1])
@@ -169,9 +168,15 @@ def test_the_prior_is_the_one_described() -> None:
     for line in others.splitlines()[2:]:
         name, shape, _ = (cell.strip() for cell in line.split("|")[1:-1])
         stated[name] = tuple(map(int, shape.split(", ")))
-    assert stated == {name: array.shape for name, array in arrays.items()}
-    crc = zlib.crc32(b"".join(arrays[name].astype("<i4").tobytes() for name in sorted(arrays)))
-    assert f"`{crc:08x}`" in section("The prior"), f"the prior has changed: {crc:08x}"
+    found = {}
+    for line in files.splitlines()[2:]:
+        number, path, _, crc = (cell.strip().strip("`") for cell in line.split("|")[1:-1])
+        arrays = prior.to_arrays(prior.load(int(number)))
+        assert path == f"inr_core/priors/{number}.npz"
+        assert stated == {name: array.shape for name, array in arrays.items()}
+        found[f"{number}.npz"] = crc
+        assert crc == f"{zlib.crc32(b''.join(arrays[name].astype('<i4').tobytes() for name in sorted(arrays))):08x}"
+    assert found.keys() == {path.name for path in prior.FOLDER.glob("*.npz")}
 
 
 def test_header_fields_are_those_of_the_code() -> None:
