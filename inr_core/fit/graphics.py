@@ -89,6 +89,10 @@ class Artist:
             return grey, grey, grey
         return self._int(low, high), self._int(low, high), self._int(low, high)
 
+    def _near(self, colour: Colour) -> Colour:
+        red, green, blue = (max(0, min(255, c + self._int(-30, 30))) for c in colour)
+        return red, green, blue
+
     def _theme(self) -> tuple[Colour, Colour]:
         """Background and ink."""
         if self._chance(0.3):
@@ -223,8 +227,7 @@ class Artist:
 
         def paint(draw: ImageDraw.ImageDraw, scale: int) -> None:
             for x0, y0, x1, y1, radius in boxes:
-                fill = accent if self._chance(0.2) else self._colour() if self._chance(0.2) else None
-                fill = fill or tuple(max(0, min(255, c + self._int(-30, 30))) for c in paper)  # type: ignore[assignment]
+                fill = accent if self._chance(0.2) else self._colour() if self._chance(0.2) else self._near(paper)
                 edge = self._colour() if self._chance(0.4) else None
                 box = (x0 * scale, y0 * scale, x1 * scale, y1 * scale)
                 if old:
