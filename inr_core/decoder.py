@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from . import prior, scaled
 from .arrival import Arrival
 from .container import Head, list_chunks, read_head, read_payload, read_payloads
+from .differences import Differences
 from .errors import SettingsError, TruncatedError
 from .header import MAX_PIXELS
 from .latents import LatentDecoder
@@ -144,6 +145,10 @@ class Decoder:
         grid = _Grid.of(self.head, box, wanted, None if self._level is None else QUICK_SAMPLES)
         pixels = np.concatenate([rows for _, rows in self._bands(grid, None)])
         return luma(pixels) if grey else pixels
+
+    def differences(self) -> tuple[Differences, int]:
+        """How the networks of a latent file differ from the prior's, and the bytes that say so; none of a siren."""
+        return self._pyramid().differences() if self.network is None else ({}, 0)
 
     def _pyramid(self) -> LatentDecoder:
         header = self.head.header
@@ -341,14 +346,17 @@ class FileInfo:
     layers: list[LayerInfo]
     chunks: list[tuple[str, int, int]]  # type, offset, length of the data
     macs: int  # multiply-adds a pixel
+    moved: int = 0  # weights of a latent's networks that are not the prior's
+    moved_bytes: int = 0  # that they take
 
 
 def describe(data: bytes) -> FileInfo:
     """Read a whole file's structure; raises FormatError as decoding would."""
     head = read_head(io.BytesIO(data))
     if head.header.model == "latent":
-        read_payloads(head.header, data[head.payload_offset :])
-        return FileInfo(head, [], list_chunks(head, data), prior.load(head.header.prior).macs)
+        differences, size = Decoder(head, data[head.payload_offset :], 1).differences()
+        moved = sum(int(np.count_nonzero(difference.steps)) for difference in differences.values())
+        return FileInfo(head, [], list_chunks(head, data), prior.load(head.header.prior).macs, moved, size)
     layers, streams = _read_layers(head, data[head.payload_offset :])
     to_network(layers, head.header)
     rows = []

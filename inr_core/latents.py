@@ -164,6 +164,7 @@ class LatentDecoder:
             tuple[int, bytes, bool]
         ] = []  # levels and bytes of payloads, whether it is cut; next is last
         self._cut = cut is not None
+        self._own: tuple[Differences, int] = {}, 0
         self.finest = levels
         for k, payload in enumerate([*payloads, cut] if cut else payloads):
             flags = ALL_CODED if k else ALL_CODED | DIFFERENT
@@ -179,6 +180,12 @@ class LatentDecoder:
         self._skip = True  # whether the current payload leaves out what is surely 0
         self._left = 0  # levels of the current payload still to decode
         self._level = levels  # of the planes decoded so far
+
+    def differences(self) -> tuple[Differences, int]:
+        """How the networks differ from the prior's, and the bytes that say so."""
+        if not self._number:
+            self._open()
+        return self._own
 
     def planes(self, level: int = 0) -> list[Ints]:
         """Planes of every component (planes, h, w) at a level: 0 is the picture, each further one half the size.
@@ -278,6 +285,7 @@ class LatentDecoder:
             size = fields.number("differences, bytes", 1, len(fields.data))
             own = differences.unpack(fields.take(size, "differences"), self._prior)
             self._state.prior = differences.adapted(self._prior, own)
+            self._own = own, size
         self._state.start(lowpass)
 
     def _exchange(self, rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:

@@ -48,6 +48,8 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
         "metadata": _metadata(facts),
         "palette_colours": None if head.palette is None else len(head.palette),
         "macs": facts.macs,
+        "moved_weights": facts.moved,
+        "moved_bytes": facts.moved_bytes,
         "layers": [dataclasses.asdict(layer) for layer in facts.layers],
         "chunks": [{"type": kind, "offset": offset, "bytes": length} for kind, offset, length in facts.chunks],
     }
@@ -81,7 +83,8 @@ def _network(facts: FileInfo) -> str:
     if header.model == "latent":
         step = 2.0 ** (header.hidden / 16 - 6)  # of an 8-bit level; the index is what the file holds
         pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
-        return f"latent, prior {header.prior}, {pyramid}, {facts.macs:,} multiply-adds a pixel"
+        moved = f", {facts.moved:,} weights moved ({facts.moved_bytes:,} bytes)" if facts.moved else ""
+        return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel"
     kept = sum(layer.nonzeros for layer in facts.layers)
     shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
     return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from test_reference_latent import same_outcome
 from toy_prior import smooth_picture, toy_prior
 
-from inr_core import FormatError, Settings, container, decode, differences, encode, prior
+from inr_core import FormatError, Settings, container, decode, describe, differences, encode, prior
 from inr_core.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.header import Header
 from inr_core.latents import LatentDecoder, encode_latents, quantise
@@ -183,3 +183,12 @@ def test_a_default_save_adapts_and_a_quick_one_does_not() -> None:
         first = reference.read(data).latents[0][0]
         assert bool(first & 0x40) == different
         assert decode(data).shape == pixels.shape
+
+
+def test_info_says_how_many_weights_moved() -> None:
+    own = random_differences(prior.load(1), 1)
+    facts = describe(file_with(own)[0])
+    assert facts.moved == sum(np.count_nonzero(difference.steps) for difference in own.values())
+    assert facts.moved_bytes == len(differences.pack(prior.load(1), own)[0])
+    plain = describe(file_with({})[0])
+    assert (plain.moved, plain.moved_bytes) == (0, 0)
