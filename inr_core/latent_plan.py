@@ -9,7 +9,7 @@ import numpy as np
 
 from .header import MAX_LEVELS, MAX_STEP
 
-PRIORS = (1,)  # what files are written with, whichever is better
+PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
 SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
