@@ -50,7 +50,7 @@ def text() -> str:
     """The section, in Markdown."""
     data = example()
     file = reference.read(data)
-    parts = dump(data, file), range_coder(file), weights(file), first_pixel(file), picture(file), frequencies_of_nodes()
+    parts = dump(data, file), range_coder(file), weights(file), first_pixel(file), picture(data), frequencies_of_nodes()
     return "\n".join(line for part in parts for line in part)
 
 
@@ -154,14 +154,14 @@ def join(values: Iterable[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def picture(file: reference.File) -> Iterator[str]:
-    head = file.head
+def picture(data: bytes) -> Iterator[str]:
+    rows = reference.decode(data)
     yield "The picture:"
     yield ""
-    yield "| |" + "".join(f" column {i} |" for i in range(head.width))
-    yield "|---|" + "---|" * head.width
-    for j in range(head.height):
-        yield f"| row {j} |" + "".join(f" {join(reference.pixel(file, i, j))} |" for i in range(head.width))
+    yield "| |" + "".join(f" column {i} |" for i in range(len(rows[0])))
+    yield "|---|" + "---|" * len(rows[0])
+    for j, row in enumerate(rows):
+        yield f"| row {j} |" + "".join(f" {join(pixel)} |" for pixel in row)
     yield ""
 
 

@@ -183,11 +183,11 @@ class Symbols:
         self.largest: list[int] = arrays["table_largest"]
         self.raw_bits: list[int] = arrays["table_raw_bits"]
         self.read = 0
-        self.count = content.number("symbols", 0, most)
+        self.count = content.number("count", 0, most)
         if self.count:
             lanes = 2 ** content.unsigned(1, "lanes_e", 0, 10)
             require(lanes <= self.count, "lanes")
-            raw = content.take(content.number("raw bits", 0, content.left), "raw bits")
+            raw = content.take(content.number("n", 0, content.left), "raw bits")
             self.coder = Rans(content.part(content.left), lanes, self.count)
         else:
             raw = b""

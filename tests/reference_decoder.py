@@ -148,7 +148,7 @@ def read_head(content: Reader) -> Head:
     channels = content.unsigned(1, "channels", 1, 4)
     require(bit_depth in bit_depths and channels in outputs, "bit depth or channels of the mode")
     model = content.unsigned(1, "model", 0, 1)
-    number = content.unsigned(2, "prior", model, model)
+    number = content.unsigned(2, "prior", model, 2 * model)
     hidden = content.unsigned(2, "hidden", *((0, MAX_STEP) if model else (1, MAX_HIDDEN)))
     layers = content.unsigned(1, "layers", *((1, MAX_LEVELS) if model else (2, MAX_LAYERS)))
     payload_bytes = content.unsigned(4, "payload_bytes", 0, MAX_PAYLOAD[model])

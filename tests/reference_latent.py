@@ -120,7 +120,7 @@ def read_lowpass(content: Reader, shape: Shape, count: int) -> Sequence[Grid]:
     unit = max(1, scaled(MANTISSA[shape.index % 16], 22 + shape.levels - shape.octave))
     planes = []
     for _ in range(count):
-        least = content.number("least", 0, 2**24) - 2**23
+        least = content.number("least + 2^23", 0, 2**24) - 2**23
         width = content.unsigned(1, "bits", 0, 24)
         values = content.bits(h * w, width, "low-pass") if width else [0] * (h * w)
         values = [clip((least + v) * unit, -(2**20), 2**20) for v in values]
@@ -245,7 +245,7 @@ class Component:
                 neurons = self.phase_net(name, level, phase)
                 for y in range(phase // 2, h, 2):
                     for x in range(phase % 2, w, 2):
-                        outputs = neurons([*context, *known], y // 2, x // 2)
+                        *_, outputs = neurons([*context, *known], y // 2, x // 2)
                         for band in range(first, last):
                             scale = clip(outputs[band - first], 0, 63)
                             mean = clip(outputs[last - 2 * first + band], -256, 255)
@@ -264,7 +264,7 @@ class Component:
         return values
 
     def phase_net(self, name: str, level: int, phase: int) -> Any:
-        """A function of maps and a position → scale indices, then means, unclipped."""
+        """A function of maps and a position → inputs, two layers' activations; scale indices and means, unclipped."""
         w1, w2, w3, b2, b3, s1, s2, s3 = (
             self.arrays[f"{name}_{k}"] for k in ("w1", "w2", "w3", "b2", "b3", "s1", "s2", "s3")
         )
@@ -276,24 +276,33 @@ class Component:
         second = [(row, b2[k]) for row, k in zip(w2[phase], mine, strict=True)]
         third = [(row, b3[k]) for row, k in zip(w3[phase], results, strict=True)]
 
-        def neurons(maps: Sequence[Grid], y: int, x: int) -> list[int]:
+        def neurons(maps: Sequence[Grid], y: int, x: int) -> tuple[list[int], ...]:
             seen = window(maps, y, x)
-            a = [clip(scaled(dot(w, seen) + b, s1), 0, 1023) for w, b in first]
-            a = [clip(scaled(dot(w, a) + b, s2), 0, 1023) for w, b in second]
-            return [scaled(dot(w, a) + b, s3) for w, b in third]
+            one = [clip(scaled(dot(w, seen) + b, s1), 0, 1023) for w, b in first]
+            two = [clip(scaled(dot(w, one) + b, s2), 0, 1023) for w, b in second]
+            return seen, one, two, [scaled(dot(w, two) + b, s3) for w, b in third]
 
         return neurons
 
-    def synthesis(self, level: int, high: Sequence[Grid], values: Sequence[Grid]) -> Sequence[Grid]:
-        gains = self.arrays["gains"][min(level, len(self.arrays["gains"]) - 1)]
-        k, octave = self.shape.index % 16, self.shape.octave
-        shown, coefficients = [], []
+    def gains(self, level: int) -> list[int]:
+        found: list[int] = self.arrays["gains"][min(level, len(self.arrays["gains"]) - 1)]
+        return found
+
+    def coefficients(self, level: int, values: Sequence[Grid]) -> list[Grid]:
+        """Of the wavelet."""
+        found: list[Grid] = []
         for c, grid in enumerate(values):
-            factor = scaled(MANTISSA[k] * gains[c] * BAND_GAINS[c % 3], 27)
-            shown.append([[clip(scaled(clip(v, -2047, 2047) * gains[c], 14), -256, 256) for v in row] for row in grid])
-            coefficients.append(
-                [[clip(scaled(v * factor, 27 + level - octave), -(2**20), 2**20) for v in row] for row in grid]
-            )
+            factor = scaled(MANTISSA[self.shape.index % 16] * self.gains(level)[c] * BAND_GAINS[c % 3], 27)
+            down = 27 + level - self.shape.octave
+            found.append([[clip(scaled(v * factor, down), -(2**20), 2**20) for v in row] for row in grid])
+        return found
+
+    def synthesis(self, level: int, high: Sequence[Grid], values: Sequence[Grid]) -> Sequence[Grid]:
+        k, octave = self.shape.index % 16, self.shape.octave
+        shown = []
+        for gain, grid in zip(self.gains(level), values, strict=False):  # of one plane or of three
+            shown.append([[clip(scaled(clip(v, -2047, 2047) * gain, 14), -256, 256) for v in row] for row in grid])
+        coefficients = self.coefficients(level, values)
         residuals = self.cell(level, high, shown)
         out = []
         rows, columns = self.shape.size(level)

@@ -9,13 +9,16 @@ import struct
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import format_example
+import format_example_latent
 import hostile
 import numpy as np
 import pytest
 import reference_decoder as reference
+import reference_latent
 import reference_network
 from numpy.typing import NDArray
 from reference_coding import Refused
@@ -27,6 +30,7 @@ from inr_core import (
     describe,
     fixedpoint,
     header,
+    latent_steps,
     metadata,
     modes,
     prior,
@@ -39,6 +43,8 @@ GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.inr"))
 EDITED = ("every_coder", "palette_alpha", "rgb_codebook", "rgb_sparse")
 EDITS = 250  # of each
+LATENT_TITLE = "A worked example of the latent model"
+EXAMPLES = {"A worked example": format_example, LATENT_TITLE: format_example_latent}
 SMALL = 2**18  # multiply-adds: plain Python takes a tenth of a second
 
 
@@ -120,26 +126,53 @@ def test_other_sizes_and_regions_are_the_ones_described(box: tuple[int, int, int
     assert (decode(data, region=box, size=size) == means).all()
 
 
-def test_worked_example_is_up_to_date() -> None:
-    _, _, rest = DOCUMENT.partition(format_example.START)
+@pytest.mark.parametrize("example", EXAMPLES.values())
+def test_worked_example_is_up_to_date(example: ModuleType) -> None:
+    _, _, rest = DOCUMENT.partition(example.START)
     written, end, _ = rest.partition(format_example.END)
     assert end
-    assert written.strip() == format_example.text().strip(), "run tests/format_example.py"
+    assert written.strip() == example.text().strip(), f"run tests/{example.__name__}.py"
 
 
-def test_worked_example_decodes_to_the_pixels_it_states() -> None:
-    example = section("A worked example")
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_worked_example_decodes_to_the_pixels_it_states(title: str) -> None:
+    example = section(title)
     lines = re.findall(r"^ *(\d+)  ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", example, re.MULTILINE)
     data = b""
     for offset, part in lines:
         assert int(offset) == len(data)
         data += bytes.fromhex(part)
     assert f"{len(data)} bytes:" in example
+    assert data == EXAMPLES[title].example()
     stated = [row.split("|")[2:-1] for row in re.findall(r"^\| row \d.*$", example, re.MULTILINE)]
     picture = [[tuple(map(int, pixel.split(","))) for pixel in row] for row in stated]
     assert [len(row) for row in picture] == [3, 3]
     assert reference.decode(data) == picture
-    assert (decode(data) == picture).all()
+    assert (decode(data).reshape(2, 3, -1) == picture).all()
+
+
+def test_symbols_of_the_latent_example_follow_from_its_table() -> None:
+    """Each state makes the next one, each symbol its value; the raw bits are the file's."""
+    rows = [row for row in table(LATENT_TITLE) if len(row) == 19 and row[9]]
+    arrays = reference_latent.prior(1)
+    bits = ""
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        scale, mean, number, r = map(int, row[4:8])
+        state, slot, entry = map(int, row[9:12])
+        (start, f), after, symbol, q, v = map(int, row[12].split(",")), int(row[13]), *map(int, row[16:])
+        assert (number, r) == (8 * scale + (mean + 4) % 8, mean + 4 >> 3)
+        assert slot == state % 2**15
+        assert arrays["tables"][number][entry] == f
+        assert sum(arrays["tables"][number][:entry]) == start
+        assert after == f * (state >> 15) + slot - start
+        state = after * 2**16 + int(row[14]) if row[14] else after
+        assert state == (int(following[9]) if following else 2 * f)
+        reach = arrays["recon"][scale]
+        assert (q, v) == (symbol + r, 64 * q + min(max(8 * mean - 64 * q, -reach), reach))
+        bits += row[15]
+    assert [len(row) for row in table(LATENT_TITLE)] == [19] * (len(rows) + 1)
+    (stored,) = re.findall(r"((?:[0-9a-f]{2} )+) *raw bits\n", section(LATENT_TITLE))
+    assert "".join(f"{byte:08b}" for byte in bytes.fromhex(stored)) == bits.ljust(16, "0")
 
 
 def test_limits_are_those_of_the_code() -> None:
@@ -177,6 +210,13 @@ def test_the_priors_are_those_described() -> None:
         found[f"{number}.npz"] = crc
         assert crc == f"{zlib.crc32(b''.join(arrays[name].astype('<i4').tobytes() for name in sorted(arrays))):08x}"
     assert found.keys() == {path.name for path in prior.FOLDER.glob("*.npz")}
+
+
+def test_the_steps_are_those_described() -> None:
+    assert "M   = round(2^(k / 16) · 2^16)" in section("Steps")
+    assert [round(2 ** (k / 16) * 2**16) for k in range(16)] == list(latent_steps.MANTISSAS)
+    assert [round(2 ** (-k / 16) * 2**16) for k in range(16)] == list(latent_steps.RECIPROCALS)
+    assert [round(2 ** (k / 16) * 2**8) for k in range(16)] == list(latent_steps.COARSE_MANTISSAS)
 
 
 def test_header_fields_are_those_of_the_code() -> None:

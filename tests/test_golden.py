@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import io
+from itertools import product
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from inr_core import Decoder, Metadata, decode, describe, read_head, verify
-from inr_core.container import read_payload
-from inr_core.modes import MODES
+from inr_core import Decoder, Metadata, decode, describe, differences, latent_level, prior, read_head, verify
+from inr_core.container import Head, read_payload, read_payloads
+from inr_core.latents import ALL_CODED, DIFFERENT
+from inr_core.modes import MODE_TABLE, MODES
 from inr_core.streams import pack, unpack
+from inr_core.symbols import SymbolReader
+from inr_core.symboltables import TAILS
 
 FOLDER = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.inr"))
+PALETTE = [[20, 20, 20, 0], [230, 230, 230, 255], [200, 30, 30, 255], [30, 60, 200, 255]]
 
 
 def read(name: str) -> bytes:
     return (FOLDER / f"{name}.inr").read_bytes()
+
+
+def head_of(name: str) -> Head:
+    return read_head(io.BytesIO(read(name)))
+
+
+def payloads_of(name: str) -> list[bytes]:
+    head = head_of(name)
+    return read_payloads(head.header, read(name)[head.payload_offset :])
+
+
+SIREN, LATENT = ([name for name in NAMES if head_of(name).header.model == model] for model in ("siren", "latent"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,7 +59,19 @@ def test_torch_gives_the_committed_pixels(name: str) -> None:
     assert (decode(read(name), device="torch") == np.load(FOLDER / f"{name}.npy")).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LATENT)
+@pytest.mark.parametrize("positions", [3, 40])
+def test_bands_and_blocks_of_a_pyramid_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, positions: int, name: str
+) -> None:
+    for what in ("PHASE_POSITIONS", "CELL_POSITIONS", "HIGHPASS_POSITIONS", "BLOCK_SYMBOLS", "SHARED_POSITIONS"):
+        monkeypatch.setattr(latent_level, what, positions)
+    expected = np.load(FOLDER / f"{name}.npy")
+    for threads in (1, 2, 3):
+        assert (decode(read(name), threads=threads) == expected).all()
+
+
+@pytest.mark.parametrize("name", SIREN)
 def test_layers_come_back_from_packing_them_again(name: str) -> None:
     data = read(name)
     verify(io.BytesIO(data))
@@ -56,8 +87,8 @@ def test_layers_come_back_from_packing_them_again(name: str) -> None:
         assert layer.multiplier == other.multiplier
 
 
-def test_golden_files_cover_the_format() -> None:
-    infos = [describe(read(name)) for name in NAMES]
+def test_sirens_cover_the_format() -> None:
+    infos = [describe(read(name)) for name in SIREN]
     layers = [layer for info in infos for layer in info.layers]
     assert {info.head.header.mode for info in infos} == set(MODES)
     assert {info.head.header.bit_depth for info in infos} == {1, 8, 16}
@@ -66,8 +97,101 @@ def test_golden_files_cover_the_format() -> None:
     assert {layer.symbol_coder for layer in layers} == {"raw", "zstd", "range"}
 
 
+def test_pyramids_cover_the_format() -> None:
+    headers = [head_of(name).header for name in LATENT]
+    samples = {(name, *depth_and_channels) for name, info in MODE_TABLE.items()
+               for depth_and_channels in product(info.bit_depths, info.channels)}  # fmt: skip
+    assert {(header.mode, header.bit_depth, header.channels) for header in headers} == samples
+    assert {0, 255} <= {header.hidden for header in headers}
+    assert {header.hidden % 16 for header in headers} == set(range(16))
+    assert {1, 6, 9, 16} <= {header.layers for header in headers}
+    assert {header.width % 2 for header in headers} == {header.height % 2 for header in headers} == {0, 1}
+    known = {int(path.stem) for path in prior.FOLDER.glob("*.npz")}
+    assert {header.prior for header in headers} == known, "each prior needs a line in golden/latent_golden.py"
+
+
+def test_pyramids_cover_the_chunks() -> None:
+    payloads = {name: payloads_of(name) for name in LATENT}
+    assert len(payloads["latent_chunks"]) > 3
+    kinds = [kind for kind, _, _ in describe(read("latent_chunks")).chunks]
+    assert kinds[1:6] == ["LATS", "abcd", "LATS", "comm", "LATS"]
+    first = [chunks[0][0] for chunks in payloads.values()]
+    assert {bool(flags & ALL_CODED) for flags in first} == {bool(flags & DIFFERENT) for flags in first} == {True, False}
+
+
+def test_pyramids_cover_the_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every kind of tail and number of raw bits, one lane and many, details with and without a symbol."""
+    seen: list[tuple[NDArray[np.integer], NDArray[np.int32]]] = []
+    lanes = set()
+    plain = SymbolReader.read
+
+    def reading(self: SymbolReader, rows: NDArray[np.integer]) -> NDArray[np.int32]:
+        symbols = plain(self, rows)
+        seen.append((rows.astype(np.int32), symbols))
+        lanes.add(self._ranged.lanes)
+        return symbols
+
+    monkeypatch.setattr(SymbolReader, "read", reading)
+    symbols_of = {}
+    for name in (name for name in LATENT if head_of(name).header.prior == 1):
+        before = len(seen)
+        decode(read(name), threads=1)
+        symbols_of[name] = sum(map(len, (rows for rows, _ in seen[before:])))
+    assert symbols_of["latent_flat"] == 0
+    details = 3 * 3 * (10 * 7 + 5 * 4 + 3 * 2 + 2 * 1 + 1 + 1)
+    assert details / 2 < symbols_of["latent_rgb"] < details
+    assert min(lanes) == 1
+    assert max(lanes) >= 32
+    rows, symbols = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    tables = prior.load(1).tables
+    assert {0, 63} <= set((rows // 8).tolist())
+    assert set((rows % 8).tolist()) == set(range(8))
+    assert set(tables.raw_bits[rows].tolist()) == set(range(8))
+    entries = tables.entries(rows, symbols)
+    tails = (entries - tables.offsets[rows] - 2 * tables.largest[rows] - 1)[tables.tails[entries]]
+    assert set(tails.tolist()) == set(range(TAILS))
+    assert set(tables.widths[entries].tolist()) >= {0, 1, 3, 5, 8, 24}
+    assert symbols.min() < -(2**22)
+    assert symbols.max() > 2**22
+    assert (tables.skipped[rows] & (symbols != 0)).any(), "where a 0 may be skipped and all is coded"
+
+
+def test_every_array_differs_in_a_golden_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, found = differences.unpack, []
+
+    def unpacking(data: bytes, start: prior.Prior) -> differences.Differences:
+        found.append(plain(data, start))
+        return found[-1]
+
+    monkeypatch.setattr(differences, "unpack", unpacking)
+    pixels = decode(read("latent_differences"))
+    (own,) = found
+    assert tuple(own) == differences.ARRAYS
+    assert len({difference.shift for difference in own.values()}) > 8
+    assert all((difference.steps > 0).any() and (difference.steps < 0).any() for difference in own.values())
+    assert (pixels != decode(read("latent_rgb"))).any(), "the same picture without them"
+
+
+@pytest.mark.parametrize(
+    ("region", "size", "crc"),
+    [
+        (None, (5, 3), "84837ae6"),
+        (None, (26, 21), "a5cd19f9"),
+        ((3, 2, 16, 13), (13, 4), "1f18dfa8"),
+        ((5, 1, 18, 12), (40, 11), "829eec3e"),
+    ],
+)
+def test_other_sizes_of_a_pyramid_are_the_committed_ones(
+    region: tuple[int, int, int, int] | None, size: tuple[int, int], crc: str
+) -> None:
+    for threads in (1, 3):
+        pixels = decode(read("latent_rgb"), region=region, size=size, threads=threads)
+        assert pixels.shape == (size[1], size[0], 3)
+        assert f"{crc32(pixels.tobytes()):08x}" == crc
+
+
 def test_metadata_and_palette_of_the_golden_files() -> None:
-    head = read_head(io.BytesIO(read("palette_alpha")))
+    head = head_of("palette_alpha")
     expected = Metadata(
         exif=b"MM\0*\0\0\0\x08" + bytes(90),
         icc=bytes(range(128)),
@@ -77,4 +201,8 @@ def test_metadata_and_palette_of_the_golden_files() -> None:
     )
     assert head.metadata == expected
     assert head.palette is not None
-    assert head.palette.tolist() == [[20, 20, 20, 0], [230, 230, 230, 255], [200, 30, 30, 255], [30, 60, 200, 255]]
+    assert head.palette.tolist() == PALETTE
+    head = head_of("latent_palette_alpha")
+    assert head.metadata == Metadata(comment=b"golden", dpi=(300, 72.5), xmp=b"<x:xmpmeta/>")
+    assert head.palette is not None
+    assert head.palette.tolist() == PALETTE

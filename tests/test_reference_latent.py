@@ -106,7 +106,7 @@ def test_the_same_files_are_refused() -> None:
     accepted = 0
     for seed in range(EDITS):
         rng = random.Random(seed)
-        *before, (kind, content) = hostile.split(make("L", 4, 3, 8, rng.choice((0, 60))))
+        *before, (kind, content) = hostile.split(make("L", 2, 2, 8, rng.choice((0, 60))))
         accepted += accepted_by_both(before, [(kind, hostile.edit(content, rng))])
     assert EDITS / 40 <= accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
 

@@ -1,15 +1,21 @@
-"""Write the golden files: small pictures of every mode, fitted briefly, and their decoded pixels.
+"""Write the golden files: small pictures of every mode and their decoded pixels, those of a siren fitted briefly.
 
-They pin the format: run this only when its version is bumped, from the repository's root, and commit what it writes.
+They pin the format: those that are there are written anew only when its version is bumped. From the repository's root,
+the first line writes the files that are not there yet, which a new prior needs; the others write all of a model:
 
     PYTHONPATH=tests python tests/golden/make_golden.py
+    PYTHONPATH=tests python tests/golden/make_golden.py siren
+    PYTHONPATH=tests python tests/golden/make_golden.py latent
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import latent_golden
 import numpy as np
 from networks import header_of, make_file, make_layer
 from numpy.typing import NDArray
@@ -68,11 +74,11 @@ def every_coder() -> bytes:
     return make_file(header, layers, metadata=METADATA)
 
 
-def main() -> None:
-    """Write every file and its pixels."""
+def siren_files() -> dict[str, bytes]:
+    """Every file of a siren by its name."""
     grey, rgb, rgba = colours(1, 255), colours(3, 255), colours(4, 255)
     indices = np.where(rgb[..., 1] > 200, 2, np.where(rgb[..., 0] > 128, 3, rgb[..., 1] > 100)).astype(np.uint8)
-    files = {
+    return {
         "one_bit": fitted("1", np.where(rgb[..., 1] > 128, 255, 0).astype(np.uint8)),
         "grey": fitted("L", grey, bits=4),
         "grey_alpha": fitted("LA", rgba[..., 2:]),
@@ -92,11 +98,20 @@ def main() -> None:
         "tall": fitted("L", np.tile(grey[:, :3, 0], (20, 1))),
         "every_coder": every_coder(),
     }
-    for name, data in files.items():
-        (FOLDER / f"{name}.inr").write_bytes(data)
-        np.save(FOLDER / f"{name}.npy", decode(data))
-        print(f"{name:14} {len(data):5} bytes")
+
+
+MODELS: dict[str, Callable[[], dict[str, bytes]]] = {"siren": siren_files, "latent": latent_golden.files}
+
+
+def main(model: str | None) -> None:
+    """Write every file of a model and its pixels; of the latent model those that are missing, if none is named."""
+    for name, data in MODELS[model or "latent"]().items():
+        path = FOLDER / f"{name}.inr"
+        if model or not path.exists():
+            path.write_bytes(data)
+            np.save(FOLDER / f"{name}.npy", decode(data))
+            print(f"{name:25} {len(data):5} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else None)
