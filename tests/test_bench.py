@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -17,12 +18,14 @@ import pillow_inr
 torch = pytest.importorskip("torch")
 
 from inr_core import Settings, decode, encode, psnr  # noqa: E402
-from inr_core.bench import entropy, pictures, quality, sparsity, speed_decode, speed_fit  # noqa: E402
+from inr_core.bench import entropy, pictures, quality, sparsity, speed_decode, speed_fit, speed_latent  # noqa: E402
 from inr_core.bench.__main__ import MEASUREMENTS, main  # noqa: E402
 from inr_core.bench.codecs import CODECS, nearest_size  # noqa: E402
 from inr_core.bench.report import Report, Table  # noqa: E402
 from inr_core.fit import trainer  # noqa: E402
+from inr_core.fit.latent import Refinement, refine  # noqa: E402
 from inr_core.fit.siren import Grid  # noqa: E402
+from inr_core.latent_plan import TRADE  # noqa: E402
 
 FIT = ("--steps", 20, "--threads", 1, "--seed", 1)
 NETWORK = ("--width", 8, "--depth", 3)
@@ -200,6 +203,16 @@ def test_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             assert row["steps_per_second"] > 1
             assert row["turns"] > 0
             assert (row["batch"], row["threads"]) == (24 * 16, 1)
+    refining = {row["what"]: row for row in tables["refine"]}
+    assert list(refining) == [speed_latent.SIMPLE, speed_latent.OURS, speed_latent.ADAPTING]
+    for what, row in refining.items():
+        assert row["ms_per_megapixel"] == pytest.approx(row["ms"] * 1e6 / (24 * 16))
+        assert row["gmacs_per_second"] == pytest.approx(row["macs_per_pixel"] * 24 * 16 / row["ms"] / 1e6)
+        assert row["ratio"] == pytest.approx(refining[speed_latent.SIMPLE]["ms"] / row["ms"])
+        assert row["macs_per_pixel"] == pytest.approx(speed_latent.PASSES[what] * decoding_macs(tables))
+        assert 0 < row["of_products"] < 1
+        assert 50 < row["peak_mb"] < 4000
+    assert {row["type"] for row in tables["products"]} >= {"float32"}
     decoding = {row["what"]: row for row in tables["decode"]}
     assert max(decoding[speed_decode.WHOLE]["speed"], decoding[speed_decode.CHUNKS]["speed"]) == 1
     assert decoding[speed_decode.OURS]["speed"] > 0
@@ -210,6 +223,43 @@ def test_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 5 < memory["median"] < 400
     assert 0 < fresh["Image.open without load, warm"]["median"] < fresh["first Image.open, imports included"]["median"]
     assert fresh["import pillow_inr added to it"]["unit"] == "ms"
+
+
+def decoding_macs(tables: dict[str, Any]) -> float:
+    (row,) = tables["decode_latent"]
+    macs: float = row["macs_per_pixel"]
+    return macs
+
+
+def test_the_simple_loop_lowers_what_ours_does() -> None:
+    picture = speed_latent.Picture(speed_fit.waves(256, 192))
+    loop = speed_latent.SimpleLoop(picture.model, picture.samples, picture.latents)
+    costs = []
+    for number in range(5):
+        loop.step(number)
+        costs.append(loop.cost)
+    assert costs[-1] < 0.98 * costs[0]
+    how = Refinement(5, TRADE)
+    refined, _ = refine(picture.samples, picture.latents, picture.prior, how, lambda *_: True)
+    again = speed_latent.SimpleLoop(picture.model, picture.samples, refined)
+    again.step(0)
+    assert again.cost == pytest.approx(costs[-1], rel=0.02)
+
+
+def test_multiply_adds_of_a_level_by_hand() -> None:
+    picture = speed_latent.Picture(speed_fit.waves(256, 256))
+    finest, next_one = (
+        dataclasses.replace(picture.latents, details=[picture.latents.details[0][k : k + 1]]) for k in (0, 1)
+    )
+    picture.latents = finest
+    hidden, luma, chroma = 40, 32, 16
+    seen = {"luma": 13 * 4 + 6 * 6, "chroma": 32 * 4 + 6 * 6}  # inputs that the four phases see, together
+    phases = luma * 9 * seen["luma"] + 4 * luma**2 + 4 * 6 * luma
+    phases += chroma * 9 * seen["chroma"] + 4 * chroma**2 + 4 * 12 * chroma
+    assert picture.multiply_adds() == 64**2 * phases + 128**2 * (2 * 12 * 9 * hidden + hidden**2)
+    whole = picture.multiply_adds()
+    picture.latents = next_one
+    assert picture.multiply_adds() == whole / 4
 
 
 def test_every_contestant_has_the_same_network() -> None:

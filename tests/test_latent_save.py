@@ -160,7 +160,6 @@ def test_same_input_same_bytes_whatever_the_threads() -> None:
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     latent = pytest.importorskip("inr_core.fit.latent")
     monkeypatch.setattr(latent, "TILE", 128)
-    monkeypatch.setattr(latent, "MARGIN", 32)
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -169,7 +168,7 @@ def test_tiles_leave_no_seams_and_need_no_order() -> None:
     one, two = (encode(pixels, fast(effort=2, quality=50, threads=threads)) for threads in (1, 2))
     assert one == two
     error = np.square(decode(one).astype(float) - pixels).mean((0, 2))
-    borders = [x for cut in (96, 192) for x in range(cut - 4, cut + 4)]
+    borders = [x for cut in (128, 192) for x in range(cut - 4, cut + 4)]
     assert error[borders].mean() < 2 * np.delete(error, borders).mean()
 
 

@@ -16,11 +16,13 @@ ORDER = [
     *("resample", "scaled", "decoder", "metrics", "plan", "latent_plan"),
     *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"),
     *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
+    *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"),
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
     *("job", "latent_job", "encoder"),
 ]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
 TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
+TORCH |= {"fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"}
 
 
 def imported(path: Path, package: list[str], lazily: bool) -> set[str]:

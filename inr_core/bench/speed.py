@@ -1,6 +1,7 @@
 """Seconds: of a training step, of decoding, of opening and importing, beside the simplest thing that does the same.
 
-fit: steps per second of our loop and of the simplest PyTorch loop over the same network, batch and picture. decode: a
+fit: steps per second of our loop and of the simplest PyTorch loop over the same network, batch and picture. latent: an
+iteration of refining beside the simplest loop, and decoding, beside the machine's rate of matrix products. decode: a
 network of random weights, beside a bare forward pass in torch. fresh: import, open, load and peak memory in fresh
 interpreters. All contestants take turns in one run; figures are medians.
 """
@@ -12,7 +13,7 @@ import argparse
 from ..threads import cores
 from .report import Report
 
-PARTS = ("fit", "decode", "fresh")
+PARTS = ("fit", "latent", "decode", "fresh")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,20 +23,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[512, 512], metavar=("W", "H"), help=f"pixels {text}")
     parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {text}")
     parser.add_argument("--depth", type=int, default=8, metavar="N", help=f"linear layers {text}")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help=f"of decoding {text}")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help=f"of refining and decoding {text}")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help=f"for each network's fits {text}")
     parser.add_argument("--starts", type=int, default=15, metavar="N", help=f"fresh interpreters {text}")
     parser.add_argument("--fit-threads", type=int, default=cores(), metavar="N", help="(default: all cores)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N", help=f"of decoding {text}")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], metavar="N", help=f"of the other parts {text}"
+    )
 
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """A table for each part."""
-    from . import speed_decode, speed_fit, speed_fresh
+    from . import speed_decode, speed_fit, speed_fresh, speed_latent
 
     size = args.size[0], args.size[1]
     if "fit" in args.parts:
         speed_fit.measure(report, size, (args.width, args.depth), args.fit_threads, args.seconds)
+    if "latent" in args.parts:
+        speed_latent.measure(report, size, args.threads, args.rounds)
     data = speed_decode.random_file(size, args.width, args.depth)
     if "decode" in args.parts:
         speed_decode.measure(report, data, args.threads, args.rounds)

@@ -61,7 +61,7 @@ def measure(report: Report, data: bytes, threads: Sequence[int], starts: int) ->
     """A row for each thing a program waits for, and its peak memory."""
     table = report.table("fresh", "In fresh interpreters, without torch (MB: 10⁶ bytes)", COLUMNS)
     report.say(f"fresh: {starts} imports")
-    imports = [_run(_IMPORT) for _ in range(starts)]
+    imports = [run_fresh(_IMPORT) for _ in range(starts)]
     _add_ms(report, table, "import PIL.Image", None, [pillow for pillow, _ in imports])
     _add_ms(report, table, "import pillow_inr added to it", None, [ours for _, ours in imports])
     with tempfile.TemporaryDirectory() as folder:
@@ -69,21 +69,24 @@ def measure(report: Report, data: bytes, threads: Sequence[int], starts: int) ->
         path.write_bytes(data)
         for count in threads:
             report.say(f"fresh: open, load and decode, {count} threads")
-            runs = [_run(_OPEN, path=str(path), opens=OPENS, threads=count) for _ in range(max(1, starts // 5))]
+            runs = [run_fresh(_OPEN, path=str(path), opens=OPENS, threads=count) for _ in range(max(1, starts // 5))]
             if count == threads[0]:
                 _add_ms(report, table, "first Image.open, imports included", None, [first for first, _, _ in runs])
                 _add_ms(report, table, "Image.open without load, warm", None, [s for _, warm, _ in runs for s in warm])
             firsts = [loads[0] for _, _, loads in runs]
             _add_ms(report, table, "first Image.open and load, imports included", count, firsts)
             _add_ms(report, table, "Image.open and load, warm", count, [s for _, _, loads in runs for s in loads[1:]])
-            peak = _run(_MEMORY, path=str(path), threads=count) / 1e6
+            peak = run_fresh(_MEMORY, path=str(path), threads=count) / 1e6
             _add(report, table, "peak memory of a process that decodes", count, [peak], "MB")
 
 
-def _run(code: str, **values: object) -> Any:
-    """Run a program with these variables in a fresh interpreter and return its `result`; torch must stay out."""
+def run_fresh(code: str, without: Sequence[str] = ("torch",), **values: object) -> Any:
+    """Run a program with these variables in a fresh interpreter and return its `result`.
+
+    InrError where it fails, or where it imports what it should do without.
+    """
     variables = "".join(f"{name} = {value!r}\n" for name, value in values.items())
-    tail = 'import json, sys\nprint(json.dumps([result, [m for m in ("torch",) if m in sys.modules]]))'
+    tail = f"import json, sys\nprint(json.dumps([result, [m for m in {tuple(without)!r} if m in sys.modules]]))"
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
@@ -93,7 +96,7 @@ def _run(code: str, **values: object) -> Any:
         raise InrError(f"fresh interpreter: {done.stderr.strip().splitlines()[-1]}")
     result, unwanted = json.loads(done.stdout)
     if unwanted:
-        raise InrError("fresh interpreter: expected no torch, got it imported")
+        raise InrError("fresh interpreter: expected no {', '.join(unwanted)}, got it imported")
     return result
 
 

@@ -40,7 +40,7 @@ class Networks:
         self.prior, self.price = prior, price
         parameters = dict(model.named_parameters())
         device = model.lg.device
-        self.parameters = {name: parameters[_parameter(name)].requires_grad_() for name in ARRAYS}
+        self.parameters = {name: parameters[_parameter(name)] for name in ARRAYS}
         self._start = {name: p.detach().clone() for name, p in self.parameters.items()}
         units = _units(prior)
         self._shifts, self._units, self._used = {}, {}, {}
@@ -54,6 +54,10 @@ class Networks:
             {name: torch.zeros_like(p) for name, p in self._start.items()} for _ in range(4)
         )  # values in steps
         self._count = 0
+
+    def zeros(self) -> dict[str, Tensor]:
+        """Room for gradients by the parameters."""
+        return {name: torch.zeros_like(p) for name, p in self.parameters.items()}
 
     def collect(self, gradients: Mapping[str, Tensor]) -> None:
         """Add gradients of a tile's distortion + price · rate by the parameters."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -32,10 +32,14 @@ from ..prior import Prior
 from ..wavelet import forward
 from .adapt import Networks
 from .float_prior import float_state
-from .latent_model import Decoded, LatentModel, laplace_bits, low_precision, to_rgb
+from .laplace import allowed_share, changes
+from .latent_model import RGB_TO_YCC, LatentModel, low_precision
+from .latent_nets import Moved, Weights
+from .latent_pass import Pass, Window
+from .phases import clear_padding, from_phases, to_phases
 
-TILE, MARGIN = 512, 64  # pixels: the most of a tile's side, and what it sees beyond
-TILE_LEVELS = 4  # refined in tiles, where there is more than one; the coarser ones at once before
+TILE, UNIT = 512, 64  # pixels: the most of a tile's side, and what it is a multiple of
+MARGINS = (16, 32, 64, 64)  # pixels that a tile's levels see beyond it, finest first; multiples of 2^(level + 3)
 NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
 STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
 SHARES = (0.3, 0.08)  # of the latents that may change, in the first iteration and in the last
@@ -59,47 +63,26 @@ class Refinement:
 
 @dataclass(frozen=True)
 class _Tile:
-    """Rows [top, bottom) and columns [left, right) of a grid, and those of them that are its own."""
+    """What is refined at a time, and what of it each of its levels has to see beside it: each wider than the finer."""
 
-    top: int
-    bottom: int
-    left: int
-    right: int
-    own: tuple[int, int, int, int]
-
-    def slices(self, shift: int) -> tuple[slice, slice]:
-        """The tile on a grid 2^shift times as coarse."""
-        return _shrunk(self.top, self.bottom, shift), _shrunk(self.left, self.right, shift)
-
-    def owned(self, shift: int) -> tuple[slice, slice]:
-        """Its own part there."""
-        top, bottom, left, right = self.own
-        return _shrunk(top, bottom, shift), _shrunk(left, right, shift)
-
-    def inner(self, shift: int) -> tuple[slice, slice]:
-        """Its own part there, counted from the tile's corner."""
-        (rows, columns), y, x = self.owned(shift), self.top >> shift, self.left >> shift
-        return slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
-
-
-def _shrunk(first: int, last: int, shift: int) -> slice:
-    return slice(first >> shift, -(-last >> shift))
+    own: Window
+    windows: list[Window]  # by level
 
 
 def _tiles(height: int, width: int) -> list[_Tile]:
-    """Nearly equal tiles on multiples of the margin."""
+    """Nearly equal tiles on multiples of UNIT."""
 
     def edges(n: int) -> list[tuple[int, int]]:
         count = -(-n // TILE)
-        cuts = [min(n, round(k * n / count / MARGIN) * MARGIN) for k in range(count)] + [n]
+        cuts = [min(n, round(k * n / count / UNIT) * UNIT) for k in range(count)] + [n]
         return list(pairwise(cuts))
 
-    return [
-        _Tile(max(0, top - MARGIN), min(height, bottom + MARGIN), max(0, left - MARGIN), min(width, right + MARGIN),
-              (top, bottom, left, right))
-        for top, bottom in edges(height)
-        for left, right in edges(width)
-    ]  # fmt: skip
+    def wider(own: Window, margin: int) -> Window:
+        top, left = max(0, own.top - margin), max(0, own.left - margin)
+        return Window(top, min(height, own.bottom + margin), left, min(width, own.right + margin))
+
+    owns = [Window(*rows, *columns) for rows in edges(height) for columns in edges(width)]
+    return [_Tile(own, [wider(own, margin) for margin in MARGINS]) for own in owns]
 
 
 def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, report: Report) -> tuple[Latents, bool]:
@@ -180,46 +163,58 @@ class _Component:
         self.step = 2.0 ** (latents.step / 16 - 6) / 255
         self.price = how.trade * self.step**2
         unit = Step(latents.step, latents.bit_depth).low(latents.levels)
-        self.low = self._orthonormal(latents.lowpass[index] * unit, latents)
-        self.q = [_in_colour(bands, 9).to(how.device) for bands in latents.details[index]]
+        self.low: Tensor = self._orthonormal(latents.lowpass[index] * unit, latents) / self.step
+        self.q = [to_phases(_floats(bands).to(how.device)) for bands in latents.details[index]]  # in phases
         peak = (1 << latents.bit_depth) - 1
         samples = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), np.float32) / peak - 0.5)
         weight = None if visible is None else torch.from_numpy(visible).to(how.device)
         tiles = _tiles(height, width)
-        coarse = min(TILE_LEVELS, latents.levels) if len(tiles) > 1 else latents.levels
+        whole = Window(0, height, 0, width)
+        coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
+        if len(tiles) == 1:
+            tiles = [_Tile(whole, [whole] * coarse)]
+        ycc = torch.tensor(RGB_TO_YCC) if self.planes == 3 else torch.ones(1, 1)
+        self._to_samples = torch.linalg.inv(ycc).to(how.device)
         self.parts = [_Part(0, coarse, tiles, samples.to(how.device), weight)]
         if coarse < latents.levels:
             planes = to_planes(target, latents.bit_depth)
             for _ in range(coarse):
                 planes, _ = forward(planes)
             h, w = self.sizes[coarse]
-            wanted = self._orthonormal(planes, latents, coarse)[0, : self.planes]
-            self.parts.insert(0, _Part(coarse, latents.levels, [_Tile(0, h, 0, w, (0, h, 0, w))], wanted))
+            coarsest = Window(0, h, 0, w)
+            wanted = self._orthonormal(planes, latents, coarse)
+            self.parts.insert(
+                0, _Part(coarse, latents.levels, [_Tile(coarsest, [coarsest] * (latents.levels - coarse))], wanted)
+            )
 
     def _orthonormal(self, planes: NDArray[np.int32], latents: Latents, level: int | None = None) -> Tensor:
-        """Planes of a level, the coarsest by default, in units of the format → (1, 3, h, w) as the model has them."""
+        """Planes (planes, h, w) of a level, the coarsest by default: units of the format → as the model has them."""
         units = 2 ** UNIT_BITS[latents.bit_depth] * (255 if latents.bit_depth == 8 else 256)
         scale = float(1 << (latents.levels if level is None else level)) / units
-        scaled: Tensor = _in_colour(planes, 3)[None].to(self.how.device) * scale
+        scaled: Tensor = _floats(planes).to(self.how.device) * scale
         return scaled
 
     def quantised(self) -> list[NDArray[np.int32]]:
         """The latents, as `Latents` has them."""
-        return [q[: 3 * self.planes].cpu().numpy().astype(np.int32) for q in self.q]
+        return [
+            from_phases(q, size).cpu().numpy().astype(np.int32) for q, size in zip(self.q, self.sizes[1:], strict=True)
+        ]
 
     def iterate(self, pool: ThreadPoolExecutor, k: int, share: float, networks: Networks | None) -> tuple[float, float]:
         """Squared error of the samples and bits of the latents as they were; better latents in their place."""
+        dtype = torch.bfloat16 if low_precision(self.low.device) else torch.float32
+        weights = Weights(self.model, self.planes, self.step, dtype)
         error = bits = 0.0
         for part in self.parts:
-            low = self._planes_above(part)
-            moved = networks.parameters if networks and not part.first else {}
+            low = self._planes_above(part, weights)
+            adapt = networks is not None and not part.first
 
-            def work(
-                number: int, part: _Part = part, low: Tensor = low, moved: Mapping[str, Tensor] = moved
-            ) -> _Result:
+            def work(number: int, part: _Part = part, low: Tensor = low, adapt: bool = adapt) -> _Result:
                 seed = np.random.SeedSequence([self.how.seed, k, self.index, part.first, number]).generate_state(2)
                 random = torch.Generator().manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
-                return self._better(part, part.tiles[number], low, random, share, moved)
+                moved = Moved(networks.zeros(), k % 2) if networks and adapt else None
+                with torch.no_grad():
+                    return self._better(part, part.tiles[number], low, weights, random, share, moved)
 
             error = 0.0  # of the last part: the samples'
             results = list(pool.map(work, range(len(part.tiles))))  # all of them before any latent changes
@@ -227,81 +222,70 @@ class _Component:
                 error += result.error
                 bits += result.bits
                 for level, q in enumerate(result.better, part.first):
-                    self.q[level][:, *tile.owned(level + 1 - part.first)] = q
-                if networks and moved:
+                    self.q[level][:, *tile.own.on(level + 2 - part.first)] = q
+                if networks and adapt:
                     networks.collect(result.gradients)
         return error, bits
 
-    def _planes_above(self, part: _Part) -> Tensor:
-        """The planes that a part's levels start from."""
+    def _planes_above(self, part: _Part, weights: Weights) -> Tensor:
+        """The planes that a part's levels start from, in steps."""
         coarser = self.q[part.last :]
         if not coarser:
             return self.low
         with torch.no_grad():
-            sizes = self.sizes[part.last : -1]
-            decoded: Decoded = self.model(self.low, [q[None] for q in coarser], sizes, self.step, part.last)
-        return decoded.planes
+            h, w = self.sizes[part.last]
+            windows = [Window(0, h, 0, w)] * len(coarser)
+            return Pass(weights, coarser, windows, part.last, self.price).planes(self.low)
 
     def _better(
         self,
         part: _Part,
         tile: _Tile,
         low: Tensor,
+        weights: Weights,
         random: torch.Generator,
         share: float,
-        moved: Mapping[str, Tensor],
+        moved: Moved | None,
     ) -> _Result:
-        """What a tile's own part costs, with gradients by the parameters `moved`, and its latents a step further."""
-        first, colours = part.first, 3 * self.planes
-        seen = [q[None, :, *tile.slices(k + 1)] for k, q in enumerate(self.q[first : part.last + 2])]
-        q = [band.clone().requires_grad_() for band in seen[: part.last - first]]
-        packs = [(a.requires_grad_(), b.requires_grad_()) for a, b in map(self.model.pack, seen)]
-        sizes = [
-            (rows.stop - rows.start, columns.stop - columns.start) for rows, columns in map(tile.slices, range(len(q)))
-        ]
-        with torch.autocast(low.device.type, torch.bfloat16, low_precision(low.device)):
-            above = low[:, :, *tile.slices(part.last - first)]
-            decoded: Decoded = self.model(above, q, sizes, self.step, first, packs, _bits_of_fixed)
-        error = self._error(decoded.planes, part, tile)
-        cost = error.sum() + self.price * torch.stack([b[:, :colours].sum() for b in decoded.bits]).sum()
-        leaves = [*q, *(t for pack in packs[: len(q)] for t in pack), *moved.values()]
-        slopes = torch.autograd.grad(cost, leaves, allow_unused=True, materialize_grads=True)
-        rows, columns = tile.inner(0)
-        share_of_tile = (rows.stop - rows.start) * (columns.stop - columns.start) / error[0].numel()
-        gradients = {name: g * share_of_tile for name, g in zip(moved, slopes[3 * len(q) :], strict=True)}
-        better = []
-        with torch.no_grad():
-            for k, band in enumerate(q):
-                own, slope = band[:, :colours], slopes[k][:, :colours]
-                log_scale, mean = (p[:, :colours] for p in decoded.predicted[k])
-                coded, (magnitude, signed) = laplace_bits(own, log_scale, mean), self.model.pack(own)
-                seen_by = slopes[len(q) + 2 * k : len(q) + 2 * k + 2]
-                magnitude_slope, signed_slope = (g[:, :colours] for g in seen_by)
-                best, choice = torch.zeros_like(own), own.clone()
-                for change in (-1.0, 1.0):
-                    other = own + change
-                    other_magnitude, other_signed = self.model.pack(other)
-                    gain = slope * change + self._stiffness(first + k) / 2
-                    gain += self.price * (laplace_bits(other, log_scale, mean) - coded)
-                    gain += magnitude_slope * (other_magnitude - magnitude) + signed_slope * (other_signed - signed)
-                    choice = torch.where(gain < best, other, choice)
-                    best = torch.minimum(best, gain)
-                allowed = torch.rand(own.shape, generator=random).to(own.device) < share
-                changed = band.detach().clone()
-                changed[:, :colours] = torch.where(allowed, choice, own)
-                better.append(changed[0, :, *tile.inner(k + 1)])
-            bits = sum(b[0, :colours, *tile.inner(k + 1)].sum().item() for k, b in enumerate(decoded.bits))
-            return _Result(error[:, rows, columns].sum().item() * self.planes, bits, gradients, better)
+        """What a tile's own part costs, with gradients by what is `moved`, and its latents a step further."""
+        first, count = part.first, part.last - part.first
+        way = Pass(weights, self.q[first : part.last + 2], tile.windows[:count], first, self.price)
+        planes = way.planes(low[:, *tile.windows[count - 1].on(count)].contiguous())
+        error, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
+        way.backward(slope.mul_(self.step), moved)
+        better, bits = [], 0.0
+        for k, level in enumerate(way.levels):
+            inner = tile.own.within(tile.windows[k], k + 2)
+            bits -= level.found.log2[:, *inner].sum().item()
+            slopes = level.slope, level.magnitude_slope, level.signed_slope
+            allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
+            q = changes(level.q, level.found, slopes, self._stiffness(first + k), allowed)
+            better.append(clear_padding(q, level.size)[:, *inner])
+        (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
+        share_of_tile = h * w / (wide_h * wide_w)
+        gradients = {name: g * share_of_tile for name, g in moved.gradients.items()} if moved else {}
+        error = error[:, *tile.own.within(tile.windows[0], 0)]
+        return _Result(error.sum().item() * self.planes, bits, gradients, better)
 
-    def _error(self, planes: Tensor, part: _Part, tile: _Tile) -> Tensor:
-        """Squared errors of a tile (planes, h, w), over the samples of a pixel; clipped ones count as they are seen."""
-        wanted = part.target[:, *tile.slices(0)]
+    def _error(self, planes: Tensor, part: _Part, window: Window) -> tuple[Tensor, Tensor]:
+        """Squared errors of a window (planes, h, w), over the samples of a pixel, and their gradients by the planes.
+
+        Clipped samples count as they are seen; gradients pass straight through.
+        """
+        wanted = part.target[:, *window.on(0)]
         if part.first:
-            return (planes[0, : self.planes] - wanted).square() * self._norms()
-        samples = to_rgb(planes)[0] if self.planes == 3 else planes[0, :1]
-        samples = samples + (samples.clamp(-0.5, 0.5) - samples).detach()
-        error = (samples - wanted).square() / self.planes
-        return error if part.weight is None else error * part.weight[tile.slices(0)]
+            apart = planes - wanted
+            weighted = apart * self._norms()
+            return weighted * apart, weighted.mul_(2)
+        to_samples = self._to_samples
+        samples = torch.mm(to_samples, planes.flatten(1)).view_as(planes)
+        apart = samples.clamp_(-0.5, 0.5).sub_(wanted)
+        slope = apart * (2 / self.planes)
+        error = apart.square_().mul_(1 / self.planes)
+        if part.weight is not None:
+            weight = part.weight[window.on(0)]
+            error, slope = error.mul_(weight), slope.mul_(weight)
+        return error, torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
 
     def _norms(self) -> Tensor:
         """What a unit of each plane does to the mean of its samples' squared errors (planes, 1, 1)."""
@@ -309,16 +293,11 @@ class _Component:
         return norms[:, None, None].to(self.low.device)
 
     def _stiffness(self, level: int) -> Tensor:
-        """Second derivatives of the error by latents (planes·3, 1, 1)."""
-        steps = self.model.steps(level, self.step)[: 3 * self.planes]
-        return 2 * STIFFNESS * self._norms().repeat_interleave(3, 0) * steps**2
+        """Second derivatives of the error by latents' phases (4·3·planes, 1, 1)."""
+        steps = self.model.steps(level, self.step)[: 3 * self.planes].repeat_interleave(4, 0)
+        stiffness: Tensor = 2 * STIFFNESS * self._norms().repeat_interleave(12, 0) * steps**2
+        return stiffness
 
 
-def _bits_of_fixed(q: Tensor, log_scale: Tensor, mean: Tensor) -> Tensor:
-    """Code lengths whose gradients reach the distributions only: what q itself costs is looked up for each change."""
-    return laplace_bits(q.detach(), log_scale, mean)
-
-
-def _in_colour(planes: NDArray[np.integer], count: int) -> Tensor:
-    """Planes (n, h, w) → float32 (count, h, w): the networks always take a colour component's, here with zeros."""
-    return torch.from_numpy(np.pad(planes, ((0, count - len(planes)), (0, 0), (0, 0))).astype(np.float32))
+def _floats(planes: NDArray[np.integer]) -> Tensor:
+    return torch.from_numpy(planes.astype(np.float32))

@@ -1,0 +1,239 @@
+"""The latent model: an iteration of refining beside the simplest loop that does the same, and decoding.
+
+The simple loop takes the whole picture through `LatentModel`, has autograd find all slopes and looks at each latent's
+two neighbours, as the first version of refining did; it leaves the networks as they are. Times stand beside the
+multiply-adds that the networks' layers contain, without those that a mask makes zero (wavelet, blur and everything
+elementwise come on top), and beside the machine's rate of large matrix products, measured in the same run.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .. import prior
+from ..decoder import decode
+from ..encoder import encode
+from ..fit.float_prior import float_state
+from ..fit.latent import SHARES, STIFFNESS, Refinement, refine
+from ..fit.latent_model import RGB_TO_YCC, LatentModel, Pyramid, laplace_bits, low_precision, to_rgb
+from ..job import torch_threads
+from ..latent_plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for
+from ..latents import Latents, quantise
+from ..settings import Settings
+from .pictures import Samples
+from .report import Cell, Report, stopwatch
+from .speed_fit import CPU, waves
+from .speed_fresh import run_fresh
+
+QUALITY = 75.0
+GEMM = 2048  # rows and columns of the matrices that the machine's rate is measured with
+WARM_UP = 1  # iterations
+SIMPLE, OURS, ADAPTING = "simple loop", "ours", "ours, networks too"
+PASSES = {SIMPLE: 2.0, OURS: 2.0, ADAPTING: 2.5}  # forward and back; slopes by weights from half of the rows
+COLUMNS = {
+    "threads": "d",
+    "what": "",
+    "ms": ".1f",
+    "ms_per_megapixel": ".0f",
+    "macs_per_pixel": ",.0f",
+    "gmacs_per_second": ".1f",
+    "of_products": ".2f",
+    "ratio": ".2f",
+    "peak_mb": ".0f",
+}
+_PEAK = """
+from inr_core.bench.speed_latent import peak_of
+result = peak_of(what, tuple(size), threads)
+"""
+
+
+def measure(report: Report, size: tuple[int, int], threads: Sequence[int], rounds: int) -> None:
+    """A table of the machine's matrix products, of refining and of decoding, on so many threads each."""
+    products = report.table(
+        "products", f"Matrix products {GEMM}×{GEMM}", {"threads": "d", "type": "", "gmacs_per_second": ".1f"}
+    )
+    title = (
+        f"Refining {size[0]}×{size[1]}, an iteration (of products: share of their rate; ratio: the simple loop is 1)"
+    )
+    refining = report.table("refine", title, COLUMNS)
+    decoding = report.table("decode_latent", f"Decoding {size[0]}×{size[1]}, latent, quality {QUALITY:g}", COLUMNS)
+    picture = Picture(waves(*size))
+    data = encode(picture.samples, Settings(quality=QUALITY, effort=0, model="latent"))
+    fast = torch.bfloat16 if low_precision(CPU) else torch.float32
+    for count in threads:
+        report.say(f"latent: {count} threads")
+        rates = {dtype: product_rate(count, dtype, rounds) for dtype in dict.fromkeys((torch.float32, fast))}
+        for dtype, rate in rates.items():
+            report.add(
+                products, {"threads": count, "type": str(dtype).removeprefix("torch."), "gmacs_per_second": rate / 1e9}
+            )
+        times = iterations(picture, count, rounds)
+        for what, seconds in times.items():
+            macs = PASSES[what] * picture.multiply_adds()
+            row = _row(count, what, seconds, picture.pixels, macs, rates[fast])
+            row["ratio"] = times[SIMPLE] / seconds
+            row["peak_mb"] = run_fresh(_PEAK, without=(), what=what, size=size, threads=count) / 1e6
+            report.add(refining, row)
+        taken = []
+        for _ in range(rounds + 1):
+            with stopwatch() as seconds_of:
+                decode(data, threads=count)
+            taken += seconds_of
+        median = statistics.median(taken[1:])
+        row = _row(count, "inr_core.decode", median, picture.pixels, picture.multiply_adds(), rates[torch.float32])
+        report.add(decoding, row)
+
+
+def _row(count: int, what: str, seconds: float, pixels: int, macs: float, rate: float) -> dict[str, Cell]:
+    return {
+        "threads": count,
+        "what": what,
+        "ms": 1e3 * seconds,
+        "ms_per_megapixel": 1e9 * seconds / pixels,
+        "macs_per_pixel": macs / pixels,
+        "gmacs_per_second": macs / seconds / 1e9,
+        "of_products": macs / seconds / rate,
+        "ratio": None,
+        "peak_mb": None,
+    }
+
+
+class Picture:
+    """Samples, what they are quantised to, and the model that refines it."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+        height, width = samples.shape[:2]
+        self.pixels = height * width
+        self.prior = prior.load(PRIORS[0])
+        self.model = LatentModel.of(float_state(self.prior)).requires_grad_(False)
+        levels = levels_for(width, height)
+        self.latents = quantise(samples, self.prior, (3,), step_for(QUALITY), levels, DEAD_ZONE)
+
+    def multiply_adds(self) -> float:
+        """That the networks' layers contain on the way through all levels."""
+        ent, cell = self.model.ent, self.model.cell
+        total = 0.0
+        for bands in self.latents.details[0]:
+            positions = bands[0].size
+            phases = -(-bands.shape[1] // 2) * -(-bands.shape[2] // 2)
+            for net in (ent.luma, ent.chroma):
+                total += phases * (net.mask.sum().item() * 9 + net.w2.numel() + net.w3.numel())
+            total += positions * (cell.w1.numel() + cell.wm.numel() + cell.w2.numel())
+        return total
+
+
+def product_rate(threads: int, dtype: torch.dtype, rounds: int) -> float:
+    """Multiply-adds a second of large matrix products, the best of some."""
+    a = torch.ones((GEMM, GEMM), dtype=dtype)
+    taken = []
+    with torch_threads(threads):
+        for _ in range(rounds + 1):
+            with stopwatch() as seconds:
+                torch.mm(a, a)
+            taken += seconds
+    rate: float = GEMM**3 / min(taken)
+    return rate
+
+
+def iterations(picture: Picture, threads: int, rounds: int) -> dict[str, float]:
+    """Median seconds of an iteration of each contestant; they take turns."""
+    loop = SimpleLoop(picture.model, picture.samples, picture.latents)
+    times: dict[str, list[float]] = {SIMPLE: [], OURS: [], ADAPTING: []}
+    for turn in range(rounds + 1):
+        with torch_threads(threads), stopwatch() as seconds:
+            loop.step(turn)
+        times[SIMPLE] += seconds if turn else []
+        for what in (OURS, ADAPTING):
+            times[what] += ours(picture, threads, what == ADAPTING, 1)
+    return {what: statistics.median(values) for what, values in times.items()}
+
+
+def ours(picture: Picture, threads: int, adapt: bool, count: int) -> list[float]:
+    """Seconds of so many iterations after the first ones."""
+    marks: list[float] = []
+
+    def report(done: int, psnr: float, bits: float) -> bool:
+        marks.append(time.perf_counter())
+        return True
+
+    how = Refinement(WARM_UP + count, TRADE, adapt, threads=threads)
+    with torch_threads(1):
+        refine(picture.samples, picture.latents, picture.prior, how, report)
+    return [b - a for a, b in zip(marks[WARM_UP - 1 :], marks[WARM_UP:], strict=False)]
+
+
+def peak_of(what: str, size: tuple[int, int], threads: int) -> int | None:
+    """The peak memory of this process, after two iterations."""
+    from .fresh import peak_bytes
+
+    picture = Picture(waves(*size))
+    if what == SIMPLE:
+        loop = SimpleLoop(picture.model, picture.samples, picture.latents)
+        with torch_threads(threads):
+            for turn in range(2):
+                loop.step(turn)
+    else:
+        ours(picture, threads, what == ADAPTING, 1)
+    return peak_bytes()
+
+
+class SimpleLoop:
+    """Refining as anyone would write it: the whole picture at once, with autograd."""
+
+    def __init__(self, model: LatentModel, samples: Samples, latents: Latents) -> None:
+        self.model = model
+        self.target = torch.from_numpy(samples.transpose(2, 0, 1).copy())[None].float() / 255 - 0.5
+        pyramid = Pyramid.of(self.target, latents.levels)
+        self.low, self.sizes = pyramid.low, pyramid.sizes
+        self.q = [torch.from_numpy(bands)[None].float() for bands in latents.details[0]]
+        self.step_size = 2.0 ** (latents.step / 16 - 6) / 255
+        self.price = TRADE * self.step_size**2
+        self.norms = torch.linalg.inv(torch.tensor(RGB_TO_YCC)).square().sum(0).repeat_interleave(3)[:, None, None] / 3
+        self.cost = 0.0
+
+    def step(self, number: int) -> None:
+        """Every latent beside q − 1 and q + 1, and those changed that are better; a random share of them."""
+        model, price = self.model, self.price
+        torch.manual_seed(number)
+        q = [band.clone().requires_grad_() for band in self.q]
+        packs = [(a.requires_grad_(), b.requires_grad_()) for a, b in map(model.pack, self.q)]
+        with torch.autocast("cpu", torch.bfloat16, low_precision(CPU)):
+            decoded = model(self.low, q, self.sizes, self.step_size, 0, packs, _bits_of_fixed)
+        error = (to_rgb(decoded.planes).clamp(-0.5, 0.5) - self.target).square().sum() / 3
+        cost = error + price * torch.stack([bits.sum() for bits in decoded.bits]).sum()
+        slopes = torch.autograd.grad(cost, [*q, *(part for pack in packs for part in pack)])
+        self.cost = cost.item()
+        with torch.no_grad():
+            for k, band in enumerate(self.q):
+                gain = partial(self._gain, k, band, decoded.predicted[k], slopes[k], slopes[len(q) + 2 * k :])
+                down, up = gain(-1.0), gain(1.0)
+                change = (up < 0).float() * (up < down) - (down < 0).float() * (down <= up)
+                self.q[k] = band + change * (torch.rand(band.shape) < SHARES[0])
+
+    def _gain(
+        self,
+        k: int,
+        q: Tensor,
+        predicted: tuple[Tensor, Tensor],
+        slope: Tensor,
+        by_pack: Sequence[Tensor],
+        change: float,
+    ) -> Tensor:
+        """What the cost becomes larger by, about, if latents change."""
+        (size, signed), (other_size, other_signed) = self.model.pack(q), self.model.pack(q + change)
+        gain: Tensor = slope * change + STIFFNESS * self.norms * self.model.steps(k, self.step_size) ** 2
+        gain += self.price * (laplace_bits(q + change, *predicted) - laplace_bits(q, *predicted))
+        gain += by_pack[0] * (other_size - size) + by_pack[1] * (other_signed - signed)
+        return gain
+
+
+def _bits_of_fixed(q: Tensor, log_scale: Tensor, mean: Tensor) -> Tensor:
+    """Their gradients reach the distributions only: what q itself costs is looked up for each change."""
+    return laplace_bits(q.detach(), log_scale, mean)

@@ -1,0 +1,93 @@
+"""The inverse wavelet and the blur as products with band matrices, block by block, and their adjoints.
+
+The same matrices as `latent_model`'s: of each block of rows only the columns that hold anything take part.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from .latent_model import BANDS, Size, _blur_matrix, wavelet_matrices
+
+BLOCK = 32  # rows of a product
+
+Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is there
+
+
+def _blocks(matrix: Tensor) -> list[Block]:
+    found = []
+    for first in range(0, len(matrix), BLOCK):
+        rows = slice(first, min(first + BLOCK, len(matrix)))
+        used = matrix[rows].any(0).nonzero()
+        columns = slice(int(used.min()), int(used.max()) + 1)
+        found.append((rows, columns, matrix[rows, columns].contiguous()))
+    return found
+
+
+@cache
+def _blur(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
+    matrix = _blur_matrix(n).to(device)
+    return _blocks(matrix), _blocks(matrix.T)
+
+
+@cache
+def _synthesis(n: int, device: torch.device) -> tuple[list[Block], ...]:
+    """From the low and from the high half, and back to them."""
+    matrix = wavelet_matrices(n)[1].to(device)
+    low, high = matrix.chunk(2, 1)
+    return _blocks(low), _blocks(high), _blocks(low.T), _blocks(high.T)
+
+
+def _rows(blocks: list[Block], x: Tensor, out: Tensor, add: bool = False) -> Tensor:
+    """matrix @ x for (planes, m, w), into or added to `out` (planes, n, w)."""
+    for rows, columns, block in blocks:
+        out[:, rows].baddbmm_(block.expand(len(x), -1, -1), x[:, columns], beta=int(add))
+    return out
+
+
+def _columns(blocks: list[Block], x: Tensor, out: Tensor, add: bool = False) -> Tensor:
+    """x @ matrix.T for (planes, h, m), into or added to `out` (planes, h, n)."""
+    for rows, columns, block in blocks:
+        out[:, :, rows].baddbmm_(x[:, :, columns], block.T.expand(len(x), -1, -1), beta=int(add))
+    return out
+
+
+def blur(x: Tensor) -> Tensor:
+    """Planes (planes, h, w) blurred as `latent_model.highpass` does."""
+    down, across = _blur(x.shape[1], x.device)[0], _blur(x.shape[2], x.device)[0]
+    return _columns(across, _rows(down, x, torch.empty_like(x)), torch.empty_like(x))
+
+
+def blur_back(x: Tensor) -> Tensor:
+    """The adjoint of `blur`."""
+    down, across = _blur(x.shape[1], x.device)[1], _blur(x.shape[2], x.device)[1]
+    return _rows(down, _columns(across, x, torch.empty_like(x)), torch.empty_like(x))
+
+
+def synthesis(low: Tensor, bands: Tensor, size: Size) -> Tensor:
+    """`latent_model.inverse_wavelet` of planes (planes, h, w) and bands (3·planes, h, w), for planes of `size`."""
+    from_low, from_high = _synthesis(size[1], low.device)[:2]
+    parts = torch.unflatten(bands, 0, (-1, BANDS))
+    middle = low.new_empty((2, *low.shape[:2], size[1]))
+    _columns(from_high, parts[:, 0], _columns(from_low, low, middle[0]), add=True)
+    _columns(from_high, parts[:, 2], _columns(from_low, parts[:, 1], middle[1]), add=True)
+    from_low, from_high = _synthesis(size[0], low.device)[:2]
+    out = _rows(from_low, middle[0], low.new_empty((len(low), *size)))
+    return _rows(from_high, middle[1], out, add=True)
+
+
+def synthesis_back(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The adjoint of `synthesis`: planes (planes, H, W) → low (planes, h, w) and bands (3·planes, h, w)."""
+    planes, height, width = x.shape
+    h, w = (height + 1) // 2, (width + 1) // 2
+    _, _, to_low, to_high = _synthesis(height, x.device)
+    top, bottom = (_rows(blocks, x, x.new_empty((planes, h, width))) for blocks in (to_low, to_high))
+    _, _, to_low, to_high = _synthesis(width, x.device)
+    low, bands = x.new_empty((planes, h, w)), x.new_empty((planes, BANDS, h, w))
+    _columns(to_low, top, low)
+    for band, blocks, half in ((0, to_high, top), (1, to_low, bottom), (2, to_high, bottom)):
+        _columns(blocks, half, bands[:, band])
+    return low, bands.flatten(0, 1)
