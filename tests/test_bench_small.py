@@ -49,3 +49,16 @@ def test_prefixes(picture: Path) -> None:
     assert rows[-1]["psnr_db"] > rows[2]["psnr_db"] > rows[0]["psnr_db"]
     with Image.open(strip) as im:
         assert im.size == (5 * 60 + 4 * prefixes.GAP, 45 + prefixes.LABEL_HEIGHT)
+
+
+def test_efforts(picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    folder, results = tmp_path / "efforts", tmp_path / "efforts.json"
+    options = ["--efforts", "1", "0", "--qualities", "20", "40", "60", "80", "--against", "jpeg"]
+    assert main(["efforts", str(picture), *options, "-o", str(folder), "--json", str(results)]) == 0
+    rows = json.loads(results.read_text("utf-8"))["tables"]["efforts"]
+    assert [(row["effort"], row["points"]) for row in rows] == [(0, 4), (1, 4)]
+    assert all(row["JPEG_percent"] < -20 and row["encode_s"] > 0 for row in rows)
+    assert rows[1]["JPEG_percent"] < rows[0]["JPEG_percent"]
+    with Image.open(folder / "efforts.png") as im:
+        assert im.size == (768, 432)

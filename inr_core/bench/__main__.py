@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import InrError
-from . import compare, entropy, prefixes, quality, quantisation, rd, sparsity, speed, study, thumbnail
+from . import compare, efforts, entropy, prefixes, quality, quantisation, rd, sparsity, speed, study, thumbnail
 from .report import Report
 
 
@@ -27,6 +27,7 @@ class Measurement(Protocol):
 
 MEASUREMENTS: dict[str, Measurement] = {
     "rd": rd,
+    "efforts": efforts,
     "study": study,
     "speed": speed,
     "quantisation": quantisation,
