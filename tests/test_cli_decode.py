@@ -127,7 +127,8 @@ def test_info_of_the_latent_model(tmp_path: Path) -> None:
     facts = inr_core.describe(path.read_bytes())
     macs, step = facts.macs, facts.head.header.hidden
     shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255)"
-    assert lines[2] == f"  network   latent, prior 1, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
+    number = facts.head.header.prior
+    assert lines[2] == f"  network   latent, prior {number}, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
     assert "LATS" in lines[4]
     assert len(lines) == 5
     code, out, err = inr("info", "--json", path)
