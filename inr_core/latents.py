@@ -164,7 +164,6 @@ class LatentDecoder:
             tuple[int, bytes, bool]
         ] = []  # levels and bytes of payloads, whether it is cut; next is last
         self._cut = cut is not None
-        self._own: tuple[Differences, int] = {}, 0
         self.finest = levels
         for k, payload in enumerate([*payloads, cut] if cut else payloads):
             flags = ALL_CODED if k else ALL_CODED | DIFFERENT
@@ -182,10 +181,13 @@ class LatentDecoder:
         self._level = levels  # of the planes decoded so far
 
     def differences(self) -> tuple[Differences, int]:
-        """How the networks differ from the prior's, and the bytes that say so."""
-        if not self._number:
-            self._open()
-        return self._own
+        """How the networks differ from the prior's, and the bytes that say so. Before anything is decoded only."""
+        fields = FieldReader(self._pending[-1][1])
+        if not fields.byte("latents 0", 0, 255) & DIFFERENT:
+            return {}, 0
+        self._state.skip_lowpass(fields)
+        size = fields.number("differences, bytes", 1, len(fields.data))
+        return differences.unpack(fields.take(size, "differences"), self._prior), size
 
     def planes(self, level: int = 0) -> list[Ints]:
         """Planes of every component (planes, h, w) at a level: 0 is the picture, each further one half the size.
@@ -285,7 +287,6 @@ class LatentDecoder:
             size = fields.number("differences, bytes", 1, len(fields.data))
             own = differences.unpack(fields.take(size, "differences"), self._prior)
             self._state.prior = differences.adapted(self._prior, own)
-            self._own = own, size
         self._state.start(lowpass)
 
     def _exchange(self, rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
@@ -323,6 +324,14 @@ class _State:
         """Details of a level."""
         w, h = grid_size(self.shape.width, self.shape.height, level + 1)
         return 3 * sum(self.shape.components) * w * h
+
+    def skip_lowpass(self, fields: FieldReader) -> None:
+        """Take what `_pack_lowpass` wrote off the front."""
+        w, h = grid_size(self.shape.width, self.shape.height, self.shape.levels)
+        for plane in range(sum(self.shape.components)):
+            fields.number(f"low-pass, plane {plane}, least", 0, 2 * LOW_MAX)
+            bits = fields.byte(f"low-pass, plane {plane}, bits", 0, LOW_BITS)
+            fields.take((h * w * bits + 7) // 8, "low-pass")
 
     def read_lowpass(self, fields: FieldReader) -> list[Ints]:
         """What `_pack_lowpass` wrote."""
