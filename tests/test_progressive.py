@@ -11,7 +11,7 @@ from PIL import Image, ImageFile
 from test_thumbnail import photograph
 
 import inr_core
-from inr_core import FormatError, TruncatedError, decode, read_head
+from inr_core import FormatError, TruncatedError, decode, latent_job, read_head
 from inr_core.arrival import Arrival
 from inr_core.cut_symbols import CutSymbolReader
 from inr_core.metrics import psnr
@@ -19,7 +19,9 @@ from inr_core.prior import load
 from inr_core.symbols import SymbolWriter
 
 PICTURE = photograph(240, 160)
-DATA = inr_core.encode(np.asarray(PICTURE), inr_core.Settings(effort=0, quality=85))
+with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(latent_job, "PRIORS", (1,))  # how much the first bytes of such grain are worth depends on the prior
+    DATA = inr_core.encode(np.asarray(PICTURE), inr_core.Settings(effort=0, quality=85))
 WHOLE = decode(DATA)
 
 
@@ -46,7 +48,7 @@ def test_every_further_piece_makes_a_better_picture() -> None:
             found.append(psnr(np.asarray(PICTURE), np.asarray(im)))
             assert im.size == PICTURE.size
     assert found[0] > 15
-    assert all(b > a - 0.4 for a, b in pairwise(found)), found
+    assert all(b > a - 0.3 for a, b in pairwise(found)), found
     assert found[-1] > found[5] > found[1] > found[0] + 1
     with Image.open(io.BytesIO(DATA)) as im:
         assert np.array_equal(np.asarray(im), WHOLE)

@@ -106,9 +106,9 @@ def test_the_same_files_are_refused() -> None:
     accepted = 0
     for seed in range(EDITS):
         rng = random.Random(seed)
-        *before, (kind, content) = hostile.split(make("L", 2, 2, 8, rng.choice((0, 60))))
+        *before, (kind, content) = hostile.split(make("L", 2, 2, 8, rng.choice((60, 100))))
         accepted += accepted_by_both(before, [(kind, hostile.edit(content, rng))])
-    assert EDITS / 40 <= accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
+    assert EDITS / 20 < accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
 
 
 def test_other_chunks_between_and_after_levels() -> None:
