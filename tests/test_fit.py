@@ -94,9 +94,9 @@ def test_rigl_swaps_the_smallest_for_the_steepest() -> None:
     weight = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
     weight.grad = torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 2.0, 0.0]])
     mask = torch.tensor([[True, True, True, True, False, False, False, False]])
-    (new,) = RigL(rate=0.5).update([weight], [mask], 0.0)
+    (new,) = RigL(rate=0.5).update([weight], [mask], [4], 0.0)
     assert new.tolist() == [[True, True, False, False, False, True, True, False]]
-    (same,) = RigL(rate=0.5).update([weight], [mask], 1.0)  # the rate has decayed to nothing
+    (same,) = RigL(rate=0.5).update([weight], [mask], [4], 1.0)  # the rate has decayed to nothing
     assert same.tolist() == mask.tolist()
 
 

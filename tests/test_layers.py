@@ -14,14 +14,14 @@ ORDER = [
     *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),
     *("latent_pixels", "latent_steps", "latent_level", "latents"),
     *("resample", "scaled", "decoder", "metrics", "plan", "latent_plan"),
-    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"),
+    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"),
     *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
     *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"),
-    *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
+    *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior", "fit.tune"),
     *("job", "latent_job", "encoder"),
 ]
-TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.pace", "fit.trainer"}
-TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
+TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"}
+TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate", "fit.tune"}
 TORCH |= {"fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"}
 
 

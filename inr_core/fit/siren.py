@@ -85,9 +85,15 @@ def solve_output(siren: Siren, grid: Grid) -> None:
 
 
 class Grid:
-    """The picture as a training set: coordinates and samples of any pixels, by flat index."""
+    """The picture as a training set: coordinates and samples of any pixels, by flat index.
 
-    def __init__(self, samples: Array, peak: int, alpha: bool, device: torch.device, seed: int) -> None:
+    resident: pixels are drawn on the device, so that a batch takes nothing from the host; otherwise on the CPU, so that
+    every device sees the same ones.
+    """
+
+    def __init__(
+        self, samples: Array, peak: int, alpha: bool, device: torch.device, seed: int, resident: bool = False
+    ) -> None:
         self.height, self.width, self.channels = samples.shape
         self.pixels = self.height * self.width
         longest = max(self.width, self.height)
@@ -100,14 +106,32 @@ class Grid:
         self._samples = torch.from_numpy(np.array(wide)).reshape(-1, self.channels).to(device)
         self._half = peak / 2
         self._alpha = alpha  # the last channel is one: where it is zero, colours do not count
-        self._generator = torch.Generator().manual_seed(seed)  # on the CPU: every device sees the same pixels
+        self._drawn_on = device if resident else torch.device("cpu")
+        self._generator = torch.Generator(self._drawn_on).manual_seed(seed)
+        self._offsets = torch.empty(0)  # (n,) in [0, 1): where in its stratum each pixel of the batch lies
+        self._whole: tuple[Tensor, Tensor] | None = None  # a batch of every pixel
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Coordinates (n, 2) and targets (n, C) in [−1, 1]: every pixel, or one at random out of each stratum."""
+        self.draw(size)
+        return self.drawn()
+
+    def draw(self, size: int) -> None:
+        """Choose the next batch; in place, where the last had as many pixels."""
         if size >= self.pixels:
-            return self._at(torch.arange(self.pixels, device=self._x.device))
-        offsets = torch.rand(size, generator=self._generator, dtype=torch.float64)
-        strata = (torch.arange(size, dtype=torch.float64) + offsets) * (self.pixels / size)
+            self._whole = self._whole or self._at(torch.arange(self.pixels, device=self._x.device))
+            return
+        self._whole = None
+        if len(self._offsets) != size:
+            self._offsets = torch.empty(size, dtype=torch.float64, device=self._drawn_on)
+        torch.rand(size, generator=self._generator, out=self._offsets)
+
+    def drawn(self) -> tuple[Tensor, Tensor]:
+        """The batch that `draw` chose."""
+        if self._whole is not None:
+            return self._whole
+        size, device = len(self._offsets), self._offsets.device
+        strata = torch.arange(size, dtype=torch.float64, device=device).add_(self._offsets).mul_(self.pixels / size)
         return self._at(strata.long().clamp_(max=self.pixels - 1).to(self._x.device))
 
     def blocks(self, most: int | None = None, size: int = 16_384) -> Iterator[tuple[Tensor, Tensor]]:

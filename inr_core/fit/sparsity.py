@@ -45,8 +45,7 @@ def erk_counts(shapes: Sequence[Shape], nonzeros: int) -> list[int]:
 def largest(scores: Tensor, count: int) -> Tensor:
     """Boolean mask of the `count` largest entries, exactly (ties by position)."""
     mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    mask[torch.topk(scores.flatten(), count).indices] = True
-    return mask.view(scores.shape)
+    return mask.index_fill_(0, torch.topk(scores.flatten(), count).indices, True).view(scores.shape)
 
 
 def random_masks(shapes: Sequence[Shape], counts: Sequence[int], seed: int, device: torch.device) -> list[Tensor]:
@@ -65,12 +64,16 @@ class RigL:
     def due(self, step: int) -> bool:
         return step > 0 and step % self.every == 0
 
-    def update(self, weights: list[Tensor], masks: list[Tensor], fraction: float) -> list[Tensor]:
-        """New masks, given gradients of all weights (zero ones too); `fraction` of the sparse phase done, 0 … 1."""
+    def update(
+        self, weights: list[Tensor], masks: list[Tensor], counts: Sequence[int], fraction: float
+    ) -> list[Tensor]:
+        """New masks, given gradients of all weights (zero ones too); `fraction` of the sparse phase done, 0 … 1.
+
+        counts: ones of each mask, so that no tensor has to be read.
+        """
         rate = self.rate / 2 * (1 + math.cos(math.pi * fraction))
         grown = []
-        for weight, mask in zip(weights, masks, strict=True):
-            active = int(mask.sum())
+        for weight, mask, active in zip(weights, masks, counts, strict=True):
             change = min(int(rate * active), mask.numel() - active)
             if change == 0 or weight.grad is None:
                 grown.append(mask)

@@ -19,6 +19,7 @@ from ..plan import FitPlan
 from ..settings import Progress
 from ..streams import pack
 from ..weights import QuantizedLayer
+from .captured import Captured, records, training_on
 from .pace import Pace
 from .quantize import QuantizedForward, post_training
 from .siren import Grid, Siren, solve_output
@@ -64,7 +65,8 @@ def fit(
     """
     with _first_interrupt() as interrupted:
         run = Run(samples, peak, alpha, plan, device)
-        run.train(report, interrupted, pace)
+        with training_on(device):
+            run.train(report, interrupted, pace)
         return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
 
 
@@ -74,21 +76,26 @@ def diverged(loss: float, lowest: float, variance: float) -> bool:
 
 
 class Run:
-    """The state of one fit."""
+    """The state of one fit.
+
+    A step is two parts, gradients and update, that work on tensors which stay and read none of them, so that on CUDA
+    they are recorded and replayed (see `captured`); RigL comes between them, and reads none either.
+    """
 
     def __init__(self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device) -> None:
         self.plan, self.peak, self.device = plan, peak, device
         self.learning_rate = plan.learning_rate
         self.restarts = 0
         self.lowest = math.inf  # loss at a check since the last start
-        self.grid = Grid(samples, peak, alpha, device, plan.seed)
+        self.grid = Grid(samples, peak, alpha, device, plan.seed, resident=records(device))
         self.variance = self.grid.variance()
         total = sum(out * into for out, into in plan.shapes)
         self.counts = erk_counts(plan.shapes, plan.nonzeros) if plan.nonzeros < total else None
         self.rigl, self.pruning = RigL(), Pruning()
+        self.loss = torch.zeros((), device=device)  # of the last step
+        self.gradients, self.update = (Captured(part, records(device)) for part in (self._gradients, self._update))
         self._start()
         self.aware = plan.quantization == "qat"
-        self.quantized: QuantizedForward | None = None
         self.best: tuple[float, list[Tensor]] | None = None
         self.bytes = plan.expected_bytes
         self.step = 0
@@ -100,7 +107,13 @@ class Run:
         plan = self.plan
         seed = plan.seed + self.restarts
         self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, seed, self.device)
-        self.optimizer = torch.optim.Adam(self.siren.parameters, self.learning_rate, fused=self.device.type != "mps")
+        self.quantized: QuantizedForward | None = None
+        recorded, fused = records(self.device), self.device.type != "mps"
+        self.optimizer = torch.optim.Adam(self.siren.parameters, self.learning_rate, fused=fused, capturable=recorded)
+        if recorded:
+            self.optimizer.param_groups[0]["lr"] = torch.tensor(self.learning_rate, device=self.device)
+        self.gradients.renew()
+        self.update.renew()
         self.masks: list[Tensor] | None = None  # float (out, in) of ones and zeros; None: no weight is masked
         self.settled = self.counts is None
         if self.counts and plan.sparsity == "rigl":
@@ -129,10 +142,10 @@ class Run:
                 self._start_quantized()
             if pace is not None:
                 pace.step()
-            loss = self._train_step(fraction)
+            self._train_step(fraction)
             self.step += 1
             if fraction >= next_check and self.step >= DIVERGED_STEPS:
-                self._restart_if_diverged(float(loss))
+                self._restart_if_diverged(float(self.loss))
                 next_check += CHECK_EVERY
             if fraction >= next_best and not self.clock.hurried:
                 self._keep_best()
@@ -141,24 +154,36 @@ class Run:
                 now = time.perf_counter()
                 if now - reported >= REPORT_SECONDS:
                     reported = now
-                    self.stopped = report(self._progress(float(loss), fraction)) is False
+                    self.stopped = report(self._progress(float(self.loss), fraction)) is False
                 if self.stopped or interrupted.is_set():
                     self.clock.hurry(self.step, max(fraction, QUANTIZED_PHASE))
 
-    def _train_step(self, fraction: float) -> Tensor:
-        self.optimizer.param_groups[0]["lr"] = self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
-        x, target = self.grid.batch(self.plan.batch)
-        self.optimizer.zero_grad()
-        loss = self.grid.loss((self.quantized or self.siren.forward)(x), target)
-        torch.autograd.backward(loss)
+    def _train_step(self, fraction: float) -> None:
+        """One step, at `fraction` of the run; nothing of it waits for the device."""
+        group = self.optimizer.param_groups[0]
+        rate = self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+        group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
+        self.grid.draw(self.plan.batch)
+        self.gradients()
         if not self.settled and self.plan.sparsity == "rigl" and self.rigl.due(self.step):
-            self._set_masks(self.rigl.update(self.siren.weights, self._masks(), fraction / SPARSE_PHASE))
+            assert self.counts is not None
+            self._set_masks(self.rigl.update(self.siren.weights, self._masks(), self.counts, fraction / SPARSE_PHASE))
+        self.update()
+
+    def _gradients(self) -> None:
+        x, target = self.grid.drawn()
+        loss = self.grid.loss((self.quantized or self.siren.forward)(x), target)
+        gradients = torch.autograd.grad(loss, self.siren.parameters)
+        for parameter, gradient in zip(self.siren.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.loss = loss.detach()
+
+    def _update(self) -> None:
         if self.masks is not None:
             for weight, mask in zip(self.siren.weights, self.masks, strict=True):
                 assert weight.grad is not None
                 weight.grad.mul_(mask)
         self.optimizer.step()
-        return loss.detach()
 
     def finish(self) -> list[QuantizedLayer]:
         """The best network seen, quantised, within `max_bytes`."""
@@ -183,7 +208,11 @@ class Run:
 
     def _set_masks(self, masks: Sequence[Tensor]) -> None:
         """Zero what is masked, in the weights and in the optimiser's moments, and from now on in the gradients."""
-        self.masks = [mask.float() for mask in masks]
+        if self.masks is None:
+            self.masks = [mask.float() for mask in masks]
+            self.update.renew()
+        for kept, mask in zip(self.masks, masks, strict=True):
+            kept.copy_(mask)
         with torch.no_grad():
             for weight, mask in zip(self.siren.weights, self.masks, strict=True):
                 weight.mul_(mask)
@@ -204,6 +233,7 @@ class Run:
     def _start_quantized(self) -> None:
         plan = self.plan
         self.quantized = QuantizedForward(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak)
+        self.gradients.renew()
         self._shrink_to_budget(BUDGET_MARGIN)
         self.bytes = len(pack(self._layers()))
 
@@ -236,7 +266,9 @@ class Run:
     def _keep_best(self) -> None:
         with torch.no_grad():
             forward = self.quantized or self.siren.forward
-            error = sum(float(self.grid.loss(forward(x), t)) * len(x) for x, t in self.grid.blocks(EVALUATED_PIXELS))
+            blocks = [(self.grid.loss(forward(x), t), len(x)) for x, t in self.grid.blocks(EVALUATED_PIXELS)]
+            losses = torch.stack([loss for loss, _ in blocks]).tolist()
+            error = sum(loss * pixels for loss, (_, pixels) in zip(losses, blocks, strict=True))
             if self.best is None or error < self.best[0]:
                 self.best = (error, [p.clone() for p in self.siren.parameters])
 
