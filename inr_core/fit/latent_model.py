@@ -79,7 +79,8 @@ def _blur_matrix(n: int) -> Tensor:
 def highpass(x: Tensor) -> Tensor:
     """Planes (…, H, W) less their blur by [1 2 2 2 1] ⊗ [1 2 2 2 1] / 64, edges repeated."""
     rows, columns = (_blur_matrix(n).to(x.device) for n in x.shape[-2:])
-    return x - rows @ x @ columns.T
+    with torch.autocast(x.device.type, enabled=False):  # planes need all of their bits, also where networks do not
+        return x - rows @ x @ columns.T
 
 
 def forward_wavelet(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +97,8 @@ def inverse_wavelet(low: Tensor, bands: Tensor, size: Size) -> Tensor:
     (_, rows), (_, columns) = (wavelet_matrices(n) for n in size)
     bands = bands.reshape(bands.shape[0], -1, BANDS, *bands.shape[2:])
     top, bottom = torch.cat([low, bands[:, :, 0]], -1), torch.cat([bands[:, :, 1], bands[:, :, 2]], -1)
-    return rows.to(low.device) @ torch.cat([top, bottom], -2) @ columns.to(low.device).T
+    with torch.autocast(low.device.type, enabled=False):  # planes need all of their bits, also where networks do not
+        return rows.to(low.device) @ torch.cat([top, bottom], -2) @ columns.to(low.device).T
 
 
 @dataclass(frozen=True)
