@@ -21,6 +21,7 @@ from .summary import Row, bd_means, bd_rows, number
 
 EFFORTS = tuple(range(10))
 QUALITIES = (10.0, 30.0, 50.0, 65.0)
+TICKS = [mantissa * 10.0**power for power in range(-2, 5) for mantissa in (1, 2, 5)]  # seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,13 +97,21 @@ def _plot(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
         points = [
             (number(r, "encode_s"), number(r, f"{name}_percent")) for r in rows if r[f"{name}_percent"] is not None
         ]
-        axes.plot(*zip(*points, strict=True), marker="o", label=f"against {name}")
-    for row in rows:
-        axes.axvline(number(row, "encode_s"), color="0.9", zorder=0)
+        (line,) = axes.plot(*zip(*points, strict=True), marker="o")
+        if points:
+            label = f"against {name}"
+            axes.annotate(label, points[0], (0, 7), textcoords="offset points", color=line.get_color())
+    seconds = [number(row, "encode_s") for row in rows]
+    for each in seconds:
+        axes.axvline(each, color="0.9", zorder=0)
     axes.set(xscale="log", xlabel="seconds to save (median)", ylabel="bytes at equal PSNR, %")
+    axes.margins(y=0.12)
+    ticks = [tick for tick in TICKS if seconds[0] / 1.3 <= tick <= seconds[-1] * 1.3]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     efforts = axes.secondary_xaxis("top")
-    efforts.set_xticks([number(row, "encode_s") for row in rows], [str(row["effort"]) for row in rows])
+    efforts.set_xticks(seconds, [str(row["effort"]) for row in rows])
+    efforts.set_xticks([], minor=True)
     efforts.set_xlabel("effort")
     axes.grid(axis="y", alpha=0.3)
-    axes.legend()
     figure.savefig(path, dpi=120)
