@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,38 @@ def test_training_forward_is_the_decoders(bits: int) -> None:
     difference = np.abs((y + 1) * 127.5 - decoded(fitted, 20, 28))
     assert float(difference.max()) < 4.0  # a phase on a cell's edge may fall to either side in float32
     assert float(np.median(difference)) <= 0.5
+
+
+def straight(exact: Any, rounded: Any) -> Any:
+    """The rounded value with the gradient of the exact one."""
+    return exact + (rounded - exact).detach()
+
+
+def test_the_gradient_goes_straight_through_every_rounding() -> None:
+    """By hand and by autograd, of the same network in float64: sines of quantised weights and phases."""
+    siren = Siren(shapes_of(10, 4, 3), 40.0, 30.0, 2, CPU)
+    masks = [None, random_masks([(10, 10)], [60], 0, CPU)[0], None, None]
+    forward = QuantizedForward(siren, masks, [12, 7, 7, 7], 9, 255)
+    cells, omegas = 4096 / (2 * math.pi), siren.omegas
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(400, 2, generator=generator) * 2 - 1
+    target = torch.rand(400, 3, generator=generator)
+    y = forward(x)
+    ours = torch.autograd.grad((y - target).square().mean(), siren.parameters)
+    weights = [w.detach().double().requires_grad_() for w in siren.weights]
+    biases = [b.detach().double().requires_grad_() for b in siren.biases]
+    a = phase = x.double()
+    for k, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        per_bias = 512 * omegas[k] / (2 * math.pi) if k < 3 else 255 / 2 * 2**14
+        w = straight(weight, forward.integers(k).double() * forward.scales[k].step)
+        phase = a @ w.T + straight(bias, torch.round(bias * per_bias) / per_bias)
+        if k < 3:
+            phase = straight(omegas[k] * phase, (torch.floor(omegas[k] * phase * cells) + 0.5) / cells)
+            a = straight(torch.sin(phase), torch.round(torch.sin(phase) * 255) / 255)
+    assert float((y.double() - phase).detach().abs().max()) < 1e-3
+    expected = torch.autograd.grad((phase - target).square().mean(), [*weights, *biases])
+    for mine, its in zip(ours, expected, strict=True):
+        assert float((mine.double() - its).norm() / its.norm()) < 2e-3
 
 
 def test_fit_reaches_a_floor_and_is_repeatable() -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..network_torch import exact_products
 from ..pixels import COORD_BITS, Array, axis_coordinates
 
 SOLVE_PIXELS = 16_384
@@ -53,8 +55,10 @@ class Siren:
 
     def features(self, x: Tensor) -> Tensor:
         """Coordinates (n, 2) → activations (n, width) of the last hidden layer."""
-        for weight, bias, omega in zip(self.weights, self.biases, self.omegas, strict=False):
-            x = torch.sin(torch.nn.functional.linear(x, omega * weight, omega * bias))
+        for k, (weight, bias, omega) in enumerate(zip(self.weights, self.biases, self.omegas, strict=False)):
+            with exact_products() if k == 0 and x.is_cuda else nullcontext():  # coordinates have too many bits for TF32
+                phase = torch.nn.functional.linear(x, omega * weight, omega * bias)
+            x = torch.sin(phase)
         return x
 
 
