@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
     from .settings import Progress, Settings
+    from .threads import cores
 
 _HOME = {
     "arrival": ("Arrival",),
@@ -31,6 +32,7 @@ _HOME = {
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "settings": ("Progress", "Settings"),
+    "threads": ("cores",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -56,6 +58,7 @@ __all__ = [
     "bd_rate",
     "bpp",
     "check_text",
+    "cores",
     "decode",
     "describe",
     "encode",

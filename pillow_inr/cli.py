@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _encode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from inr_core import Settings, SettingsError
+    from inr_core import Settings, SettingsError, cores
 
-    from . import convert
+    from . import convert, jobs
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS if getattr(args, name) is not None}
     try:
@@ -68,17 +68,27 @@ def _encode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     except SettingsError as e:
         parser.error(str(e))
     output = convert.Output(args.output, ".inr", args.pictures, args.overwrite)
-    return convert.encode(args.pictures, output, options, args.strip, args.quiet)
+    sources = list(convert.unfold(args.pictures))
+    count = min(args.jobs or cores(), len(sources))
+    bar = not args.quiet and sys.stderr.isatty()
+    if count > 1:
+        return jobs.together(sources, output, convert.Encoding(options, args.strip), count, args.quiet, bar)
+    return convert.one_by_one(sources, output, convert.Encoding(options, args.strip, bar), args.quiet)
 
 
 def _decode(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import convert
+    from . import convert, jobs
 
     suffix = "." + args.format.lower().lstrip(".")
     output = convert.Output(args.output, suffix, args.files, args.overwrite)
-    if convert.format_of(output.name) is None:
+    kind = convert.format_of(output.name)
+    if kind is None:
         parser.error(f"cannot tell the format to write from {output.name!r}")
-    return convert.decode(args.files, output, args.size, args.region, args.strip)
+    decoding = convert.Decoding(kind, args.size, args.region, args.strip)
+    count = min(args.jobs, len(args.files))
+    if count > 1:
+        return jobs.together(args.files, output, decoding, count)
+    return convert.one_by_one(args.files, output, decoding, quiet=False)
 
 
 def _info(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -211,6 +221,13 @@ def _pixels(text: str) -> int:
     return int(text)
 
 
+def _jobs(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 1024):
+        msg = f"expected a number from 1 to 1024, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def _dpi(text: str) -> tuple[float, float]:
     x, _, y = text.partition(",")
     try:
@@ -247,6 +264,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_output(encode)
     encode.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no line for each file")
+    encode.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="pictures encoded at the same time, by processes that share the cores; those of more than 6 megapixels "
+        "take the place of several (default: as many as there are cores)",
+    )
     for name, (kind, metavar, text) in _ENCODE_OPTIONS.items():
         encode.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
 
@@ -259,6 +283,8 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument(
         "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
     )
+
+    decode.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (1)")
 
     info = commands.add_parser("info", help="what is in .inr files", description="Header, layers and chunks.")
     info.set_defaults(run=_info)

@@ -1,4 +1,4 @@
-"""`inr encode` and `inr decode`: many files in one call, each written atomically, one failure not stopping the rest."""
+"""`inr encode` and `inr decode`: how one file is made of another, and many, one failure not stopping the rest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, Protocol
 
 from PIL import Image
 
 import inr_core
 import pillow_inr
 
-from . import carry
+from . import InrImagePlugin, carry
 from .atomic import atomic_write
 from .modes import to_image
 from .progress import Bar
@@ -69,60 +71,107 @@ class Output:
         return target
 
 
-def encode(pictures: Sequence[Path], output: Output, options: Mapping[str, object], strip: bool, quiet: bool) -> int:
-    """Encode pictures, and all pictures of folders; returns the exit code."""
-    sources = list(_unfold(pictures))
+class Make(Protocol):
+    """How the file for one picture is made: a worker process is sent it, so it can be pickled."""
 
-    def one(source: Path) -> None:
-        target = output.target(source)
+    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> Fitted | None:
+        """Write to `fp` what is made of a picture; asked now and then, `stop` says whether to end with what there is.
+
+        Raises one of EXPECTED for what is wrong with the picture, inr_core.Interrupted after Ctrl-C.
+        """
+
+    def on(self, threads: int) -> Make:
+        """The same on that many threads, unless the user has said how many."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What there is to say of a picture that was encoded."""
+
+    pixels: int
+    psnr: float | None  # dB; None where nothing was reported
+    seconds: float
+
+    def line(self, target: Path, size: int) -> str:
+        """In words; `size` is in bytes."""
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return f"{target}: {size:,} bytes, {8 * size / self.pixels:.3f} bpp{psnr}, {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Encode a picture as `.inr`."""
+
+    options: Mapping[str, object]  # of inr_core.Settings
+    strip: bool
+    bar: bool = False  # over the iterations, on stderr
+
+    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> Fitted:
+        """As `Make` says."""
         started = time.monotonic()
         with Image.open(source) as im:
             if (frames := getattr(im, "n_frames", 1)) > 1:
                 print(f"inr: {source}: only the first of {frames} frames is kept", file=sys.stderr)
             im.load()
-            if strip:
+            if self.strip:
                 carry.strip(im)
-            with _watch(source.name, quiet) as watch:
-                pillow_inr.save(im, target, **options, **({} if strip else carry.into_inr(im)), progress=watch)
-        if not quiet:
-            size = target.stat().st_size
-            bpp = 8 * size / (im.width * im.height)
-            psnr = f", {watch.last.psnr:.2f} dB" if watch.last else ""
-            print(f"{target}: {size:,} bytes, {bpp:.3f} bpp{psnr}, {time.monotonic() - started:.1f} s")
+            metadata = {} if self.strip else carry.into_inr(im)
+            with _watch(source.name, self.bar, stop) as watch:
+                im.save(fp, format=pillow_inr.InrImageFile.format, **self.options, **metadata, progress=watch)
+        psnr = watch.last.psnr if watch.last else None
+        return Fitted(im.width * im.height, psnr, time.monotonic() - started)
 
-    return for_each(sources, one)
+    def on(self, threads: int) -> Encoding:
+        """As `Make` says."""
+        return replace(self, options={"threads": threads, **self.options})
 
 
-def decode(
-    files: Sequence[Path],
-    output: Output,
-    size: tuple[int, int] | None,
-    region: tuple[int, int, int, int] | None,
-    strip: bool,
-) -> int:
-    """Decode `.inr` files, or a region of each, into whatever format the target's name asks for; the exit code."""
+@dataclass(frozen=True)
+class Decoding:
+    """Decode a `.inr` file, or a region of it, into another format."""
 
-    def one(source: Path) -> None:
-        target = output.target(source)
-        kind = format_of(target.name)
-        assert kind is not None
+    kind: str  # Pillow's name of that format
+    size: tuple[int, int] | None
+    region: tuple[int, int, int, int] | None
+    strip: bool
+    threads: int | None = None  # None: as the plugin is told
+
+    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> None:
+        """As `Make` says; this takes no time that is worth stopping."""
+        if self.threads is not None:  # a worker's own: the rest of its process does nothing else
+            InrImagePlugin.DECODE_THREADS = self.threads
         with Image.open(source, formats=[pillow_inr.InrImageFile.format]) as opened:
             assert isinstance(opened, pillow_inr.InrImageFile)
             im: Image.Image = opened
-            if size is not None or region is not None:
-                im = to_image(inr_core.decode(source.read_bytes(), size=size, region=region), opened)
+            if self.size is not None or self.region is not None:
+                pixels = inr_core.decode(source.read_bytes(), size=self.size, region=self.region, threads=self.threads)
+                im = to_image(pixels, opened)
             im.load()
-        if strip:
+        if self.strip:
             carry.strip(im)
-        options = carry.out_of_inr(kind, im, {} if strip else opened.text)
-        if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(kind, set()):
+        options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text)
+        if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(self.kind, set()):
             if im.mode != "YCbCr":
                 options["icc_profile"] = None  # it describes the space that is left here
             im = im.convert("RGB")
-        with atomic_write(target) as fp:
-            im.save(fp, format=kind, **options)
+        im.save(fp, format=self.kind, **options)
 
-    return for_each(files, one)
+    def on(self, threads: int) -> Decoding:
+        """As `Make` says."""
+        return replace(self, threads=threads)
+
+
+def one_by_one(sources: Sequence[Path], output: Output, make: Make, quiet: bool) -> int:
+    """Make the files in this process; returns the exit code."""
+
+    def one(source: Path) -> None:
+        target = output.target(source)
+        with atomic_write(target, keep=inr_core.Interrupted) as fp:
+            fitted = make(source, fp, lambda: False)
+        if fitted and not quiet:
+            print(fitted.line(target, target.stat().st_size))
+
+    return for_each(sources, one)
 
 
 def format_of(name: str) -> str | None:
@@ -145,34 +194,40 @@ def for_each(sources: Sequence[Path], action: Callable[[Path], None]) -> int:
             raise KeyboardInterrupt(msg) from e
         except EXPECTED as e:
             failed = True
-            reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e) or type(e).__name__
-            print(f"inr: {source}: {reason}", file=sys.stderr)
+            print(f"inr: {source}: {reason(e)}", file=sys.stderr)
     return int(failed)
 
 
-class _Watch:
-    """Keeps the last report of a fit, and shows each on a bar if there is one."""
+def reason(error: BaseException) -> str:
+    """What an error says, without the file's name that the system's errors begin with."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
 
-    def __init__(self, bar: Bar | None) -> None:
-        self.bar = bar
+
+class _Watch:
+    """Keeps the last report of a fit, shows each on a bar if there is one, and ends the fit when asked to."""
+
+    def __init__(self, bar: Bar | None, stop: Callable[[], bool]) -> None:
+        self.bar, self.stop = bar, stop
         self.last: inr_core.Progress | None = None
 
-    def __call__(self, report: inr_core.Progress) -> None:
+    def __call__(self, report: inr_core.Progress) -> bool:
         self.last = report
         if self.bar is not None:
             self.bar(report)
+        return not self.stop()
 
 
 @contextmanager
-def _watch(label: str, quiet: bool) -> Iterator[_Watch]:
-    if quiet or not sys.stderr.isatty():
-        yield _Watch(None)
+def _watch(label: str, shown: bool, stop: Callable[[], bool]) -> Iterator[_Watch]:
+    if not shown:
+        yield _Watch(None, stop)
     else:
         with Bar(label, leave=False) as bar:
-            yield _Watch(bar)
+            yield _Watch(bar, stop)
 
 
-def _unfold(pictures: Sequence[Path]) -> Iterator[Path]:
+def unfold(pictures: Sequence[Path]) -> Iterator[Path]:
+    """The pictures, and all those in folders, in order."""
     for path in pictures:
         if path.is_dir():
             known = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN and end != ".inr"}

@@ -96,7 +96,7 @@ def test_encode_a_folder(photo: Path, tmp_path: Path) -> None:
     tiny.picture("L").save(tmp_path / "grey.JPG")
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "old.inr").write_bytes(b"not touched")
-    code, out, err = inr("encode", tmp_path, *TINY)
+    code, out, err = inr("encode", tmp_path, "--jobs=1", *TINY)
     assert (code, err) == (0, "")
     assert [line.split(":")[0] for line in out.splitlines()] == [str(tmp_path / n) for n in ("grey.inr", "photo.inr")]
     assert (tmp_path / "old.inr").read_bytes() == b"not touched"
@@ -115,7 +115,7 @@ def test_existing_files_are_kept_without_overwrite(photo: Path) -> None:
 def test_two_pictures_of_one_name(photo: Path, tmp_path: Path) -> None:
     twin = tmp_path / "photo.bmp"
     tiny.picture().save(twin)
-    code, _, err = inr("encode", photo, twin, "--overwrite", *TINY)
+    code, _, err = inr("encode", photo, twin, "--overwrite", "--jobs=1", *TINY)
     assert code == 1
     assert err == f"inr: {twin}: another file of this call already goes to {photo.with_suffix('.inr')}\n"
 
@@ -162,7 +162,7 @@ def test_interrupt_keeps_the_best_so_far(photo: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(inr_core, "encode", encode)
     second = tmp_path / "second.png"
     tiny.picture().save(second)
-    code, out, err = inr("encode", photo, second)
+    code, out, err = inr("encode", photo, second, "--jobs=1")
     assert (code, out) == (130, "")
     assert err == f"inr: {photo}: interrupted; the best network so far was kept\n"
     assert photo.with_suffix(".inr").read_bytes() == best
