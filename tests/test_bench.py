@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from pathlib import Path
@@ -17,15 +16,11 @@ import pillow_inr
 
 torch = pytest.importorskip("torch")
 
-from inr_core import Settings, decode, encode, psnr  # noqa: E402
-from inr_core.bench import entropy, pictures, quality, sparsity, speed_decode, speed_fit, speed_latent  # noqa: E402
+from inr_core import Settings, encode  # noqa: E402
+from inr_core.bench import entropy, pictures, quality, sparsity  # noqa: E402
 from inr_core.bench.__main__ import MEASUREMENTS, main  # noqa: E402
 from inr_core.bench.codecs import CODECS, nearest_size  # noqa: E402
 from inr_core.bench.report import Report, Table  # noqa: E402
-from inr_core.fit import trainer  # noqa: E402
-from inr_core.fit.latent import Refinement, refine  # noqa: E402
-from inr_core.fit.siren import Grid  # noqa: E402
-from inr_core.latent_plan import TRADE  # noqa: E402
 
 FIT = ("--steps", 20, "--threads", 1, "--seed", 1)
 NETWORK = ("--width", 8, "--depth", 3)
@@ -187,93 +182,6 @@ def test_quantisation(picture: Path) -> None:
         assert row["loss_db"] == pytest.approx(reference - row["psnr_db"])
     assert abs(rows[2]["loss_db"]) < 0.02  # all that is left of float16 is the format's arithmetic
     assert rows[-2]["bytes"] < rows[-1]["bytes"] < rows[2]["bytes"]
-
-
-def test_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)  # or there would be few turns in a fraction of a second
-    short = "--seconds", 0.8, "--rounds", 2, "--starts", 1, "--fit-threads", 1, "--threads", 1
-    tables = bench(tmp_path, "speed", "--size", 24, 16, *NETWORK, *short)["tables"]
-    fit = {(row["network"], row["loop"]): row for row in tables["fit"]}
-    assert len(fit) == 8
-    for network in ("3×8", "quality 75"):
-        assert fit[network, speed_fit.PLAIN]["ratio"] == 1
-        for loop in (speed_fit.FLOAT_PHASE, speed_fit.QUANTIZED, speed_fit.PLAIN_OUR_SAMPLER):
-            row = fit[network, loop]
-            assert 0.1 < row["ratio"] < 10
-            assert row["steps_per_second"] > 1
-            assert row["turns"] > 0
-            assert (row["batch"], row["threads"]) == (24 * 16, 1)
-    refining = {row["what"]: row for row in tables["refine"]}
-    assert list(refining) == [speed_latent.SIMPLE, speed_latent.OURS, speed_latent.ADAPTING]
-    for what, row in refining.items():
-        assert row["ms_per_megapixel"] == pytest.approx(row["ms"] * 1e6 / (24 * 16))
-        assert row["gmacs_per_second"] == pytest.approx(row["macs_per_pixel"] * 24 * 16 / row["ms"] / 1e6)
-        assert row["ratio"] == pytest.approx(refining[speed_latent.SIMPLE]["ms"] / row["ms"])
-        assert row["macs_per_pixel"] == pytest.approx(speed_latent.PASSES[what] * decoding_macs(tables))
-        assert 0 < row["of_products"] < 1
-        assert 50 < row["peak_mb"] < 4000
-    assert {row["type"] for row in tables["products"]} >= {"float32"}
-    decoding = {row["what"]: row for row in tables["decode"]}
-    assert max(decoding[speed_decode.WHOLE]["speed"], decoding[speed_decode.CHUNKS]["speed"]) == 1
-    assert decoding[speed_decode.OURS]["speed"] > 0
-    assert all(row["median_ms"] > 0 for row in decoding.values())
-    fresh = {row["what"]: row for row in tables["fresh"]}
-    memory = fresh["peak memory of a process that decodes"]
-    assert memory["unit"] == "MB"
-    assert 5 < memory["median"] < 400
-    assert 0 < fresh["Image.open without load, warm"]["median"] < fresh["first Image.open, imports included"]["median"]
-    assert fresh["import pillow_inr added to it"]["unit"] == "ms"
-
-
-def decoding_macs(tables: dict[str, Any]) -> float:
-    (row,) = tables["decode_latent"]
-    macs: float = row["macs_per_pixel"]
-    return macs
-
-
-def test_the_simple_loop_lowers_what_ours_does() -> None:
-    picture = speed_latent.Picture(speed_fit.waves(256, 192))
-    loop = speed_latent.SimpleLoop(picture.model, picture.samples, picture.latents)
-    costs = []
-    for number in range(5):
-        loop.step(number)
-        costs.append(loop.cost)
-    assert costs[-1] < 0.98 * costs[0]
-    how = Refinement(5, TRADE)
-    refined, _ = refine(picture.samples, picture.latents, picture.prior, how, lambda *_: True)
-    again = speed_latent.SimpleLoop(picture.model, picture.samples, refined)
-    again.step(0)
-    assert again.cost == pytest.approx(costs[-1], rel=0.02)
-
-
-def test_multiply_adds_of_a_level_by_hand() -> None:
-    picture = speed_latent.Picture(speed_fit.waves(256, 256))
-    finest, next_one = (
-        dataclasses.replace(picture.latents, details=[picture.latents.details[0][k : k + 1]]) for k in (0, 1)
-    )
-    picture.latents = finest
-    hidden, luma, chroma = 40, 32, 16
-    seen = {"luma": 13 * 4 + 6 * 6, "chroma": 32 * 4 + 6 * 6}  # inputs that the four phases see, together
-    phases = luma * 9 * seen["luma"] + 4 * luma**2 + 4 * 6 * luma
-    phases += chroma * 9 * seen["chroma"] + 4 * chroma**2 + 4 * 12 * chroma
-    assert picture.multiply_adds() == 64**2 * phases + 128**2 * (2 * 12 * 9 * hidden + hidden**2)
-    whole = picture.multiply_adds()
-    picture.latents = next_one
-    assert picture.multiply_adds() == whole / 4
-
-
-def test_every_contestant_has_the_same_network() -> None:
-    siren = speed_decode.random_siren(16, 4)
-    grid = Grid(speed_fit.waves(24, 16), 255, False, torch.device("cpu"), 0)
-    (x, _), *rest = grid.blocks()
-    assert not rest
-    expected = siren.forward(x)
-    torch.testing.assert_close(speed_fit.PlainSiren(siren)(x), expected)
-    for chunk in (len(x), 100):
-        torch.testing.assert_close(speed_decode.Bare(siren).forward(x, chunk), expected)
-    ours = decode(speed_decode.random_file((24, 16), 16, 4))
-    bare = ((expected.detach().numpy() + 1) * 127.5).clip(0, 255).round().astype(np.uint8).reshape(16, 24, 3)
-    assert psnr(ours, bare) > 30  # what eight bits leave of a random network
 
 
 def test_pictures(tmp_path: Path) -> None:

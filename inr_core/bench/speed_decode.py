@@ -21,7 +21,7 @@ from ..job import torch_threads
 from ..plan import BIAS_BITS, shapes_of
 from .float_fit import CPU, PEAK, file_of
 from .report import Cell, Report, stopwatch
-from .speed_fit import waves
+from .speed_loops import waves
 
 BITS = 8
 CHUNK = 8192  # pixels

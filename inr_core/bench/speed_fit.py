@@ -1,10 +1,8 @@
-"""Steps per second: the fit's own loop against the simplest PyTorch loop over the same network, batch and picture.
+"""Steps per second: the fit's own loop against the simplest PyTorch loop (see `speed_loops`), in turns.
 
-The plain loop is nn.Linear modules, torch.sin(ω · x), torch.optim.Adam as it comes, mse_loss, and no schedule, clamp or
-report. It runs with the pixels of a step drawn by torch.randint from tensors made beforehand, the simplest way, and
-also with the sampler of our loop; in both it starts from the same weights and draws as many pixels. Ours is `fit` as it
-is, its schedule, sampler and reports included. The loops take turns of a few steps, so that whatever else the machine
-does meets them all.
+The plain loop runs with the pixels of a step drawn by torch.randint from tensors made beforehand, the simplest way, and
+also with the sampler of our loop; on CUDA once more with TF32. Ours is `fit` as it is, its schedule, sampler and
+reports included. The loops take turns of a few steps, so that whatever else the machine does meets them all.
 """
 
 from __future__ import annotations
@@ -12,30 +10,36 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from ..fit.siren import Grid, Siren
 from ..fit.trainer import BEST_PHASE, fit
 from ..job import torch_threads
 from ..plan import FitPlan, make_plan
 from ..settings import Progress, Settings
 from .pictures import Samples
 from .report import Cell, Report, Table
+from .speed_fresh import run_fresh
+from .speed_loops import (
+    FLOAT_PHASE,
+    PEAK,
+    PLAIN,
+    PLAIN_OUR_SAMPLER,
+    PLAIN_TF32,
+    QUANTIZED,
+    Loop,
+    make_loop,
+    peak_of,
+    synchronise,
+    waves,
+)
+from .speed_products import Rates, multiply_adds, training_rate
 
-CPU = torch.device("cpu")
-PEAK = 255
 ENDLESS = 10_000_000  # steps: the time ends every fit
-WARM_UP = 3  # steps
 TURN = 8  # steps, or as many as a fit makes between two reports if those are more
 QUALITY = 75.0
-PLAIN, PLAIN_OUR_SAMPLER = "plain loop, randint", "plain loop, our sampler"
-FLOAT_PHASE, QUANTIZED = "ours, float phase", "ours, quantised phase"
 COLUMNS = {
     "network": "",
     "weights": ",d",
@@ -45,66 +49,75 @@ COLUMNS = {
     "turns": "d",
     "steps_per_second": ".2f",
     "ratio": ".3f",
+    "gmacs_per_second": ".1f",
+    "of_products": ".2f",
+    "peak_mb": ".0f",
 }
-
+_PEAK = """
+from inr_core.bench.speed_fit import peak_here
+result = peak_here(what, tuple(size), options, threads)
+"""
 
 Turn = dict[str, float]  # seconds a step of each loop that took part
+Network = Mapping[str, float | int]  # options of Settings
 
 
-class PlainSiren(torch.nn.Module):
-    """The network as anyone would write it."""
-
-    def __init__(self, siren: Siren) -> None:
-        super().__init__()
-        self.omegas = siren.omegas
-        self.layers = torch.nn.ModuleList()
-        for weight, bias in zip(siren.weights, siren.biases, strict=True):
-            layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
-            layer.weight.data.copy_(weight.data)
-            layer.bias.data.copy_(bias.data)
-            self.layers.append(layer)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Coordinates (n, 2) → samples (n, C) around [−1, 1]."""
-        *hidden, last = self.layers
-        for layer, omega in zip(hidden, self.omegas, strict=True):
-            x = torch.sin(omega * layer(x))
-        y: Tensor = last(x)
-        return y
+def networks(shape: tuple[int, int]) -> dict[str, Network]:
+    """What is fitted, by name: `shape` (width, depth), dense, and the network that quality 75 stands for."""
+    width, depth = shape
+    return {
+        f"{depth}×{width}": {"width": width, "depth": depth, "density": 1.0},
+        f"quality {QUALITY:g}": {"quality": QUALITY},
+    }
 
 
-def waves(width: int, height: int) -> Samples:
-    """A colour picture of smooth and fine parts, (H, W, 3)."""
-    y, x, k = np.mgrid[:height, :width, :3]
-    smooth = 80 * np.sin(x / (29 + 7 * k) + y / 41)
-    fine = 40 * np.sin(x * y / (190 + 30 * k))
-    picture: Samples = np.rint(127.5 + smooth + fine).astype(np.uint8)
-    return picture
+def plan_of(picture: Samples, options: Network, device: torch.device) -> FitPlan:
+    """How `encode` would fit it."""
+    settings = Settings.from_options(options)
+    return make_plan(picture.shape, settings, quality=settings.quality, accelerated=device.type != "cpu")
 
 
-def measure(report: Report, size: tuple[int, int], shape: tuple[int, int], threads: int, seconds: float) -> None:
-    """Both networks, `seconds` each: `shape` (width, depth), dense, and the one quality 75 stands for."""
-    title = "Steps of training, in turns (ratio: against the plain loop with randint in the same turn)"
+def measure(
+    report: Report,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+    threads: int,
+    seconds: float,
+    rates: Rates,
+    device: torch.device,
+) -> None:
+    """Both networks, `seconds` each; `rates` of products on as many threads."""
+    title = f"Steps of training on {device.type}, in turns (ratio: the plain loop with randint in the same turn is 1)"
     table = report.table("fit", title, COLUMNS)
     picture = waves(*size)
-    width, depth = shape
-    networks = {
-        f"{depth}×{width}": Settings(width=width, depth=depth, density=1.0),
-        f"quality {QUALITY:g}": Settings(quality=QUALITY),
-    }
-    for name, settings in networks.items():
+    for name, options in networks(shape).items():
         report.say(f"fit: {name}, {seconds:g} s")
-        plan = make_plan(picture.shape, settings, quality=settings.quality)
-        plan = dataclasses.replace(plan, steps=ENDLESS, time_limit=seconds)
+        plan = dataclasses.replace(plan_of(picture, options, device), steps=ENDLESS, time_limit=seconds)
         with torch_threads(threads):
-            turns = take_turns(picture, plan)
-        _add_rows(report, table, name, plan, threads, turns)
+            turns = take_turns(picture, plan, device)
+        peaks = {
+            what: peak_of(what, picture, plan, device)
+            if device.type == "cuda"
+            else run_fresh(_PEAK, without=(), what=what, size=size, options=dict(options), threads=threads)
+            for what in (FLOAT_PHASE, QUANTIZED, PLAIN)
+        }
+        _add_rows(report, table, (name, plan, threads), turns, peaks, training_rate(rates))
 
 
-def _add_rows(report: Report, table: Table, name: str, plan: FitPlan, threads: int, turns: Sequence[Turn]) -> None:
-    for loop in (FLOAT_PHASE, QUANTIZED, PLAIN, PLAIN_OUR_SAMPLER):
+def _add_rows(
+    report: Report,
+    table: Table,
+    fitted: tuple[str, FitPlan, int],
+    turns: Sequence[Turn],
+    peaks: Mapping[str, int | None],
+    rate: float,
+) -> None:
+    name, plan, threads = fitted
+    for loop in dict.fromkeys((FLOAT_PHASE, QUANTIZED, *(loop for turn in turns[:1] for loop in turn))):
         own = [turn for turn in turns if loop in turn]
-        rates = [1 / turn[loop] for turn in own]
+        steps = statistics.median(1 / turn[loop] for turn in own) if own else None
+        macs = multiply_adds(plan) * steps if steps else None
+        peak = peaks.get(loop)
         row: dict[str, Cell] = {
             "network": name,
             "weights": plan.nonzeros,
@@ -112,21 +125,23 @@ def _add_rows(report: Report, table: Table, name: str, plan: FitPlan, threads: i
             "threads": threads,
             "loop": loop,
             "turns": len(own),
-            "steps_per_second": statistics.median(rates) if own else None,
+            "steps_per_second": steps,
             "ratio": statistics.median(turn[PLAIN] / turn[loop] for turn in own) if own else None,
+            "gmacs_per_second": macs / 1e9 if macs else None,
+            "of_products": macs / rate if macs else None,
+            "peak_mb": peak / 1e6 if peak else None,
         }
         report.add(table, row)
 
 
-def take_turns(picture: Samples, plan: FitPlan) -> list[Turn]:
+def take_turns(picture: Samples, plan: FitPlan, device: torch.device) -> list[Turn]:
     """Fit for `plan.time_limit` seconds, the other loops' included, and make every loop's steps in turns of TURN."""
     assert plan.time_limit is not None
-    grid = Grid(picture, PEAK, False, CPU, plan.seed)
-    loops = {PLAIN: PlainLoop(plan, draw_randint(grid, plan.batch))}
-    loops[PLAIN_OUR_SAMPLER] = PlainLoop(plan, partial(grid.batch, plan.batch))
-    referee = _Referee(loops, BEST_PHASE * plan.time_limit)
+    plain = [PLAIN, PLAIN_OUR_SAMPLER, *([PLAIN_TF32] if device.type == "cuda" else [])]
+    loops = {what: make_loop(what, picture, plan, device) for what in plain}
+    referee = _Referee(loops, BEST_PHASE * plan.time_limit, device)
     with suppress(_Enough):
-        if fit(picture, PEAK, False, plan, CPU, referee.watch).interrupted:
+        if fit(picture, PEAK, False, plan, device, referee.watch).interrupted:
             raise KeyboardInterrupt
     return referee.turns
 
@@ -138,8 +153,8 @@ class _Enough(Exception):
 class _Referee:
     """Watches a fit's reports, and at the first after TURN steps holds it up until the others have made as many."""
 
-    def __init__(self, loops: Mapping[str, PlainLoop], end: float) -> None:
-        self.loops, self.end = loops, end
+    def __init__(self, loops: Mapping[str, Loop], end: float, device: torch.device) -> None:
+        self.loops, self.end, self.device = loops, end, device
         self.turns: list[Turn] = []
         self._phase = ""
         self._step = 0
@@ -147,6 +162,7 @@ class _Referee:
 
     def watch(self, progress: Progress) -> None:
         """The report a fit calls; a turn never spans two phases, whose change takes time of its own."""
+        synchronise(self.device)
         steps, seconds = progress.step - self._step, time.perf_counter() - self._resumed
         if progress.seconds >= self.end:
             raise _Enough
@@ -159,36 +175,8 @@ class _Referee:
         self._phase, self._step, self._resumed = progress.phase, progress.step, time.perf_counter()
 
 
-class PlainLoop:
-    """The simplest training loop; `draw` gives the coordinates and the samples of a step."""
-
-    def __init__(self, plan: FitPlan, draw: Callable[[], tuple[Tensor, Tensor]]) -> None:
-        self.draw = draw
-        self.model = PlainSiren(Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, CPU))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=plan.learning_rate)
-        self.run(WARM_UP)
-
-    def run(self, steps: int) -> float:
-        """Make so many steps; the seconds they took."""
-        start = time.perf_counter()
-        for _ in range(steps):
-            x, target = self.draw()
-            self.optimizer.zero_grad()
-            loss = torch.nn.functional.mse_loss(self.model(x), target)
-            torch.autograd.backward(loss)
-            self.optimizer.step()
-        return time.perf_counter() - start
-
-
-def draw_randint(grid: Grid, batch: int) -> Callable[[], tuple[Tensor, Tensor]]:
-    """Pixels of a step the simplest way: all of them where a step takes all."""
-    blocks = list(grid.blocks())
-    x, target = torch.cat([b[0] for b in blocks]), torch.cat([b[1] for b in blocks])
-
-    def draw() -> tuple[Tensor, Tensor]:
-        if batch >= len(x):
-            return x, target
-        index = torch.randint(len(x), (batch,))
-        return x[index], target[index]
-
-    return draw
+def peak_here(what: str, size: tuple[int, int], options: Network, threads: int) -> int | None:
+    """The peak memory of this process after a few steps of a loop on the CPU."""
+    picture, cpu = waves(*size), torch.device("cpu")
+    with torch_threads(threads):
+        return peak_of(what, picture, plan_of(picture, options, cpu), cpu)

@@ -4,13 +4,15 @@ The simple loop takes the whole picture through `LatentModel`, has autograd find
 two neighbours, as the first version of refining did; it leaves the networks as they are. Times stand beside the
 multiply-adds that the networks' layers contain, without those that a mask makes zero (wavelet, blur and everything
 elementwise come on top), and beside the machine's rate of large matrix products, measured in the same run.
+
+On CUDA a file is decoded there, too, but its symbols come from the CPU.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -28,11 +30,12 @@ from ..latents import Latents, quantise
 from ..settings import Settings
 from .pictures import Samples
 from .report import Cell, Report, stopwatch
-from .speed_fit import CPU, waves
 from .speed_fresh import run_fresh
+from .speed_loops import peak_while, synchronise, waves
+from .speed_products import BFLOAT16, FLOAT32, Rates
 
 QUALITY = 75.0
-GEMM = 2048  # rows and columns of the matrices that the machine's rate is measured with
+CPU = torch.device("cpu")
 WARM_UP = 1  # iterations
 SIMPLE, OURS, ADAPTING = "simple loop", "ours", "ours, networks too"
 PASSES = {SIMPLE: 2.0, OURS: 2.0, ADAPTING: 2.5}  # forward and back; slopes by weights from half of the rows
@@ -53,40 +56,38 @@ result = peak_of(what, tuple(size), threads)
 """
 
 
-def measure(report: Report, size: tuple[int, int], threads: Sequence[int], rounds: int) -> None:
-    """A table of the machine's matrix products, of refining and of decoding, on so many threads each."""
-    products = report.table(
-        "products", f"Matrix products {GEMM}×{GEMM}", {"threads": "d", "type": "", "gmacs_per_second": ".1f"}
-    )
-    title = (
-        f"Refining {size[0]}×{size[1]}, an iteration (of products: share of their rate; ratio: the simple loop is 1)"
-    )
+def measure(
+    report: Report,
+    size: tuple[int, int],
+    threads: Sequence[int],
+    rounds: int,
+    rates: Mapping[int, Rates],
+    device: torch.device = CPU,
+) -> None:
+    """A table of refining and of decoding, on so many threads each; `rates` of products on as many."""
+    where = f"{size[0]}×{size[1]} on {device.type}"
+    title = f"Refining {where}, an iteration (of products: share of their rate; ratio: the simple loop is 1)"
     refining = report.table("refine", title, COLUMNS)
-    decoding = report.table("decode_latent", f"Decoding {size[0]}×{size[1]}, latent, quality {QUALITY:g}", COLUMNS)
-    picture = Picture(waves(*size))
+    decoding = report.table("decode_latent", f"Decoding {where}, latent, quality {QUALITY:g}", COLUMNS)
+    picture = Picture(waves(*size), device)
     data = encode(picture.samples, Settings(quality=QUALITY, effort=0, model="latent"))
-    fast = torch.bfloat16 if low_precision(CPU) else torch.float32
     for count in threads:
         report.say(f"latent: {count} threads")
-        rates = {dtype: product_rate(count, dtype, rounds) for dtype in dict.fromkeys((torch.float32, fast))}
-        for dtype, rate in rates.items():
-            report.add(
-                products, {"threads": count, "type": str(dtype).removeprefix("torch."), "gmacs_per_second": rate / 1e9}
-            )
         times = iterations(picture, count, rounds)
         for what, seconds in times.items():
             macs = PASSES[what] * picture.multiply_adds()
-            row = _row(count, what, seconds, picture.pixels, macs, rates[fast])
+            row = _row(count, what, seconds, picture.pixels, macs, rates[count].get(BFLOAT16, rates[count][FLOAT32]))
             row["ratio"] = times[SIMPLE] / seconds
-            row["peak_mb"] = run_fresh(_PEAK, without=(), what=what, size=size, threads=count) / 1e6
+            peak = peak_of(what, size, count, device) if device.type == "cuda" else _peak_of_process(what, size, count)
+            row["peak_mb"] = peak / 1e6 if peak else None
             report.add(refining, row)
         taken = []
         for _ in range(rounds + 1):
             with stopwatch() as seconds_of:
-                decode(data, threads=count)
+                decode(data, threads=count, device=device.type)
             taken += seconds_of
         median = statistics.median(taken[1:])
-        row = _row(count, "inr_core.decode", median, picture.pixels, picture.multiply_adds(), rates[torch.float32])
+        row = _row(count, "inr_core.decode", median, picture.pixels, picture.multiply_adds(), rates[count][FLOAT32])
         report.add(decoding, row)
 
 
@@ -107,12 +108,12 @@ def _row(count: int, what: str, seconds: float, pixels: int, macs: float, rate: 
 class Picture:
     """Samples, what they are quantised to, and the model that refines it."""
 
-    def __init__(self, samples: Samples) -> None:
-        self.samples = samples
+    def __init__(self, samples: Samples, device: torch.device = CPU) -> None:
+        self.samples, self.device = samples, device
         height, width = samples.shape[:2]
         self.pixels = height * width
         self.prior = prior.load(PRIORS[0])
-        self.model = LatentModel.of(float_state(self.prior)).requires_grad_(False)
+        self.model = LatentModel.of(float_state(self.prior)).to(device).requires_grad_(False)
         levels = levels_for(width, height)
         self.latents = quantise(samples, self.prior, (3,), step_for(QUALITY), levels, DEAD_ZONE)
 
@@ -129,19 +130,6 @@ class Picture:
         return total
 
 
-def product_rate(threads: int, dtype: torch.dtype, rounds: int) -> float:
-    """Multiply-adds a second of large matrix products, the best of some."""
-    a = torch.ones((GEMM, GEMM), dtype=dtype)
-    taken = []
-    with torch_threads(threads):
-        for _ in range(rounds + 1):
-            with stopwatch() as seconds:
-                torch.mm(a, a)
-            taken += seconds
-    rate: float = GEMM**3 / min(taken)
-    return rate
-
-
 def iterations(picture: Picture, threads: int, rounds: int) -> dict[str, float]:
     """Median seconds of an iteration of each contestant; they take turns."""
     loop = SimpleLoop(picture.model, picture.samples, picture.latents)
@@ -149,6 +137,7 @@ def iterations(picture: Picture, threads: int, rounds: int) -> dict[str, float]:
     for turn in range(rounds + 1):
         with torch_threads(threads), stopwatch() as seconds:
             loop.step(turn)
+            synchronise(picture.device)
         times[SIMPLE] += seconds if turn else []
         for what in (OURS, ADAPTING):
             times[what] += ours(picture, threads, what == ADAPTING, 1)
@@ -160,20 +149,23 @@ def ours(picture: Picture, threads: int, adapt: bool, count: int) -> list[float]
     marks: list[float] = []
 
     def report(done: int, psnr: float, bits: float) -> bool:
+        synchronise(picture.device)
         marks.append(time.perf_counter())
         return True
 
-    how = Refinement(WARM_UP + count, TRADE, adapt, threads=threads)
+    how = Refinement(WARM_UP + count, TRADE, adapt, threads=threads, device=picture.device.type)
     with torch_threads(1):
         refine(picture.samples, picture.latents, picture.prior, how, report)
     return [b - a for a, b in zip(marks[WARM_UP - 1 :], marks[WARM_UP:], strict=False)]
 
 
-def peak_of(what: str, size: tuple[int, int], threads: int) -> int | None:
-    """The peak memory of this process, after two iterations."""
-    from .fresh import peak_bytes
+def peak_of(what: str, size: tuple[int, int], threads: int, device: torch.device = CPU) -> int | None:
+    """Bytes that two iterations take at the most, see `peak_while`."""
+    return peak_while(partial(_two_iterations, what, size, threads, device), device)
 
-    picture = Picture(waves(*size))
+
+def _two_iterations(what: str, size: tuple[int, int], threads: int, device: torch.device) -> None:
+    picture = Picture(waves(*size), device)
     if what == SIMPLE:
         loop = SimpleLoop(picture.model, picture.samples, picture.latents)
         with torch_threads(threads):
@@ -181,7 +173,11 @@ def peak_of(what: str, size: tuple[int, int], threads: int) -> int | None:
                 loop.step(turn)
     else:
         ours(picture, threads, what == ADAPTING, 1)
-    return peak_bytes()
+
+
+def _peak_of_process(what: str, size: tuple[int, int], threads: int) -> int | None:
+    peak: int | None = run_fresh(_PEAK, without=(), what=what, size=size, threads=threads)
+    return peak
 
 
 class SimpleLoop:
@@ -189,13 +185,15 @@ class SimpleLoop:
 
     def __init__(self, model: LatentModel, samples: Samples, latents: Latents) -> None:
         self.model = model
-        self.target = torch.from_numpy(samples.transpose(2, 0, 1).copy())[None].float() / 255 - 0.5
+        self.device = model.lg.device
+        self.target = torch.from_numpy(samples.transpose(2, 0, 1).copy())[None].to(self.device).float() / 255 - 0.5
         pyramid = Pyramid.of(self.target, latents.levels)
         self.low, self.sizes = pyramid.low, pyramid.sizes
-        self.q = [torch.from_numpy(bands)[None].float() for bands in latents.details[0]]
+        self.q = [torch.from_numpy(bands)[None].float().to(self.device) for bands in latents.details[0]]
         self.step_size = 2.0 ** (latents.step / 16 - 6) / 255
         self.price = TRADE * self.step_size**2
-        self.norms = torch.linalg.inv(torch.tensor(RGB_TO_YCC)).square().sum(0).repeat_interleave(3)[:, None, None] / 3
+        norms = torch.linalg.inv(torch.tensor(RGB_TO_YCC)).square().sum(0).repeat_interleave(3)[:, None, None] / 3
+        self.norms = norms.to(self.device)
         self.cost = 0.0
 
     def step(self, number: int) -> None:
@@ -204,7 +202,7 @@ class SimpleLoop:
         torch.manual_seed(number)
         q = [band.clone().requires_grad_() for band in self.q]
         packs = [(a.requires_grad_(), b.requires_grad_()) for a, b in map(model.pack, self.q)]
-        with torch.autocast("cpu", torch.bfloat16, low_precision(CPU)):
+        with torch.autocast(self.device.type, torch.bfloat16, low_precision(self.device)):
             decoded = model(self.low, q, self.sizes, self.step_size, 0, packs, _bits_of_fixed)
         error = (to_rgb(decoded.planes).clamp(-0.5, 0.5) - self.target).square().sum() / 3
         cost = error + price * torch.stack([bits.sum() for bits in decoded.bits]).sum()
@@ -215,7 +213,7 @@ class SimpleLoop:
                 gain = partial(self._gain, k, band, decoded.predicted[k], slopes[k], slopes[len(q) + 2 * k :])
                 down, up = gain(-1.0), gain(1.0)
                 change = (up < 0).float() * (up < down) - (down < 0).float() * (down <= up)
-                self.q[k] = band + change * (torch.rand(band.shape) < SHARES[0])
+                self.q[k] = band + change * (torch.rand(band.shape, device=self.device) < SHARES[0])
 
     def _gain(
         self,
