@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +121,29 @@ def test_a_pass_finds_what_autograd_finds(
         if planes == 3 or not name.startswith("chroma"):
             used = slice(4 * planes if name in ("cell_w2", "cell_b2") else None)
             assert close(moved.gradients[name][used], slope[used]), name
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_pass_stays_on_its_device(planes: int, dtype: Any) -> None:
+    """On one whose tensors have no values: reading one, or mixing it with the host's, is an error."""
+    low, q, sizes = random_latents((200, 150), planes, 3)
+    model = noisy_model(planes)
+    rec = model.rec
+    model.to("meta").rec = rec  # two numbers that are read once
+    weights = Weights(model, planes, STEP, dtype)
+    way = Pass(weights, [to_phases(band.to("meta")) for band in q], [Window(0, 200, 0, 150)] * 3, 0, PRICE)
+    planes_found = way.planes(low.to("meta"))
+    moved = Moved({name: torch.zeros_like(p) for name, p in parameters(model).items()}, 0)
+    way.backward(planes_found, moved)
+    assert planes_found.device.type == "meta"
+    assert planes_found.shape == (planes, *sizes[0])
+    for level in way.levels:
+        slopes = level.slope, level.magnitude_slope, level.signed_slope
+        allowed = allowed_share(level.q.shape, 0.3, torch.Generator()).to("meta")
+        better = changes(level.q, level.found, slopes, torch.ones(12 * planes, 1, 1, device="meta"), allowed)
+        assert better.shape == level.q.shape
+        assert better.device.type == "meta"
 
 
 def test_windows_change_little_within_and_gradients_are_those_of_what_they_see() -> None:

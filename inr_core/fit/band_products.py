@@ -12,33 +12,33 @@ from torch import Tensor
 
 from .latent_model import BANDS, Size, _blur_matrix, wavelet_matrices
 
-BLOCK = 32  # rows of a product
+BLOCK = 32  # rows of a product on a CPU; a GPU, where every product has to be launched, takes all
 
 Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is there
 
 
-def _blocks(matrix: Tensor) -> list[Block]:
+def _blocks(matrix: Tensor, device: torch.device) -> list[Block]:
     found = []
-    for first in range(0, len(matrix), BLOCK):
-        rows = slice(first, min(first + BLOCK, len(matrix)))
+    height = BLOCK if device.type == "cpu" else len(matrix)
+    for first in range(0, len(matrix), height):
+        rows = slice(first, min(first + height, len(matrix)))
         used = matrix[rows].any(0).nonzero()
         columns = slice(int(used.min()), int(used.max()) + 1)
-        found.append((rows, columns, matrix[rows, columns].contiguous()))
+        found.append((rows, columns, matrix[rows, columns].contiguous().to(device)))
     return found
 
 
 @cache
 def _blur(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
-    matrix = _blur_matrix(n).to(device)
-    return _blocks(matrix), _blocks(matrix.T)
+    matrix = _blur_matrix(n)
+    return _blocks(matrix, device), _blocks(matrix.T, device)
 
 
 @cache
 def _synthesis(n: int, device: torch.device) -> tuple[list[Block], ...]:
     """From the low and from the high half, and back to them."""
-    matrix = wavelet_matrices(n)[1].to(device)
-    low, high = matrix.chunk(2, 1)
-    return _blocks(low), _blocks(high), _blocks(low.T), _blocks(high.T)
+    low, high = wavelet_matrices(n)[1].chunk(2, 1)
+    return tuple(_blocks(matrix, device) for matrix in (low, high, low.T, high.T))
 
 
 def _rows(blocks: list[Block], x: Tensor, out: Tensor, add: bool = False) -> Tensor:

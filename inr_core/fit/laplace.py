@@ -1,7 +1,8 @@
 """What latents cost under Laplace distributions, where they are moved to, and what their neighbours would cost.
 
-All of it elementwise, a chunk at a time that stays in the cache. With the distance d of a latent to its mean, the
-distribution's tails e^(−|x|/scale) at d ± 1/2 and d ± 3/2 give the probabilities of q, q − 1 and q + 1 and all slopes.
+All of it elementwise, on a CPU a chunk at a time that stays in the cache. With the distance d of a latent to its mean,
+the distribution's tails e^(−|x|/scale) at d ± 1/2 and d ± 3/2 give the probabilities of q, q − 1 and q + 1 and all
+slopes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Findings:
         # gradients: of price · rate, and by the values' gradient
         self.by_log_scale, self.by_mean = log_scale, mean
         self.keep, self.pull = torch.empty_like(q), torch.empty_like(q)
-        chunk = max(1, CHUNK // q[0].numel())
+        chunk = _chunk(q)
         for first in range(0, len(q), chunk):
             part = slice(first, first + chunk)
             self._find(part, q[part], log_scale[part], mean[part], rec, price)
@@ -84,7 +85,7 @@ def changes(
     derivatives of the error by them (c, 1, 1).
     """
     out = torch.empty_like(q)
-    chunk = max(1, CHUNK // q[0].numel())
+    chunk = _chunk(q)
     for first in range(0, len(q), chunk):
         part = slice(first, first + chunk)
         slope, by_magnitude, by_signed = (s[part] for s in slopes)
@@ -110,6 +111,11 @@ def allowed_share(shape: torch.Size, share: float, random: torch.Generator) -> T
     """A mask of that shape, true for a random share."""
     draws = torch.empty(-(-shape.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None, generator=random)
     return (draws.view(torch.int16)[: shape.numel()] < round(share * (1 << 16)) - (1 << 15)).view(shape)
+
+
+def _chunk(q: Tensor) -> int:
+    """Maps to take at a time: on a GPU all of them, since every operation has to be launched."""
+    return max(1, CHUNK // q[0].numel()) if q.device.type == "cpu" else len(q)
 
 
 def _tail(distance: Tensor, rate: Tensor) -> Tensor:
