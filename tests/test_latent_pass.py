@@ -17,7 +17,7 @@ from inr_core import latent_plan, prior  # noqa: E402
 from inr_core.differences import ARRAYS  # noqa: E402
 from inr_core.fit import band_products, latent, latent_nets  # noqa: E402
 from inr_core.fit import latent_model as lm  # noqa: E402
-from inr_core.fit.adapt import parameter_name  # noqa: E402
+from inr_core.fit.adapt import _parameter  # noqa: E402
 from inr_core.fit.laplace import Findings, allowed_share, changes  # noqa: E402
 from inr_core.fit.latent_nets import Moved, Weights  # noqa: E402
 from inr_core.fit.latent_pass import Pass, Window  # noqa: E402
@@ -57,7 +57,7 @@ def noisy_model(planes: int) -> lm.LatentModel:
 
 def parameters(model: lm.LatentModel) -> dict[str, Tensor]:
     named = dict(model.named_parameters())
-    return {name: named[parameter_name(name)] for name in ARRAYS}
+    return {name: named[_parameter(name)] for name in ARRAYS}
 
 
 def random_latents(size: tuple[int, int], planes: int, levels: int) -> tuple[Tensor, list[Tensor], list[lm.Size]]:

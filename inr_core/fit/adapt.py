@@ -40,12 +40,12 @@ class Networks:
         self.prior, self.price = prior, price
         parameters = dict(model.named_parameters())
         device = model.lg.device
-        self.parameters = {name: parameters[parameter_name(name)] for name in ARRAYS}
+        self.parameters = {name: parameters[_parameter(name)] for name in ARRAYS}
         self._start = {name: p.detach().clone() for name, p in self.parameters.items()}
         units = _units(prior)
         self._shifts, self._units, self._used = {}, {}, {}
         for name, start in self._start.items():
-            unit = torch.from_numpy(units[parameter_name(name)]).to(device)
+            unit = torch.from_numpy(units[_parameter(name)]).to(device)
             size = SHARE * start.square().mean().sqrt() / unit.abs().mean()
             self._shifts[name] = min(max(round(math.log2(size.item())), 0), MAX_SHIFT)
             self._units[name] = unit * 2.0 ** self._shifts[name]
@@ -107,8 +107,8 @@ def _rounded(values: Tensor) -> Tensor:
     return values.sign() * (values.abs() + (1 - DEAD_ZONE)).floor()
 
 
-def parameter_name(name: str) -> str:
-    """The model's name of one of `ARRAYS`."""
+def _parameter(name: str) -> str:
+    """The model's name of a prior's array."""
     part, array = name.split("_")
     if part == "cell":
         return f"cell.{'lb' if array == 'b1' else array}"

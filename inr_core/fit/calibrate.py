@@ -28,8 +28,7 @@ from ..latent_steps import Step
 from ..latents import Latents, quantise
 from ..prior import Prior, from_arrays
 from ..symboltables import MEANS, SymbolTables, frequencies, laplace_shares, laplace_tables
-from .export_prior import quantised_arrays, write_prior
-from .float_prior import State
+from .export_prior import write_prior
 from .latent import Refinement, refine
 from .pictures import find_pictures, load_pictures
 
@@ -70,17 +69,6 @@ def calibrated(arrays: Mapping[str, NDArray[Any]], pictures: Sequence[NDArray[np
         samples = picture[:, top : top + CROP, left : left + CROP].transpose(1, 2, 0)
         counts += count_entries(np.ascontiguousarray(samples), prior, int(step), how)
     return start | tables_of_counts(start, counts)
-
-
-def save_prior(path: Path, state: State, pictures: Sequence[NDArray[np.uint8]], how: Calibration) -> None:
-    """Write the prior of a float model, its tables calibrated on pictures (3, H, W), and its weights beside it.
-
-    FormatError: weights that no prior can be made of.
-    """
-    floats: dict[str, Any] = dict(state)
-    np.savez(path.with_suffix(".float.npz"), **floats)
-    write_prior(path, calibrated(quantised_arrays(state), pictures, how))
-    print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def count_entries(samples: Samples, prior: Prior, step: int, how: Calibration) -> Ints:

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -46,21 +45,6 @@ STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavele
 SHARES = (0.3, 0.08)  # of the latents that may change, in the first iteration and in the last
 
 Report = Callable[[int, float, float], bool]  # iterations done, dB, bits a pixel → whether to go on
-
-
-class Collector(Protocol):
-    """What takes the gradients by the networks' parameters while latents are refined."""
-
-    def zeros(self) -> dict[str, Tensor]:
-        """Room for gradients by the parameters, by the names of `ARRAYS`."""
-
-    def collect(self, gradients: Mapping[str, Tensor]) -> None:
-        """Add gradients of a tile's distortion + price · rate by the parameters."""
-
-
-def share_to_change(k: int, iterations: int) -> float:
-    """Of the latents, those that may change in iteration k of so many."""
-    return SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, iterations - 1)
 
 
 @dataclass(frozen=True)
@@ -113,7 +97,7 @@ def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, re
     for k, planes in enumerate(latents.components):
         target = samples[..., first : first + planes]
         visible = samples[..., -1] > 0 if how.alpha and first + planes < samples.shape[2] else None
-        components.append(RefinedComponent(model, latents, k, target, visible, how))
+        components.append(_Component(model, latents, k, target, visible, how))
         first += planes
     networks = Networks(model, prior, components[0].price) if how.adapt else None
     started = time.perf_counter()
@@ -121,7 +105,7 @@ def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, re
     with ThreadPoolExecutor(how.threads) as pool:
         try:
             for k in range(how.iterations):
-                share = share_to_change(k, how.iterations)
+                share = SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, how.iterations - 1)
                 bits = networks.bits() if networks else 0.0
                 results = [component.iterate(pool, k, share, networks) for component in components]
                 error = sum(e for e, _ in results) / samples.size
@@ -160,7 +144,7 @@ class _Part:
     weight: Tensor | None = None  # (h, w) of each pixel's error
 
 
-class RefinedComponent:
+class _Component:
     """One component of a picture and its latents, which iterations change in place."""
 
     def __init__(
@@ -216,9 +200,7 @@ class RefinedComponent:
             from_phases(q, size).cpu().numpy().astype(np.int32) for q, size in zip(self.q, self.sizes[1:], strict=True)
         ]
 
-    def iterate(
-        self, pool: ThreadPoolExecutor, k: int, share: float, networks: Collector | None
-    ) -> tuple[float, float]:
+    def iterate(self, pool: ThreadPoolExecutor, k: int, share: float, networks: Networks | None) -> tuple[float, float]:
         """Squared error of the samples and bits of the latents as they were; better latents in their place."""
         dtype = torch.bfloat16 if low_precision(self.low.device) else torch.float32
         weights = Weights(self.model, self.planes, self.step, dtype)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import InrError
-from .calibrate import Calibration, save_prior
-from .float_prior import State
+from .calibrate import Calibration, calibrated
+from .export_prior import quantised_arrays, write_prior
 from .latent_model import LatentModel, Pyramid, to_rgb
 from .pictures import find_pictures, load_pictures
 
@@ -39,6 +40,8 @@ WARM_UP = 20
 AVERAGE = 0.02  # of a step in the averaged weights
 CLIP_CELL, CLIP_ENTROPY = 0.3, 1.0  # largest norms of the gradients
 EVEN_OUT = 0.3  # bits a pixel: crops below it count by their share less and less
+
+State = dict[str, NDArray[np.float32]]
 
 
 def crops(
@@ -156,8 +159,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start = dict(np.load(args.start, allow_pickle=False)) if args.start else None
     training = Training(args.steps, args.batch or (3 if device.type == "cpu" else 32), device, args.rate, args.seed)
     state = train(pictures, training, start, args.hidden)
+    floats: dict[str, Any] = dict(state)
+    np.savez(args.out.with_suffix(".float.npz"), **floats)
     how = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
-    save_prior(args.out, state, pictures, how)
+    write_prior(args.out, calibrated(quantised_arrays(state), pictures, how))
+    print(f"{args.out}: {args.out.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
