@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from . import container, prior
 from .errors import Interrupted, TargetError
 from .header import MAX_STEP
 from .job import Job, Result, choose_device, smallest_reaching, torch_threads
+from .latent_pixels import Samples
 from .latent_plan import (
     DEAD_ZONE,
     FLAT,
@@ -36,9 +38,16 @@ from .pixels import Array
 from .settings import Progress
 from .threads import cores
 
+Encoded = tuple[list[bytes], Latents, Samples]  # what `encode_latents` gives
+
 
 class LatentJob(Job):
     """A picture as a pyramid of latent grids."""
+
+    def __init__(self, *job: Any) -> None:
+        super().__init__(*job)
+        # what choosing a prior for a small picture leaves, by prior, step and levels: at effort 0 it is the file
+        self._unrefined: dict[tuple[int, int, int | None], tuple[Latents, Encoded]] = {}
 
     def run(self, quality: float) -> Result:
         """Save once."""
@@ -124,15 +133,21 @@ class LatentJob(Job):
     def _iterations(self) -> int:
         return iterations_for(self.settings.effort, self.header.width * self.header.height)
 
+    @property
+    def _threads(self) -> int:
+        return self.settings.threads or cores()
+
     def _seconds_left(self) -> float:
         if self.settings.time_limit is None:
             return math.inf
         return max(0.0, self.settings.time_limit - (time.perf_counter() - self.started))
 
     def _quantised(self, index: int, levels: int | None = None) -> Latents:
-        header = self.header
+        header, number = self.header, self._prior
+        if (number, index, levels) in self._unrefined:
+            return self._unrefined[number, index, levels][0]
         levels = levels or levels_for(header.width, header.height)
-        return quantise(self.samples, prior.load(self._prior), header.components, index, levels, DEAD_ZONE)
+        return quantise(self.samples, prior.load(number), header.components, index, levels, DEAD_ZONE)
 
     @cached_property
     def _prior(self) -> int:
@@ -157,7 +172,9 @@ class LatentJob(Job):
         latents = quantise(
             samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
         )
-        payloads, _, decoded = encode_latents(latents, prior.load(number), self.settings.threads or cores())
+        payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self._threads)
+        if samples is self.samples:
+            self._unrefined[number, index, None] = latents, encoded
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
         step = math.exp2(index / 16 - 6) / 255
         bits = 8 * sum(map(len, payloads))
@@ -168,7 +185,7 @@ class LatentJob(Job):
         device = choose_device(self.settings.device)
         from .fit.latent import Refinement, refine
 
-        threads = self.settings.threads or cores()
+        threads = self._threads
         adapt = adapts(self.settings.effort)
         how = Refinement(
             iterations, TRADE, adapt, self.alpha, self.settings.seed, threads, str(device), self._seconds_left()
@@ -190,8 +207,8 @@ class LatentJob(Job):
 
     def _write(self, latents: Latents) -> tuple[bytes, float]:
         """The file, and the PSNR of what it decodes to."""
-        threads = self.settings.threads or cores()
-        payloads, _, samples = encode_latents(latents, prior.load(self._prior), threads)
+        encoded = next((known for own, known in self._unrefined.values() if own is latents), None)
+        payloads, _, samples = encoded or encode_latents(latents, prior.load(self._prior), self._threads)
         header = dataclasses.replace(
             self.header, model="latent", prior=self._prior, hidden=latents.step, layers=latents.levels
         )

@@ -26,7 +26,9 @@ from inr_core import (
     TargetError,
     decode,
     encode,
+    latent_job,
     latent_plan,
+    latents,
     prior,
     psnr,
     read_head,
@@ -330,3 +332,21 @@ def test_tables_of_the_plan() -> None:
         assert all(0 <= i <= 255 for i in tried)
     assert [shift_for_size(size, 1000) for size in (900, 990, 1001, 1100)] == [-1, 0, 1, 3]
     assert [shift_for_psnr(value, 30.0) for value in (29.0, 30.0, 30.1, 31.0)] == [-4, 0, 0, 2]
+
+
+def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = []
+    real = latents.encode_latents
+
+    def counted(*args: Any) -> Any:
+        encoded.append(args[0])
+        return real(*args)
+
+    monkeypatch.setattr(latent_job, "encode_latents", counted)
+    small = encode(picture(), fast())
+    assert len(encoded) == len(latent_plan.PRIORS)
+    monkeypatch.setattr(latent_job, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
+    monkeypatch.setattr(latent_job, "SAMPLED_TILE", 20)
+    chosen = read_head(io.BytesIO(small)).header.prior
+    monkeypatch.setattr(latent_job, "PRIORS", (chosen,))
+    assert encode(picture(), fast()) == small
