@@ -1,13 +1,13 @@
 """What effort buys: seconds and BD-rates by effort, as a table and a plot.
 
-Points are measured and kept as `inr bench rd` does. The plot, `efforts.png`, needs matplotlib.
+Points are measured and kept as `inr bench rd` does. Seconds are measured anew, one effort after the other, on the first
+picture at the middle quality: points may come from several busy days. The plot, `efforts.png`, needs matplotlib.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,11 +47,15 @@ def run(args: argparse.Namespace, report: Report) -> None:
     bench = Bench(args.output)
     pictures = [Picture(name, samples(im)) for name, im in load_all(args.pictures, args.crop)]
     rows: list[dict[str, Cell]] = []
+    seconds: dict[int, float] = {}
     try:
         for recipe in _recipes(others, efforts, args):
             for picture in pictures:
                 rows.append({**bench.point(picture, recipe), "codec": recipe.codec})
                 report.say(f"{picture.name}, {recipe.codec}, {recipe.setting}")
+        for effort in efforts:
+            seconds[effort] = bench.seconds(pictures[0], _recipe(effort, _middle(args.qualities), args.threads))
+            report.say(f"effort {effort}: {seconds[effort]:.1f} s")
     finally:
         names = [codec.name for codec in others]
         means = bd_means(bd_rows(rows, [_name(effort) for effort in efforts], names))
@@ -60,10 +64,9 @@ def run(args: argparse.Namespace, report: Report) -> None:
             own = [row for row in rows if row["codec"] == _name(effort)]
             if own:
                 found = {str(m["against"]): m["bd_rate_percent"] for m in means if m["codec"] == _name(effort)}
-                seconds = statistics.median(number(row, "encode_seconds") for row in own)
-                cells: dict[str, Cell] = {"effort": effort, "points": len(own), "encode_s": seconds}
+                cells: dict[str, Cell] = {"effort": effort, "points": len(own), "encode_s": seconds.get(effort)}
                 report.add(table, cells | {f"{name}_percent": found.get(name) for name in names})
-        if len(table.rows) > 1:
+        if len(seconds) > 1:
             _plot(args.output / "efforts.png", table.rows, names)
             report.say(f"wrote {args.output / 'efforts.png'}")
 
@@ -77,15 +80,18 @@ def _name(effort: int) -> str:
 
 
 def _recipes(others: Sequence[Codec], efforts: Sequence[int], args: argparse.Namespace) -> list[Recipe]:
-    ours = [
-        dataclasses.replace(
-            our_recipe("auto", {"quality": quality, "effort": effort, "threads": args.threads, "device": "cpu"}),
-            codec=_name(effort),
-        )
-        for effort in efforts
-        for quality in sorted(set(args.qualities))
-    ]
+    qualities = sorted(set(args.qualities))
+    ours = [_recipe(effort, quality, args.threads) for effort in efforts for quality in qualities]
     return [*(other_recipe(codec, setting) for codec in others for setting in codec.curve), *ours]
+
+
+def _recipe(effort: int, quality: float, threads: int) -> Recipe:
+    options = {"quality": quality, "effort": effort, "threads": threads, "device": "cpu"}
+    return dataclasses.replace(our_recipe("auto", options), codec=_name(effort))
+
+
+def _middle(qualities: Sequence[float]) -> float:
+    return sorted(set(qualities))[len(set(qualities)) // 2]
 
 
 def _plot(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
@@ -104,7 +110,7 @@ def _plot(path: Path, rows: Sequence[Row], names: Sequence[str]) -> None:
     seconds = [number(row, "encode_s") for row in rows]
     for each in seconds:
         axes.axvline(each, color="0.9", zorder=0)
-    axes.set(xscale="log", xlabel="seconds to save (median)", ylabel="bytes at equal PSNR, %")
+    axes.set(xscale="log", xlabel="seconds to save", ylabel="bytes at equal PSNR, %")
     axes.margins(y=0.12)
     ticks = [tick for tick in TICKS if seconds[0] / 1.3 <= tick <= seconds[-1] * 1.3]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -143,6 +143,12 @@ class Bench:
         self.archive.put(key, {**row, "psnr_db": row["psnr_db"] if row["psnr_db"] != math.inf else None})
         return row
 
+    def seconds(self, picture: Picture, recipe: Recipe) -> float:
+        """Of writing one file, measured now."""
+        path = self.folder / f"timed{recipe.suffix}"
+        source = str(self._source(picture))
+        return fresh.measure(fresh.Task(source, str(path), recipe.format, recipe.options, recipe.plugin)).seconds
+
     def _has(self, kept: Mapping[str, Any]) -> bool:
         path = self.folder / kept["file"]
         return kept.keys() == RD_COLUMNS.keys() and path.is_file() and path.stat().st_size == kept["bytes"]
