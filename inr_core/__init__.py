@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError
     from .header import Header
+    from .interrupts import first_interrupt
     from .metadata import Metadata, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
@@ -29,6 +30,7 @@ _HOME = {
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError"),
     "header": ("Header",),
     "metadata": ("Metadata", "check_text"),
+    "interrupts": ("first_interrupt",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "settings": ("Progress", "Settings"),
@@ -62,6 +64,7 @@ __all__ = [
     "decode",
     "describe",
     "encode",
+    "first_interrupt",
     "ms_ssim",
     "psnr",
     "read_head",

@@ -19,12 +19,11 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 from PIL import Image
 
-from inr_core import cores
+from inr_core import cores, first_interrupt
 
 from .atomic import atomic_write
 from .convert import EXPECTED, Fitted, Make, Output, reason
@@ -50,7 +49,7 @@ def together(
     once; both raise KeyboardInterrupt.
     """
     batch = _Batch(output, make, places)
-    with _voice(len(sources) if bar else None) as voice, _first_interrupt() as interrupted:
+    with _voice(len(sources) if bar else None) as voice, first_interrupt() as interrupted:
         try:
             for outcome in batch.outcomes(sources, interrupted.is_set, voice.done):
                 for line in outcome.notes:
@@ -296,26 +295,6 @@ def _voice(pictures: int | None) -> Iterator[_Voice]:
 
     with tqdm(total=pictures, unit="picture", leave=False, miniters=1) as bar:
         yield _Voice(bar)
-
-
-@contextmanager
-def _first_interrupt() -> Iterator[threading.Event]:
-    """An event set by the first Ctrl-C; the second raises KeyboardInterrupt."""
-    event = threading.Event()
-    if not _signals_are_ours() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield event
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager

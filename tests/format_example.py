@@ -165,12 +165,12 @@ def picture(data: bytes) -> Iterator[str]:
     yield ""
 
 
-def main() -> None:
-    """Write the section into the document."""
-    before, _, rest = DOCUMENT.read_text("utf-8").partition(START)
+def write_section(start: str, section: str) -> None:
+    """Put a section into the document, from the line `start` to the next END."""
+    before, _, rest = DOCUMENT.read_text("utf-8").partition(start)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(before + START + "\n" + text() + END + after, "utf-8")
+    DOCUMENT.write_text(before + start + "\n" + section + END + after, "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    write_section(START, text())

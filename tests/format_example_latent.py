@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import reference_decoder as reference
 import reference_latent as latent
-from format_example import DOCUMENT, END, dump, join, picture
+from format_example import dump, join, picture, write_section
 from reference_coding import Field, Reader, Symbols
 from reference_planes import LOW_GAIN, Grid, clip, inverse, product, scaled, unlift
 
@@ -221,12 +221,5 @@ def wrapped(values: Iterable[object], name: str = "", width: int = 16) -> Iterat
         yield f"{'' if k else name:13}{', '.join(texts[k : k + width])}"
 
 
-def main() -> None:
-    """Write the section into the document."""
-    before, _, rest = DOCUMENT.read_text("utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(before + START + "\n" + text() + END + after, "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write_section(START, text())

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
 ORDER = [
-    *("errors", "modes", "settings", "header", "metadata", "container", "arrival"),
+    *("errors", "interrupts", "modes", "settings", "header", "metadata", "container", "arrival"),
     *("pixels", "threads", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
     *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 import torch
 from torch import Tensor
 
+from ..interrupts import first_interrupt
 from ..pixels import Array
 from ..plan import FitPlan
 from ..settings import Progress
@@ -63,7 +61,7 @@ def fit(
     fit with what there is, after at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second
     Ctrl-C ends it with nothing.
     """
-    with _first_interrupt() as interrupted:
+    with first_interrupt() as interrupted:
         run = Run(samples, peak, alpha, plan, device)
         with training_on(device):
             run.train(report, interrupted, pace)
@@ -306,24 +304,3 @@ class _Clock:
     def hurry(self, step: int, fraction: float) -> None:
         """Run from `fraction` at `step` to the end in HURRY_SECONDS or HURRY_STEPS, whichever is sooner."""
         self.hurried, self._hurried_from, self._hurried_at = True, fraction, (self.seconds, step)
-
-
-@contextmanager
-def _first_interrupt() -> Iterator[threading.Event]:
-    """An event set by the first Ctrl-C; the second raises KeyboardInterrupt. Only the main thread can have signals."""
-    event = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is not signal.default_int_handler:
-        yield event
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)
