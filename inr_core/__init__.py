@@ -79,3 +79,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """What `dir`, `help` and completion show: also what has not been used yet."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

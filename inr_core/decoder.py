@@ -291,7 +291,8 @@ def _check_region(region: Box, width: int, height: int) -> Box:
             return x0, y0, x1, y1
     except (TypeError, ValueError):  # not integers, or not four
         pass
-    raise SettingsError(f"region: expected integers 0 ≤ x0 < x1 ≤ {width} and 0 ≤ y0 < y1 ≤ {height}, got {region}")
+    inside = f"0 ≤ x0 < x1 ≤ {width} and 0 ≤ y0 < y1 ≤ {height}"
+    raise SettingsError(f"region: expected integers {inside} for a picture of {width}x{height} pixels, got {region}")
 
 
 def _check_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -153,6 +153,26 @@ class InrImageFile(ImageFile.ImageFile):
             finally:
                 self._gap = None
 
+    def convert(
+        self,
+        mode: str | None = None,
+        matrix: list[float] | tuple[float, ...] | None = None,
+        dither: Image.Dither | None = None,
+        palette: Image.Palette = Image.Palette.WEB,
+        colors: int = 256,
+    ) -> Image.Image:
+        """As `Image.convert`, but 16-bit grey is scaled where 8 bits are asked for: Pillow clips it, so it turns white.
+
+        Pillow's writers of WebP, AVIF and GIF come here, too.
+        """
+        im: Image.Image = self
+        if self.mode == "I;16" and mode is not None and not mode.startswith(("I", "F")):
+            from .modes import in_8_bits
+
+            self.load()
+            im = in_8_bits(self)
+        return Image.Image.convert(im, mode, matrix, dither, palette, colors)
+
     def load(self) -> PixelAccess | None:
         with self._lock:
             pixels = super().load()

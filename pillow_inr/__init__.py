@@ -15,6 +15,11 @@ __version__ = "0.1.0"
 __all__ = ["InrImageFile", "__version__", "register", "save"]
 
 
+def __dir__() -> list[str]:
+    """What `dir`, `help` and completion show."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def save(im: Image.Image, path: str | os.PathLike[str], **options: Any) -> None:
     """Save a picture as `.inr` so that `path` holds either its old content or a complete new file, never anything else.
 

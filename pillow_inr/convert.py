@@ -18,7 +18,7 @@ import pillow_inr
 
 from . import InrImagePlugin, carry
 from .atomic import atomic_write
-from .modes import to_image
+from .modes import in_8_bits, to_image
 from .progress import Bar
 
 # What a damaged, unreadable or unsuitable file makes Pillow and its plugins raise; anything else is our mistake.
@@ -34,6 +34,7 @@ EXPECTED = (
 )
 
 _ENDING_IN_RGB = {"LAB", "YCbCr", "CMYK"}
+_HOLDS_16_BITS = {"IM", "JPEG2000", "PNG", "PPM", "SPIDER", "TIFF"}  # of grey
 _WRITES_AS_IS = {"TIFF": {"LAB", "YCbCr", "CMYK"}, "JPEG": {"YCbCr", "CMYK"}}
 
 
@@ -150,6 +151,8 @@ class Decoding:
         if self.strip:
             carry.strip(im)
         options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text)
+        if self.kind not in _HOLDS_16_BITS:
+            im = in_8_bits(im)
         if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(self.kind, set()):
             if im.mode != "YCbCr":
                 options["icc_profile"] = None  # it describes the space that is left here

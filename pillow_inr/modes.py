@@ -71,8 +71,30 @@ def to_image(pixels: Array, like: Image.Image) -> Image.Image:
     return im
 
 
+def in_8_bits(im: Image.Image) -> Image.Image:
+    """A loaded image as one of 8 bits a sample, for what can hold or show no more; itself if it is one already.
+
+    Grey of 16 bits becomes L, or LA where one grey is transparent, rounded: 65535 → 255. Pillow's own conversions clip
+    at 255, which leaves white. Mode I counts as 16 bits, as PGM and PNG fill it; F goes from its least value to its
+    greatest.
+    """
+    if im.mode.startswith("I;16"):
+        array = _deep_grey(im).array
+    elif im.mode == "I":
+        array = np.asarray(im).clip(0, 65_535)
+    elif im.mode == "F":
+        values = np.nan_to_num(np.asarray(im), posinf=0, neginf=0)
+        least, span = values.min(), np.ptp(values) or 1
+        array = np.rint((values - least) / span * 65_535)
+    else:
+        return im
+    new = Image.fromarray(to_8_bits(array))
+    new.info = {key: value for key, value in im.info.items() if key != "transparency"}
+    return new
+
+
 def to_8_bits(samples: Array) -> NDArray[np.uint8]:
-    """uint16 → the nearest uint8 when both scales run from black to white: 65535 → 255."""
+    """0 … 65535 → the nearest uint8 when both scales run from black to white: 65535 → 255."""
     return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

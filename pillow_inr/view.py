@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, ImageTk
 
 from .convert import for_each
+from .modes import in_8_bits
 
 
 def view(files: Sequence[Path]) -> int:
@@ -51,7 +52,7 @@ class Viewer:
     def load(self, path: Path) -> None:
         """Decode one file, upright."""
         with Image.open(path) as im:
-            self.picture = ImageOps.exif_transpose(im).convert("RGBA")
+            self.picture = in_8_bits(ImageOps.exif_transpose(im)).convert("RGBA")
 
     def draw(self) -> None:
         """Fit the picture into the window."""

@@ -182,7 +182,7 @@ def test_odd_shapes(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("region", [(0, 0, 61, 40), (-1, 0, 5, 5), (5, 5, 5, 6), (0, 0, 1.5, 2), (0, 0, 1), "abcd"])
 def test_a_region_outside_the_picture_is_refused(region: Any) -> None:
-    with pytest.raises(SettingsError, match=r"^region: expected integers 0 ≤ x0 < x1 ≤ 60 and 0 ≤ y0 < y1 ≤ 40, got"):
+    with pytest.raises(SettingsError, match=r"^region: .* ≤ 60 and 0 ≤ y0 < y1 ≤ 40 for a picture of 60x40"):
         decode(RGB, region=region)
 
 

@@ -124,3 +124,17 @@ except SystemExit:
 print(*(name for name in ("numpy", "torch", "zstandard", "tqdm") if name in sys.modules))
 """
     assert run(code).splitlines() == [f"pillow-inr {pillow_inr.__version__}", ""]
+
+
+@pytest.mark.parametrize("package", ["inr_core", "pillow_inr"])
+def test_a_package_lists_what_it_offers(package: str) -> None:
+    """In a fresh process, where nothing has been used yet."""
+    code = """
+import importlib, pydoc, sys
+package = importlib.import_module(sys.argv[1])
+names = [name for name in dir(package) if not name.startswith("_")]
+assert sorted(package.__all__, key=str) == sorted([*names, *({"__version__"} & set(package.__all__))]), names
+text = pydoc.plain(pydoc.render_doc(package))
+print(*sorted(name for name in package.__all__ if name not in text))
+"""
+    assert run(code, package).split() == []

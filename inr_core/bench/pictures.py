@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pillow_inr.modes import in_8_bits
+
 from ..errors import InrError
 from ..metrics import psnr
 
@@ -34,6 +36,7 @@ def load_all(paths: Sequence[Path], crop: int | None) -> list[tuple[str, Image.I
 
 def over_white(im: Image.Image) -> Image.Image:
     """The picture as RGB, its transparent parts white."""
+    im = in_8_bits(im)
     if not im.has_transparency_data:
         return im.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", im.size, "white"), im.convert("RGBA")).convert("RGB")
@@ -45,7 +48,13 @@ def samples(im: Image.Image) -> Samples:
 
 
 def picture_psnr(original: Image.Image, decoded: Image.Image) -> float:
-    """PSNR in dB of RGB, or of RGBA where the original has transparency; there, colours nobody can see do not count."""
+    """PSNR in dB of RGB, or of RGBA where the original has transparency; there, colours nobody can see do not count.
+
+    Of 16-bit grey, that of its own samples.
+    """
+    if original.mode == decoded.mode == "I;16":
+        return psnr(np.array(original), np.array(decoded))
+    original, decoded = in_8_bits(original), in_8_bits(decoded)
     mode = "RGBA" if original.has_transparency_data else "RGB"
     a, b = np.array(original.convert(mode)), np.array(decoded.convert(mode))
     if mode == "RGBA":

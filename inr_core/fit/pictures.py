@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pillow_inr.modes import in_8_bits
+
 from ..errors import InrError
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
@@ -35,7 +37,7 @@ def load_pictures(paths: Sequence[Path], crop: int) -> list[NDArray[np.uint8]]:
     for path in paths:
         with Image.open(path) as im:
             if min(im.size) >= crop:
-                pictures.append(np.ascontiguousarray(np.asarray(im.convert("RGB")).transpose(2, 0, 1)))
+                pictures.append(np.ascontiguousarray(np.asarray(in_8_bits(im).convert("RGB")).transpose(2, 0, 1)))
     if not pictures:
         raise InrError(
             f"pictures: expected at least one of {crop}×{crop} pixels or more, got {len(paths)} smaller ones"
