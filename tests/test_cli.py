@@ -13,7 +13,8 @@ from PIL import Image
 from tiny import inr
 
 import inr_core
-from pillow_inr import cli, progress
+from pillow_inr import progress
+from pillow_inr.command import cli
 
 TINY = [f"--{name}={value}" for name, value in tiny.OPTIONS.items()]
 

@@ -221,7 +221,7 @@ def root() -> Iterator[Any]:
 
 
 def test_view(root: Any, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pillow_inr.view import Viewer
+    from pillow_inr.command.view import Viewer
 
     cut = tmp_path / "cut.inr"
     cut.write_bytes(file.read_bytes()[:-1])

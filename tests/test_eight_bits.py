@@ -122,7 +122,7 @@ def test_a_thumbnail_is_of_8_bits(deep: Path, tmp_path: Path) -> None:
 
 def test_the_viewer_shows_16_bits(deep: Path, tmp_path: Path) -> None:
     pytest.importorskip("tkinter")
-    from pillow_inr.view import Viewer
+    from pillow_inr.command.view import Viewer
 
     png = tmp_path / "a.png"
     Image.fromarray(GREY).save(png)

@@ -91,7 +91,7 @@ SAVES = {
     "inr encode": 'sys.exit(cli.main(["encode", target + ".png", "-o", target, "--effort", "0", "--overwrite", "-q"]))',
     "inr decode": 'sys.exit(cli.main(["decode", target + ".inr", "-o", target, "--format", "png", "--overwrite"]))',
 }
-BEFORE = 'from pillow_inr import cli; im.save(target + ".png"); im.save(target + ".inr", effort=0)'
+BEFORE = 'from pillow_inr.command import cli; im.save(target + ".png"); im.save(target + ".inr", effort=0)'
 
 
 @POSIX
@@ -135,7 +135,7 @@ def test_a_disk_that_fails_at_the_end(call: str, old: bool, tmp_path: Path, monk
 KILLED = """
 import os, sys, time
 import inr_core
-from pillow_inr import cli
+from pillow_inr.command import cli
 data = bytes(5000)
 def wait(*args, **options):
     print("there", flush=True)

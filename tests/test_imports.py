@@ -83,7 +83,7 @@ class NoTorch:
             raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 sys.meta_path.insert(0, NoTorch())
 import pillow_inr, inr_core
-from pillow_inr.cli import main
+from pillow_inr.command.cli import main
 from PIL import Image
 with Image.open(sys.argv[1]) as im:
     im.load()
@@ -116,7 +116,7 @@ print(main(["info", sys.argv[1]]), main(["decode", sys.argv[1], "-o", sys.argv[1
 def test_the_command_starts_without_numpy() -> None:
     code = """
 import sys
-from pillow_inr.cli import main
+from pillow_inr.command.cli import main
 try:
     main(["--version"])
 except SystemExit:

@@ -22,8 +22,8 @@ from tiny import inr
 
 import inr_core
 import pillow_inr
-from pillow_inr import cli, jobs
-from pillow_inr.convert import Fitted, Output, one_by_one
+from pillow_inr.command import cli, jobs
+from pillow_inr.command.convert import Fitted, Output, one_by_one
 
 SIREN = ["--model=siren", "--steps=30", "--width=24", "--depth=3", "--device=cpu"]
 
@@ -295,7 +295,7 @@ def test_large_pictures_take_several_places(
 
 
 def test_the_users_threads_count() -> None:
-    from pillow_inr.convert import Encoding
+    from pillow_inr.command.convert import Encoding
 
     assert Encoding({}, False).on(3).options == {"threads": 3}
     assert Encoding({"threads": 5, "seed": 1}, False).on(3).options == {"threads": 5, "seed": 1}
@@ -310,7 +310,8 @@ def test_one_by_one_ends_nothing_early(pictures: list[Path], tmp_path: Path) -> 
 @pytest.mark.parametrize("way", ["module", "script"])
 def test_processes_start_from_every_kind_of_program(pictures: list[Path], tmp_path: Path, way: str) -> None:
     script = tmp_path / "inr"  # as an installer writes it
-    script.write_text("import sys\nfrom pillow_inr.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
+    imports = "import sys\nfrom pillow_inr.command.cli import main\n"
+    script.write_text(f"{imports}if __name__ == '__main__':\n    sys.exit(main())\n")
     root = str(Path(pillow_inr.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, *(["-m", "pillow_inr"] if way == "module" else [str(script)])]

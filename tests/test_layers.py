@@ -60,7 +60,7 @@ def test_torch_is_imported_where_it_is_needed_only() -> None:
 
 
 def test_the_plugin_uses_only_what_the_core_exports() -> None:
-    for path in (ROOT / "pillow_inr").glob("*.py"):
-        modules = imported(path, ["pillow_inr"], lazily=True)
+    for path in (ROOT / "pillow_inr").rglob("*.py"):
+        modules = imported(path, [*path.relative_to(ROOT).parent.parts], lazily=True)
         inner = {m for m in modules if m.startswith("inr_core.")} - {"inr_core.bench.__main__"}
         assert not inner, (path.name, inner)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pillow_inr import cli
+from pillow_inr.command import cli
 
 SIZE = (24, 16)
 OPTIONS: dict[str, Any] = {"steps": 20, "width": 8, "depth": 3, "seed": 1, "device": "cpu", "threads": 1}

@@ -16,10 +16,10 @@ from PIL import Image
 import inr_core
 import pillow_inr
 
-from . import InrImagePlugin, carry
-from .atomic import atomic_write
-from .modes import in_8_bits, to_image
-from .progress import Bar
+from .. import InrImagePlugin, carry
+from ..atomic import atomic_write
+from ..modes import in_8_bits, to_image
+from ..progress import Bar
 
 # What a damaged, unreadable or unsuitable file makes Pillow and its plugins raise; anything else is our mistake.
 EXPECTED = (

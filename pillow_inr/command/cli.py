@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__
+from .. import __version__
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -98,17 +98,17 @@ def _info(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def _set(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import edit
+    from .set import change_of, set_metadata
 
     if args.output is not None and len(args.files) > 1:
         parser.error("-o names one file, but there are several to change")
     try:
-        change = edit.change_of(args)
+        change = change_of(args)
     except OSError as e:
         return _failed(f"{e.filename}: {e.strerror}")
     except ValueError as e:
         parser.error(str(e))
-    return edit.set_metadata(args.files, args.output, args.overwrite, change)
+    return set_metadata(args.files, args.output, args.overwrite, change)
 
 
 def _thumbnail(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
@@ -132,7 +132,7 @@ def _view(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def _desktop(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import desktop
+    from .. import desktop
 
     prefix = args.prefix or desktop.data_folder()
     try:
@@ -153,7 +153,7 @@ def _bench(arguments: Sequence[str]) -> int:
 
 
 def _enable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import enable
+    from .. import enable
 
     try:
         folder = enable.enable(args.user)
@@ -169,7 +169,7 @@ def _enable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def _disable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import enable
+    from .. import enable
 
     try:
         folders = enable.disable()
@@ -180,7 +180,7 @@ def _disable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 
 def _status(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from . import enable
+    from .. import enable
 
     folders = enable.enabled_in()
     for folder in folders:

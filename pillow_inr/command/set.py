@@ -13,10 +13,10 @@ from typing import Any
 import inr_core
 from inr_core import Metadata
 
-from .atomic import atomic_write
+from ..atomic import atomic_write
+from ..options import to_dpi
+from ..orientation import check_start, with_orientation
 from .convert import for_each
-from .options import to_dpi
-from .orientation import check_start, with_orientation
 
 Change = Callable[[Metadata], Metadata]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, ImageTk
 
+from ..modes import in_8_bits
 from .convert import for_each
-from .modes import in_8_bits
 
 
 def view(files: Sequence[Path]) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from inr_core import describe
 
+from ..orientation import orientation_of
 from .convert import for_each
-from .orientation import orientation_of
 
 if TYPE_CHECKING:
     from inr_core import FileInfo, LayerInfo

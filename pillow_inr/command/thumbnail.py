@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 import pillow_inr
 
-from .modes import in_8_bits
+from ..modes import in_8_bits
 
 
 def write_thumbnail(source: Path, target: Path, size: int) -> None:

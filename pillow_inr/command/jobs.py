@@ -25,7 +25,7 @@ from PIL import Image
 
 from inr_core import cores, first_interrupt
 
-from .atomic import atomic_write
+from ..atomic import atomic_write
 from .convert import EXPECTED, Fitted, Make, Output, reason
 
 # Memory: a save takes some 225 MB a megapixel. A picture takes a place for every so many pixels that it has, about
