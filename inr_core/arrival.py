@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 
-from .container import CHUNK, CRC, PIXELS, read_payloads
+from .container import CHUNK, CRC, LEVELS_MASK, PIXELS, check_chunks, read_payloads
 from .errors import FormatError
 from .header import MAX_PAYLOAD, Header
 
 
 class Arrival:
-    """Takes the bytes from a file's `payload_offset` on, in pieces of any size. FormatError: a chunk is too long."""
+    """Takes the bytes from a file's `payload_offset` on, in pieces of any size.
+
+    FormatError as soon as a chunk is too long, or one too many begins.
+    """
 
     def __init__(self, header: Header) -> None:
         self.header = header
         self.data = bytearray()
-        self.ends: list[int] = []  # of the chunks that are complete, in `data`
-        self.firsts: list[int] = []  # the first byte of what each of those with pixels holds
+        self.ends: list[int] = []  # of the chunks that are complete, in `data`; at most MAX_CHUNKS
+        self.levels = 0  # of a latent picture, in those of them with pixels
 
     def feed(self, data: bytes) -> None:
         """The next bytes; those behind the pixel chunks are ignored."""
         self.data += data[: self.missing]
         while (end := self._end()) is not None and end <= len(self.data):
             if self._is_pixels() and end - self._start > CHUNK.size + CRC.size:
-                self.firsts.append(self.data[self._start + CHUNK.size])
+                self.levels += self.data[self._start + CHUNK.size] & LEVELS_MASK
             self.ends.append(end)
+            check_chunks(len(self.ends), end, self.header)
 
     @property
     def missing(self) -> int:

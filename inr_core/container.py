@@ -27,6 +27,7 @@ CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
 CRC = struct.Struct("<I")  # CRC-32 of type and data
 PIXELS = {"siren": b"NETW", "latent": b"LATS"}  # the chunks that hold the pixels, by model
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
+LEVELS_MASK = 0x3F  # of a LATS chunk's first byte: how many levels it holds
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,15 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
     header = _read_start(source)
     palette: bytes | None = None
     metadata: dict[bytes, bytes] = {}
-    for _ in range(MAX_CHUNKS + 1):
+    for count in range(MAX_CHUNKS + 1):
         offset = source.offset
         kind, length = source.chunk_header()
         if kind == PIXELS[header.model]:
             if (header.mode == "P") != (palette is not None):
                 raise FormatError(f"chunk 'PLTE': expected exactly in mode P, got mode {header.mode}")
             return Head(header, parse_metadata(metadata), palette, offset), CHUNK.pack(length, kind)
+        if count == MAX_CHUNKS:
+            break
         data = source.chunk_data(kind, length, MAX_METADATA)
         if kind == b"HEAD" or (kind == b"PLTE" and palette is not None) or kind in metadata:
             raise FormatError(f"chunk {_name(kind)} at byte {offset}: expected once, got it again")
@@ -153,8 +156,7 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
     found: list[bytes] = []
     chunks = 0
     while source.offset < header.payload_bytes:
-        if chunks == MAX_CHUNKS:
-            raise FormatError(f"expected at most {MAX_CHUNKS}, got more")
+        check_chunks(chunks, source.offset, header)
         chunks += 1
         kind, length = source.chunk_header()
         data = source.chunk_data(kind, length, MAX_PAYLOAD[header.model])
@@ -167,6 +169,12 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
     if not found:
         raise FormatError(f"chunk {_name(wanted)}: expected one, got none")
     return found
+
+
+def check_chunks(complete: int, end: int, header: Header) -> None:
+    """FormatError if so many chunks from the pixels on, up to byte `end` of the payload, are followed by more."""
+    if complete == MAX_CHUNKS and end < header.payload_bytes:
+        raise FormatError(f"chunks: expected at most {MAX_CHUNKS} from the pixels on, got more")
 
 
 def list_chunks(head: Head, data: bytes) -> list[tuple[str, int, int]]:
@@ -217,8 +225,11 @@ class _Source:
 
     def take(self, n: int, what: str) -> bytes:
         data = self.fp.read(n)
-        while 0 < len(data) < n and (more := self.fp.read(n - len(data))):  # a pipe may give less than asked for
-            data += more
+        if 0 < len(data) < n:  # a pipe may give less than asked for
+            gathered = bytearray(data)
+            while more := self.fp.read(n - len(gathered)):
+                gathered += more
+            data = bytes(gathered)
         if len(data) < n:
             raise TruncatedError(f"{what} at byte {self.offset}: expected {n} bytes, got {len(data)}")
         self.offset += n

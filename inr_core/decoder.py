@@ -18,8 +18,8 @@ from . import prior, scaled
 from .arrival import Arrival
 from .container import Head, list_chunks, read_head, read_payload, read_payloads
 from .differences import Differences
-from .errors import SettingsError, TruncatedError
-from .header import MAX_PIXELS
+from .errors import SettingsError, TruncatedError, shown
+from .header import MAX_PIXELS, MAX_WORK
 from .latents import LatentDecoder
 from .modes import MAX_SIDE
 from .network import Evaluator, Network
@@ -63,7 +63,7 @@ class Decoder:
         truncated: bool = False,
     ) -> None:
         if threads is not None and not 1 <= threads <= MAX_THREADS:
-            raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {threads}")
+            raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {shown(threads)}")
         self.head, self.device, self.threads = head, device, threads or cores()
         header = head.header
         self.network: Network | None = None
@@ -201,7 +201,7 @@ class Decoder:
         try:
             from .network_torch import TorchEvaluator  # the only way here that needs torch
         except ImportError as e:
-            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {self.device!r}") from e
+            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(self.device)}") from e
         assert self.network is not None
         evaluator = TorchEvaluator(self.network, self._peak, "cpu" if self.device == "torch" else self.device)
         block = block or evaluator.block
@@ -230,11 +230,14 @@ class _Grid:
     def of(cls, head: Head, box: Box, size: tuple[int, int], most: int | None = None) -> _Grid:
         """At least one sample for each pixel of the picture in `box`, so that a smaller size does not alias.
 
-        `most`: samples across and down for a pixel of the result, beyond which aliasing is accepted.
+        At most one where that would be more than a file may cost, or with `most`: samples across and down for a pixel
+        of the result, beyond which aliasing is accepted.
         """
         x0, y0, x1, y1 = box
         width, height = size
         across, down = -(-(x1 - x0) // width), -(-(y1 - y0) // height)
+        if most is not None or width * across * height * down * head.header.macs > MAX_WORK:
+            across, down = max(1, (x1 - x0) // width), max(1, (y1 - y0) // height)
         if most is not None:
             across, down = min(across, most), min(down, most)
         longest = max(head.header.width, head.header.height)
@@ -292,7 +295,8 @@ def _check_region(region: Box, width: int, height: int) -> Box:
     except (TypeError, ValueError):  # not integers, or not four
         pass
     inside = f"0 ≤ x0 < x1 ≤ {width} and 0 ≤ y0 < y1 ≤ {height}"
-    raise SettingsError(f"region: expected integers {inside} for a picture of {width}x{height} pixels, got {region}")
+    expected = f"integers {inside} for a picture of {width}x{height} pixels"
+    raise SettingsError(f"region: expected {expected}, got {shown(region)}")
 
 
 def _check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -302,7 +306,7 @@ def _check_size(size: tuple[int, int]) -> tuple[int, int]:
             return width, height
     except (TypeError, ValueError):  # not integers, or not two
         pass
-    raise SettingsError(f"size: expected integers of 1 to {MAX_SIDE}, {MAX_PIXELS} pixels at most, got {size}")
+    raise SettingsError(f"size: expected integers of 1 to {MAX_SIDE}, {MAX_PIXELS} pixels at most, got {shown(size)}")
 
 
 def decode(

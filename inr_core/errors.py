@@ -29,3 +29,17 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, data: bytes) -> None:
         super().__init__("interrupted; the best network so far was kept")
         self.data = data
+
+
+_SHOWN = 100  # characters of a value that a message quotes
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: its repr, cut where that is long, whatever its repr does."""
+    if isinstance(value, (str, bytes)) and len(value) > _SHOWN:
+        return f"{value[:_SHOWN]!r}…"
+    try:
+        text = repr(value)
+    except Exception:  # an integer of too many digits, or someone else's class
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}…"

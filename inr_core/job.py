@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .decoder import decode
-from .errors import InrError, SettingsError
+from .errors import InrError, SettingsError, shown
 from .header import MAX_PIXELS, Header
 from .metadata import Metadata
 from .metrics import psnr
@@ -99,7 +99,7 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.split(":")[0]
     if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
-        raise SettingsError(f"device: expected one this machine has, got {name!r}")
+        raise SettingsError(f"device: expected one this machine has, got {shown(name)}")
     return torch.device(name)
 
 

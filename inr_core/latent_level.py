@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SettingsError
+from .errors import SettingsError, shown
 from .latent_steps import Step, keys_of
 from .latentnet import CellModel, Ops, PhaseModel
 from .prior import CELL_MAX, CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, ORDER, OWN, PhaseNet, Prior
@@ -85,7 +85,7 @@ def _ops(device: str) -> Ops:
     try:
         from .latentnet_torch import TorchOps
     except ImportError as e:
-        raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {device!r}") from e
+        raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(device)}") from e
     return TorchOps(device)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .errors import SettingsError
+from .errors import SettingsError, shown
 from .fixedpoint import PHASE_BITS, SINE_TABLE
 from .latentnet import Ops
 from .network_torch import exact_products
@@ -29,7 +29,7 @@ class TorchOps(Ops):
             self._table = torch.from_numpy(SINE_TABLE).to(self.device)
         except (AssertionError, RuntimeError) as e:  # torch has no error of its own
             message = str(e).partition("\n")[0]
-            raise SettingsError(f"device: expected one of this machine's, got {device!r} ({message})") from e
+            raise SettingsError(f"device: expected one of this machine's, got {shown(device)} ({message})") from e
         self.positions = None if self.device.type == "cpu" else GPU_POSITIONS
 
     def exact(self) -> AbstractContextManager[None]:

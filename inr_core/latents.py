@@ -34,7 +34,6 @@ LOW_MAX = 1 << 23  # of that least
 PLANE_LIMIT = 1 << 20  # of a coarsest low-pass value in plane units
 ALL_CODED = 0x80  # in a payload's first byte, beside the number of levels: no symbol was left out
 DIFFERENT = 0x40  # in the first payload's: differences of the networks follow the low-pass
-LEVELS_MASK = 0x3F  # what is left in it: how many levels
 FREE = 1.5  # squared steps that the bits of a symbol against all odds are worth
 LOST = 2e-4  # squared steps a value that coding all of them is worth
 GROUP_BITS = 8 * 4096  # a payload ends with the level that makes it this long: what it adds stays below 0.5 %

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import FormatError, SettingsError
+from .errors import FormatError, SettingsError, shown
 
 # Opening a file without compressed metadata does not need Zstandard: it is imported where it is first used.
 
@@ -16,7 +16,8 @@ from .errors import FormatError, SettingsError
 NAMES = {b"exif": "exif", b"iccp": "icc", b"xmpp": "xmp", b"comm": "comment", b"dpis": "dpi", b"text": "text"}
 STORED, COMPRESSED = 0, 1  # the first byte of every one but dpis
 DPI = struct.Struct("<II")  # thousandths of dots per inch
-MAX_METADATA = 2**24  # bytes of a chunk, and of what it holds
+MAX_METADATA = 2**24  # bytes of a chunk
+MAX_EXPANDED = 2**20  # bytes that a compressed one becomes: what is larger is stored, so that it costs its own size
 MAX_DPI = (2**32 - 1) / 1000
 MAX_TEXTS = 1024  # pairs of a key and a value
 KEY = re.compile("[\x20-\x7e\xa1-\xff]{1,79}")  # what PNG allows too
@@ -70,7 +71,7 @@ def _pack(name: str, value: Any) -> bytes:
 def _pack_dpi(dpi: tuple[float, float]) -> bytes:
     x, y = dpi
     if not (0 <= x <= MAX_DPI and 0 <= y <= MAX_DPI):  # NaN is neither
-        raise SettingsError(f"dpi: expected numbers from 0 to {MAX_DPI}, got {dpi}")
+        raise SettingsError(f"dpi: expected numbers from 0 to {MAX_DPI}, got {shown(dpi)}")
     return DPI.pack(round(1000 * x), round(1000 * y))
 
 
@@ -114,7 +115,8 @@ def _parse_text(data: bytes) -> dict[str, str]:
     text = dict(zip(strings[::2], strings[1::2], strict=True))
     for key in text:
         if not KEY.fullmatch(key):
-            raise FormatError(f"chunk 'text': expected a key of 1 to 79 printable characters of Latin-1, got {key!r}")
+            expected = "a key of 1 to 79 printable characters of Latin-1"
+            raise FormatError(f"chunk 'text': expected {expected}, got {shown(key)}")
     if 2 * len(text) < ends:
         raise FormatError(f"chunk 'text': expected {ends // 2} different keys, got {len(text)}")
     return text
@@ -124,7 +126,7 @@ def _squeeze(name: str, data: bytes) -> bytes:
     """One byte (0 stored, 1 Zstandard), then whichever is smaller."""
     if len(data) >= MAX_METADATA:
         raise SettingsError(f"{name}: expected under {MAX_METADATA} bytes, got {len(data)}")
-    packed = zstd_squeeze(data)
+    packed = zstd_squeeze(data) if len(data) <= MAX_EXPANDED else data
     return bytes([COMPRESSED]) + packed if len(packed) < len(data) else bytes([STORED]) + data
 
 
@@ -132,7 +134,7 @@ def _expand(name: str, data: bytes) -> bytes:
     if not data or data[0] > COMPRESSED:
         got = data[0] if data else "nothing"
         raise FormatError(f"chunk {name!r}: expected compression {STORED} or {COMPRESSED}, got {got}")
-    return data[1:] if data[0] == STORED else zstd_expand(data[1:], MAX_METADATA, f"chunk {name!r}")
+    return data[1:] if data[0] == STORED else zstd_expand(data[1:], MAX_EXPANDED, f"chunk {name!r}")
 
 
 def zstd_squeeze(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from . import fixedpoint as fx
-from .errors import SettingsError
+from .errors import SettingsError, shown
 from .network import Network
 
 GPU_BLOCK_ACTIVATIONS = 2**23  # of one layer in a block: enough to keep a GPU busy
@@ -31,7 +31,9 @@ class TorchEvaluator:
             self._weight = [torch.from_numpy(weight).to(self.device) for weight in factors]
         except (AssertionError, RuntimeError, TypeError) as e:  # torch has no error of its own; TypeError: MPS, float64
             message = str(e).partition("\n")[0]
-            raise SettingsError(f"device: expected one that can decode this file, got {device!r} ({message})") from e
+            raise SettingsError(
+                f"device: expected one that can decode this file, got {shown(device)} ({message})"
+            ) from e
         self._bias = [torch.from_numpy(layer.bias).to(self.device)[:, None] for layer in network.layers]
 
     @property

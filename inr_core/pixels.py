@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InrError
+from .errors import InrError, shown
 from .modes import MAX_SIDE, MODE_TABLE, MODES
 
 Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
@@ -36,7 +36,7 @@ def check_pixels(pixels: Array, mode: str, palette: Palette | None) -> int:
     Raises InrError: pixels are (H, W) or (H, W, C), uint8 or uint16, 1 … 65535 pixels a side.
     """
     if mode not in MODE_TABLE:
-        raise InrError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+        raise InrError(f"mode: expected one of {', '.join(MODES)}, got {shown(mode)}")
     if pixels.ndim not in (2, 3) or pixels.dtype not in (np.uint8, np.uint16):
         raise InrError(
             f"pixels: expected uint8 or uint16 of shape (H, W) or (H, W, C), got {pixels.dtype} {pixels.shape}"

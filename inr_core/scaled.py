@@ -6,7 +6,7 @@ from typing import IO
 
 from .arrival import Arrival
 from .header import MAX_LATENT_PIXELS, Header
-from .latents import LEVELS_MASK, LatentDecoder
+from .latents import LatentDecoder
 from .resample import Box, Samples, resample
 
 FINE = 1.5  # columns and rows of the grid for one of the result: above 38 dB beside one made from all pixels
@@ -35,8 +35,8 @@ def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arri
     latent = header.model == "latent" and size != (header.width, header.height)  # that takes all, and checks it
     fine, near = (level_for(box, size, header.layers, share) if latent else 0 for share in (FINE, NEAR))
     while arrival.missing:
-        if latent and arrival.firsts:
-            finest = header.layers - sum(first & LEVELS_MASK for first in arrival.firsts)
+        if latent and arrival.levels:
+            finest = header.layers - arrival.levels
             if finest <= fine:
                 break
             if finest <= near and _faint(arrival, finest):

@@ -54,7 +54,9 @@ class InrImageFile(ImageFile.ImageFile):
     _gap: float | None = None  # of the call of `thumbnail` that is going on
 
     def _open(self) -> None:
-        from inr_core import Arrival, FormatError, read_head
+        from dataclasses import replace
+
+        from inr_core import Arrival, FormatError, Metadata, read_head
 
         assert self.fp is not None
         if not _accept(self.fp.read(len(SIGNATURE))):
@@ -72,6 +74,7 @@ class InrImageFile(ImageFile.ImageFile):
         self._mode = header.mode
         self._size = header.width, header.height
         self._set_info(head)
+        head = replace(head, metadata=Metadata())  # `info` has it
         self._lock = threading.RLock()
         self._arriving = head, Arrival(header)
         self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (*self._arriving, None))]

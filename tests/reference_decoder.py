@@ -14,7 +14,7 @@ from reference_coding import Field, Reader, Step, require, unzip
 from reference_network import Layer, read_network
 
 MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
-MAX_PAYLOAD, MAX_METADATA, MAX_CHUNKS = (2**24, 2**28), 2**24, 64
+MAX_PAYLOAD, MAX_METADATA, MAX_EXPANDED, MAX_CHUNKS = (2**24, 2**28), 2**24, 2**20, 64
 MAX_LATENT_PIXELS, MAX_STEP, MAX_LEVELS = 2**26, 255, 16
 MAX_TEXTS = 1024
 
@@ -96,7 +96,7 @@ def read(data: bytes) -> File:
             stored = content.unsigned(1, "stored as", 0, 1)
             block = content.take(content.left, "block")
             if stored == 1:
-                block = unzip(block, 1, MAX_METADATA)
+                block = unzip(block, 1, MAX_EXPANDED)
             require(kind != b"text" or is_text(block), "text")
         elif kind == b"dpis":
             require(content.left == 8, "dpis")

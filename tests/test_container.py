@@ -17,7 +17,7 @@ from networks import header_of, make_file, make_palette
 from inr_core import SIGNATURE, FormatError, Head, Metadata, SettingsError, TruncatedError, decode, read_head, verify
 from inr_core.container import write
 from inr_core.header import MAX_PIXELS, Header, check_header
-from inr_core.metadata import MAX_METADATA
+from inr_core.metadata import MAX_EXPANDED, MAX_METADATA
 
 Chunk = tuple[bytes, bytes]
 
@@ -214,7 +214,7 @@ def test_too_many_chunks() -> None:
     data = FILE + chunk(b"zzZz", b"") * 64
     size = head_of(FILE).header.payload_bytes + 64 * 12
     header = build([(b"HEAD", head[1][:-4] + struct.pack("<I", size))])
-    damaged(header + data[len(header) :], "expected at most 64, got more")
+    damaged(header + data[len(header) :], "chunks: expected at most 64 from the pixels on, got more")
 
 
 @pytest.mark.parametrize("at", [17, 25, 33, 34, 37])
@@ -317,6 +317,17 @@ def test_metadata_is_compressed_where_that_helps() -> None:
     assert data[b"dpis"] == struct.pack("<II", 300_000, 72_009)
 
 
+def test_metadata_above_a_megabyte_is_stored_so_that_no_small_file_opens_as_a_large_one() -> None:
+    for size, stored in ((MAX_EXPANDED, False), (MAX_EXPANDED + 1, True)):
+        metadata = Metadata(
+            icc=b"profile " * (size // 8) + b"x" * (size % 8), text={"Key": "ä" * (size // 2 - 3 + stored)}
+        )
+        data = make_file(header_of("RGB"), metadata=metadata)
+        assert head_of(data).metadata == metadata
+        assert (len(data) > 2 * size) == stored
+        assert (len(data) > size // 100) == stored
+
+
 def test_metadata_has_a_limit() -> None:
     largest = b"a" * (MAX_METADATA - 1)
     assert head_of(make_file(header_of("RGB"), metadata=Metadata(exif=largest))).metadata.exif == largest
@@ -346,18 +357,18 @@ BOMB = "02 00 10 61"  # one run of 2**17 bytes "a", not the last block
         (b"\2abc", "expected compression 0 or 1, got 2"),
         (b"\1", "expected Zstandard data, got "),
         (b"\1not zstandard", "expected Zstandard data, got "),
-        (b"\1" + zstandard.compress(bytes(2**24 + 1)), "expected 1 to 16777216 decompressed bytes, got 16777217"),
-        (b"\1" + frame(2**32 - 1, BOMB), "expected 1 to 16777216 decompressed bytes, got 4294967295"),
+        (b"\1" + zstandard.compress(bytes(2**20 + 1)), "expected 1 to 1048576 decompressed bytes, got 1048577"),
+        (b"\1" + frame(2**32 - 1, BOMB), "expected 1 to 1048576 decompressed bytes, got 4294967295"),
         (b"\1" + frame(5, BOMB * 1000 + "03 00 10 61"), "expected Zstandard data, got "),  # 125 MB in 5 bytes
-        (b"\1" + frame(2**24, "0b 00 00 61"), "expected Zstandard data, got "),  # one byte in 16 MB
+        (b"\1" + frame(2**20, "0b 00 00 61"), "expected Zstandard data, got "),  # one byte in 1 MB
         (b"\1" + zstandard.compress(b"abc") + b"more", "expected Zstandard data, got "),
         (b"\1" + zstandard.compress(b"abc" * 99)[:-1], "expected Zstandard data, got "),
         (
             b"\1" + zstandard.ZstdCompressor(write_content_size=False).compress(b"abc"),
-            "expected 1 to 16777216 decompressed bytes, got -1",
+            "expected 1 to 1048576 decompressed bytes, got -1",
         ),
-        (b"\1" + zstandard.compress(b""), "expected 1 to 16777216 decompressed bytes, got 0"),
-        (b"\1" + bytes.fromhex("502a4d18 00000000"), "expected 1 to 16777216 decompressed bytes, got 0"),  # skippable
+        (b"\1" + zstandard.compress(b""), "expected 1 to 1048576 decompressed bytes, got 0"),
+        (b"\1" + bytes.fromhex("502a4d18 00000000"), "expected 1 to 1048576 decompressed bytes, got 0"),  # skippable
     ],
 )
 def test_bad_metadata_and_zstandard_bombs(data: bytes, message: str) -> None:

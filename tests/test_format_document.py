@@ -37,6 +37,7 @@ from inr_core import (
     rangecoder,
     weights,
 )
+from inr_core.symbols import SymbolWriter
 
 DOCUMENT = format_example.DOCUMENT.read_text("utf-8")
 GOLDEN = Path(__file__).parent / "golden"
@@ -240,6 +241,25 @@ def test_chunks_are_those_of_the_code() -> None:
     types = {row[0].strip("`").encode() for row in table("The file")}
     assert types == {b"HEAD", b"PLTE", *container.PIXELS.values(), *metadata.NAMES}
     assert f" {container.SIGNATURE.hex(' ')} " in section("The file")
+
+
+def test_the_fields_around_symbols_are_in_the_order_described() -> None:
+    (line,) = re.findall(r"^    \| levels \| low-pass \|.*$", section("LATS: the latent model"), re.MULTILINE)
+    order = [cell.strip() for cell in line.strip(" |").split("|")][3:]
+    words = " ".join(section("Differences").split())
+    (stated,) = re.findall(r"as at the end of a `LATS` chunk, (.*?) of one symbol", words)
+    assert stated.replace(" and ", ", ").split(", ") == order == ["count", "lanes_e", "n", "raw bits", "range coder"]
+    tables = prior.load(1).tables
+    row = 8 * 60 + 4  # of a wide scale, whose symbols have raw bits
+    k = int(tables.raw_bits[row])
+    writer = SymbolWriter(tables)
+    writer.add(np.array([row, row]), np.array([0, 1 - (1 << k >> 1)]))  # bucket 0, its middle and its second
+    data = writer.finish()
+    raw = f"{1 << k - 1:0{k}b}{1:0{k}b}"
+    size = (2 * k + 7) // 8
+    assert data[:3] == bytes([2, 0, size])
+    assert data[3 : 3 + size] == int(raw.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+    assert rangecoder.Decoder(data[3 + size :], 1, 2).slots(1)[0] < tables.freqs[tables.offsets[row]]
 
 
 def test_bits_of_codes_are_those_of_the_code() -> None:

@@ -8,16 +8,19 @@ import struct
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zstandard
 from hostile import join, split
 from networks import header_of, make_file, make_layers
+from PIL import Image, UnidentifiedImageError
 from toy_prior import smooth_picture
 
 from inr_core import (
     FormatError,
+    InrError,
     Settings,
     SettingsError,
     container,
@@ -120,18 +123,25 @@ def payload() -> None:
 def metadata_bytes() -> None:
     chunks = split(SIREN)
     most = metadata.MAX_METADATA
+    data = join([chunks[0], (b"exif", bytes(most)), chunks[1]])
+    assert read_head(io.BytesIO(data)).metadata.exif == bytes(most - 1)
+    head = join(chunks[:1])
+    message = f"chunk 'exif' at byte {len(head) + 8}: expected at most {most} bytes, got {most + 1}"
+    refused(read_head, head + struct.pack("<I4s", most + 1, b"exif"), message)
+
+
+def expanded_bytes() -> None:
+    chunks = split(SIREN)
+    most = metadata.MAX_EXPANDED
     for size in (most, most + 1):
         frame = zstandard.compress(bytes(size))
-        assert len(frame) < 2000
+        assert len(frame) < 200
         data = join([chunks[0], (b"exif", b"\1" + frame), chunks[1]])
         if size == most:
             assert read_head(io.BytesIO(data)).metadata.exif == bytes(most)
         else:
             message = f"chunk 'exif': expected 1 to {most} decompressed bytes, got {size}"
             refused(read_head, data, message)
-    head = join(chunks[:1])
-    message = f"chunk 'exif' at byte {len(head) + 8}: expected at most {most} bytes, got {most + 1}"
-    refused(read_head, head + struct.pack("<I4s", most + 1, b"exif"), message)
 
 
 def texts() -> None:
@@ -150,7 +160,7 @@ def chunks() -> None:
     assert decode(join([head, *[empty] * 63, network, *[empty] * 63])).shape == (16, 24, 3)
     message = "chunks: expected at most 64 before the pixels, got more"
     refused(read_head, join([head, *[empty] * 65, network]), message)
-    refused(decoded, join([head, network, *[empty] * 64]), "expected at most 64, got more")
+    refused(decoded, join([head, network, *[empty] * 64]), "chunks: expected at most 64 from the pixels on, got more")
 
 
 def lanes() -> None:
@@ -217,6 +227,7 @@ TESTS: dict[str, Callable[[], None]] = {
     "MAX_WORK": work,
     "MAX_PAYLOAD": payload,
     "MAX_METADATA": metadata_bytes,
+    "MAX_EXPANDED": expanded_bytes,
     "MAX_TEXTS": texts,
     "MAX_CHUNKS": chunks,
     "MAX_LANES": lanes,
@@ -287,3 +298,62 @@ def test_files_that_promise_much_and_hold_nothing_cost_nothing() -> None:
                 decode(data, threads=1)
 
         assert peak_bytes(read) < 4 * 2**20
+
+
+def blocks(size: int, text: bytes) -> bytes:
+    """A file whose five blocks of metadata are `size` zeros each but for the last, a few hundred bytes together."""
+    head, network = split(SIREN)
+    full = b"\1" + zstandard.compress(bytes(size))
+    last = (b"text", b"\1" + zstandard.compress(text))
+    return join([head, *((kind, full) for kind in (b"exif", b"iccp", b"xmpp", b"comm")), last, network])
+
+
+def test_an_open_picture_keeps_a_few_megabytes_of_metadata_at_most() -> None:
+    widest = b"k\0" + b"a" * (metadata.MAX_EXPANDED - 7) + "\U0001f600".encode() + b"\0"  # four bytes a character
+    data = blocks(metadata.MAX_EXPANDED, widest)
+    assert len(data) < 2000
+    Image.open(io.BytesIO(data)).close()  # what it imports
+    tracemalloc.start()
+    try:
+        kept = [Image.open(io.BytesIO(data)) for _ in range(3)]
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(len(im.info["comment"]) == metadata.MAX_EXPANDED for im in kept)
+    assert now < 3 * 8.5 * 2**20, "four blocks, and a text of four bytes a character"
+    assert peak < now + 16 * 2**20
+
+
+@pytest.mark.parametrize(
+    "key", [b"k" * (2**20 - 2), "\U0010ffff".encode() * (2**18 - 1), b"\n" * 80, "é".encode() * 80]
+)
+def test_a_message_quotes_a_hundred_characters_of_a_file_at_most(key: bytes) -> None:
+    data = blocks(1, key + b"\0\0")
+    with pytest.raises(FormatError, match=r"^chunk 'text': expected a key of 1 to 79 printable characters") as caught:
+        read_head(io.BytesIO(data))
+    assert len(str(caught.value)) < 1200  # an escape has up to ten characters
+    with pytest.raises(UnidentifiedImageError) as shown:
+        Image.open(io.BytesIO(data))
+    assert len(str(shown.value)) < 1200
+
+
+WIDE = {
+    "strings": ["9" * 10**6] * 4,
+    "numbers": (10**6,) * 10**5,
+    "bytes": b"9" * 10**6,
+    "an array": np.zeros(10**6),
+    "digits": 10**5000,
+}
+
+
+@pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
+def test_a_message_quotes_little_of_an_argument(wide: Any) -> None:
+    for action in (
+        lambda: decode(SIREN, size=wide),
+        lambda: decode(SIREN, region=wide),
+        lambda: decode(SIREN, threads=10**5000),
+        lambda: encode(np.zeros((2, 2), np.uint8), mode=str(wide) if isinstance(wide, list) else "9" * 10**6),
+    ):
+        with pytest.raises(InrError) as caught:
+            action()
+        assert len(str(caught.value)) < 500

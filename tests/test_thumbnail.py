@@ -181,20 +181,51 @@ def test_every_mode_of_the_siren(mode: str) -> None:
         assert np.array_equal(again, expected)
 
 
-def test_a_siren_is_evaluated_where_it_is_needed_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = tiny.encoded(photograph(240, 160))
-    samples = []
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples of a siren each evaluation has."""
+    counts: list[int] = []
     before = Evaluator.samples
 
     def counted(self: Evaluator, x: Ints, y: Ints) -> Ints:
-        samples.append(len(x) * len(y))
+        counts.append(len(x) * len(y))
         return before(self, x, y)
 
     monkeypatch.setattr(Evaluator, "samples", counted)
+    return counts
+
+
+def test_a_siren_is_evaluated_where_it_is_needed_only(samples: list[int]) -> None:
+    data = tiny.encoded(photograph(240, 160))
     with Image.open(io.BytesIO(data)) as im:
         im.thumbnail((12, 12))
         assert im.size == (12, 8)
     assert sum(samples) == 4 * 24 * 16  # two by two for each pixel of twice the thumbnail
+
+
+@pytest.mark.parametrize("side", [239, 238, 200, 161, 160, 159, 121, 120, 119, 81, 79, 61, 3])
+def test_a_siren_is_never_evaluated_more_than_once_a_pixel_for_a_draft(side: int, samples: list[int]) -> None:
+    data = tiny.encoded(photograph(240, 160))
+    with Image.open(io.BytesIO(data)) as im:
+        im.draft("RGB", (side, 1))
+        im.load()
+        once = im.width * im.height
+    assert once <= sum(samples) <= min(240 * 160, 4 * once)
+
+
+@pytest.mark.parametrize(("size", "most"), [((239, 159), 239 * 159), ((100, 50), 200 * 150), ((240, 159), 240 * 159)])
+def test_a_smaller_size_stays_within_the_work_of_the_picture(
+    size: tuple[int, int], most: int, samples: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny.encoded(photograph(240, 160))
+    macs = inr_core.read_head(io.BytesIO(data)).header.macs
+    monkeypatch.setattr("inr_core.decoder.MAX_WORK", 240 * 160 * macs)
+    decode(data, size=size, threads=1)
+    assert sum(samples) == most
+    samples.clear()
+    monkeypatch.setattr("inr_core.decoder.MAX_WORK", 4 * 240 * 160 * macs)
+    decode(data, size=size, threads=1)
+    assert sum(samples) > 240 * 160, "where there is room, one for each pixel at least"
 
 
 def test_the_coarsest_grid_that_suffices() -> None:

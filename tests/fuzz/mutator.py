@@ -19,7 +19,7 @@ from hostile import Chunk, edit, split
 from inr_core import SIGNATURE, FormatError
 from inr_core.fields import pack_number
 from inr_core.header import HEAD, MAX_LAYERS, MAX_LEVELS, MAX_STEP
-from inr_core.metadata import MAX_METADATA, zstd_expand
+from inr_core.metadata import MAX_EXPANDED, zstd_expand
 from inr_core.modes import MODE_TABLE
 
 Mutation = Callable[[bytes, bytes, random.Random, Sequence[bytes]], bytes]  # file, a chunk's data, chance, other files
@@ -135,7 +135,7 @@ def frame(content: bytes, rng: random.Random) -> bytes:
             good[: rng.randrange(len(good))],
             edit(good, rng),
             zstandard.compress(b""),
-            bytes.fromhex("28b52ffda0") + struct.pack("<I", rng.choice((5, MAX_METADATA, 2**32 - 1)))
+            bytes.fromhex("28b52ffda0") + struct.pack("<I", rng.choice((5, MAX_EXPANDED, 2**32 - 1)))
             + bytes.fromhex("02001061") * 40 + bytes.fromhex("03001061"),
             bytes.fromhex("502a4d18") + struct.pack("<I", len(content)) + content,
             bytes.fromhex("28b52ffd23") + rng.randbytes(1) + good[5:],
