@@ -73,6 +73,25 @@ def _quality(setting: int) -> str:
     return f"quality {setting}"
 
 
+def _jpeg2000(step: int) -> Options:
+    """Colours through JPEG2000's own transform, as its other writers do: without, it loses 3 to 4 dB at equal size."""
+    return {"irreversible": True, "mct": 1, "quality_mode": "rates", "quality_layers": [_rate(step)]}
+
+
+def _avif(quality: int) -> Options:
+    return {"quality": quality, "speed": 4, "subsampling": "4:4:4"}
+
+
+def _avif_psnr(quality: int) -> Options:
+    """For PSNR, as ours is: by default libaom weights what people see."""
+    return {**_avif(quality), "advanced": {"tune": "psnr"}}
+
+
+HOW = (
+    "JPEG: optimize. JPEG2000: irreversible, mct=1, by rate. WebP: method 6. AVIF: speed 4, 4:4:4, by default and with "
+)
+HOW += "tune=psnr. JPEG XL: defaults."
+
 CODECS = (
     Codec(
         key="jpeg",
@@ -94,7 +113,7 @@ CODECS = (
         low=0,
         high=math.floor(math.log(COARSEST_RATE, RATE_STEP)),
         curve=_rate_settings([400, 240, 160, 120, 80, 60, 40, 30, 20, 15, 10, 7, 5]),
-        options=lambda step: {"irreversible": True, "quality_mode": "rates", "quality_layers": [_rate(step)]},
+        options=_jpeg2000,
         label=lambda step: f"rate {_rate(step):.1f}",
         feature="jpg_2000",
     ),
@@ -118,7 +137,19 @@ CODECS = (
         low=0,
         high=100,
         curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
-        options=lambda quality: {"quality": quality, "speed": 4, "subsampling": "4:4:4"},
+        options=_avif,
+        label=_quality,
+        feature="avif",
+    ),
+    Codec(
+        key="avif-psnr",
+        name="AVIF tune=psnr",
+        format="AVIF",
+        suffix=".avif",
+        low=0,
+        high=100,
+        curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
+        options=_avif_psnr,
         label=_quality,
         feature="avif",
     ),

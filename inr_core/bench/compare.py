@@ -1,8 +1,8 @@
 """Our files at several qualities beside JPEG, JPEG2000 and WebP at the nearest size.
 
 Everything goes through Pillow: `im.save` to memory, `Image.open` and `load` of what was written. PSNR is that of the
-decoded file over RGB, transparent parts over white. JPEG: optimize; JPEG2000: irreversible, one rate; WebP: method 6.
-Encoding with ours is timed once, everything else as the median of five.
+decoded file over RGB, transparent parts over white. JPEG: optimize; JPEG2000: irreversible, mct=1, one rate; WebP:
+method 6. Encoding with ours is timed once, everything else as the median of five.
 """
 
 from __future__ import annotations

@@ -11,11 +11,13 @@ WIDTH, HEIGHT = 560, 400
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 48  # margins of the plot inside the drawing
 RADIUS = 4.2  # of a marker
 TICKS = 7  # about so many on the linear axis
-SHAPES = ("circle", "square", "up", "diamond", "down", "cross", "plus", "bar")
+SHAPES = ("circle", "square", "up", "diamond", "down", "cross", "plus", "bar", "right", "left")
 _POLYGONS = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
     "up": ((0, -1.2), (1.15, 0.9), (-1.15, 0.9)),
     "down": ((0, 1.2), (1.15, -0.9), (-1.15, -0.9)),
+    "right": ((1.2, 0), (-0.9, 1.15), (-0.9, -1.15)),
+    "left": ((-1.2, 0), (0.9, 1.15), (0.9, -1.15)),
     "diamond": ((0, -1.35), (1.35, 0), (0, 1.35), (-1.35, 0)),
     "bar": ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3)),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import InrError
 from . import options
 from .codecs import CODECS, Codec, chosen
+from .literature import published
 from .pictures import load_all, samples
 from .points import Bench, Picture, Recipe, other_recipe, our_recipe
 from .report import Cell, Report
@@ -21,17 +22,23 @@ from .summary import Row, bd_means, bd_rows, number
 
 EFFORTS = tuple(range(10))
 QUALITIES = (10.0, 30.0, 50.0, 65.0)
+DEFAULT = (
+    "jpeg",
+    "webp",
+    "avif",
+    "avif-psnr",
+)  # opponents; of those that are published only Kodak's pictures have points
 TICKS = [mantissa * 10.0**power for power in range(-2, 5) for mantissa in (1, 2, 5)]  # seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, the efforts and the opponents."""
-    lossy = [codec.key for codec in CODECS]
+    lossy = [*(codec.key for codec in CODECS), *(codec.key for codec in published())]
     options.add_pictures(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("bench-efforts"), metavar="FOLDER")
     parser.add_argument("--efforts", type=int, nargs="+", default=EFFORTS, metavar="N", help="0 … 9 (default: all)")
     parser.add_argument("--qualities", type=float, nargs="+", default=QUALITIES, metavar="N", help="at least four")
-    parser.add_argument("--against", nargs="+", choices=lossy, default=["jpeg", "webp", "avif"], metavar="NAME")
+    parser.add_argument("--against", nargs="+", choices=lossy, default=DEFAULT, metavar="NAME")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: %(default)s)")
 
 
@@ -44,9 +51,10 @@ def run(args: argparse.Namespace, report: Report) -> None:
         if reason := codec.missing():
             raise InrError(f"{codec.name}: {reason}")
     efforts = sorted(set(args.efforts))
+    cited = [codec for codec in published() if codec.key in args.against]
     bench = Bench(args.output)
     pictures = [Picture(name, samples(im)) for name, im in load_all(args.pictures, args.crop)]
-    rows: list[dict[str, Cell]] = []
+    rows: list[dict[str, Cell]] = [row for codec in cited for picture in pictures for row in codec.rows(picture)]
     seconds: dict[int, float] = {}
     try:
         for recipe in _recipes(others, efforts, args):
@@ -57,7 +65,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
             seconds[effort] = bench.seconds(pictures[0], _recipe(effort, _middle(args.qualities), args.threads))
             report.say(f"effort {effort}: {seconds[effort]:.1f} s")
     finally:
-        names = [codec.name for codec in others]
+        names = [*(codec.name for codec in others), *(codec.name for codec in cited)]
         means = bd_means(bd_rows(rows, [_name(effort) for effort in efforts], names))
         table = report.table("efforts", "What effort buys", _columns(names))
         for effort in efforts:

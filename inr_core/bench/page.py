@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from .codecs import HOW
 from .crops import Comparison, Crop
 from .curves import Series, chart, legend
 from .page_style import STYLE
@@ -24,8 +25,7 @@ curve −10·log₁₀(1 − MS-SSIM), in dB). Transparent parts are over white.
 logarithm of the rate interpolated by PCHIP, over the range that both curves reach. Each encode and each decode runs in
 a fresh process; seconds are the median of up to five runs without imports, or one run where that takes over a second;
 peak memory is the most the process had resident, interpreter, picture and libraries included. Threads are as each
-library chooses, or for ours as the settings say. JPEG: optimize. JPEG2000: irreversible, by rate. WebP: method 6.
-AVIF: speed 4, 4:4:4. JPEG XL: defaults."""
+library chooses, or for ours as the settings say. Published points are from tables of others: bits a pixel and PSNR."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def page(results: Results) -> str:
     parts += [_bd_table(results, codec) for codec in results.ours]
     parts.append(_costs(results))
     parts += [_picture(results, name) for name in names(results.rows, "picture")]
-    parts.append(f"<h2>How this was measured</h2><p>{escape(METHOD)}</p>")
+    parts.append(f"<h2>How this was measured</h2><p>{escape(METHOD)} {escape(HOW)}</p>")
     parts += [f'<p class="faint">{escape(line)}</p>' for line in results.about]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

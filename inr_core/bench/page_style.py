@@ -5,14 +5,14 @@ STYLE = """
   color-scheme: light dark;
   --page: #fff; --text: #1c2128; --faint: #5b6570; --rule: #d5dae0; --panel: #f5f7f9; --good: #12703a; --bad: #b3261e;
   --c0: #0b62c4; --c1: #d9480f; --c2: #2b8a3e; --c3: #a61e93;
-  --c4: #7a5c00; --c5: #0c8599; --c6: #5f3dc4; --c7: #495057;
+  --c4: #7a5c00; --c5: #0c8599; --c6: #5f3dc4; --c7: #495057; --c8: #c2255c; --c9: #5c940d;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14181d; --text: #e4e8ec; --faint: #9aa5b1; --rule: #333b45;
     --panel: #1c2229; --good: #62d08c; --bad: #ff8f85;
     --c0: #5aa9ff; --c1: #ff8f4d; --c2: #63cf7c; --c3: #f183df;
-    --c4: #e0bd4a; --c5: #4fd0e3; --c6: #b197fc; --c7: #adb5bd;
+    --c4: #e0bd4a; --c5: #4fd0e3; --c6: #b197fc; --c7: #adb5bd; --c8: #faa2c1; --c9: #c0eb75;
   }
 }
 * { box-sizing: border-box; }
@@ -56,6 +56,7 @@ tr.mean small { font-weight: 400; }
 .mark.open { fill: none; stroke: var(--colour); stroke-width: .5; }
 .s0 { --colour: var(--c0); } .s1 { --colour: var(--c1); } .s2 { --colour: var(--c2); } .s3 { --colour: var(--c3); }
 .s4 { --colour: var(--c4); } .s5 { --colour: var(--c5); } .s6 { --colour: var(--c6); } .s7 { --colour: var(--c7); }
+.s8 { --colour: var(--c8); } .s9 { --colour: var(--c9); }
 .crops { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; width: 256px; max-width: 100%; }
 figure img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }

@@ -2,7 +2,8 @@
 
 Every point is a file written and read again through Pillow, each time in a fresh process, whose peak memory is read
 from the system. PSNR is over the decoded 8-bit RGB, transparent parts over white. JPEG: optimize; JPEG2000:
-irreversible, by rate; WebP: method 6; AVIF: speed 4, 4:4:4; JPEG XL, where pillow-jxl-plugin is installed: defaults.
+irreversible, mct=1, by rate; WebP: method 6; AVIF: speed 4, 4:4:4, by default and with tune=psnr; JPEG XL, where
+pillow-jxl-plugin is installed: defaults. Of Kodak's pictures, whole and by their names, VTM and Cool-chic as published.
 
 In the output folder, `points.jsonl` and `files` keep every point for good, known by its picture's samples, the save
 options and the version of the code: a run that was stopped goes on where it was, another one takes what is there.
@@ -24,6 +25,7 @@ from ..settings import MODELS, Settings
 from . import options
 from .codecs import CODECS, Codec, chosen
 from .crops import Comparison, compare
+from .literature import Published, published
 from .page import Results, page
 from .pictures import load_all, samples
 from .points import RD_COLUMNS, Bench, Picture, Recipe, other_recipe, our_recipe
@@ -36,7 +38,7 @@ QUALITIES = (10.0, 25.0, 40.0, 55.0, 70.0, 85.0)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, the contestants, and where the results go."""
     text = "(default: %(default)s)"
-    keys = [codec.key for codec in CODECS]
+    keys = [*(codec.key for codec in CODECS), *(codec.key for codec in published())]
     qualities = " ".join(f"{quality:g}" for quality in QUALITIES)
     options.add_pictures(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("bench-rd"), metavar="FOLDER", help=text)
@@ -104,6 +106,7 @@ class Session:
         self.pictures = unique([Picture(name, samples(im)) for name, im in load_all(args.pictures, args.crop)])
         self.bench = Bench(args.output)
         self.others = self._available(chosen(args.against))
+        self.published = [codec for codec in published() if codec.key in args.against]
         self.table = report.table("rd", "Rate and distortion", RD_COLUMNS)
         self.bd = report.table("bd_rate", "BD-rate: bytes at equal PSNR", BD_COLUMNS)
         self.means = report.table("bd_rate_mean", "BD-rate, mean of the pictures", MEAN_COLUMNS)
@@ -130,6 +133,8 @@ class Session:
             others = [other_recipe(codec, setting) for codec in self.others for setting in codec.curve]
             for recipe in [*(recipe for recipes in self.ours.values() for recipe in recipes), *others]:
                 self._point(picture, recipe)
+            for row in (row for codec in self.published for row in codec.rows(picture)):
+                self.report.add(self.table, row)
             try:
                 self.comparisons.append(compare(self.bench, picture, self.shown, self.others))
             except (InrError, OSError) as e:
@@ -152,17 +157,27 @@ class Session:
         """BD-rates and costs of the points there are."""
         ours, others = [recipes[0].codec for recipes in self.ours.values()], [codec.name for codec in self.others]
         rows = self.table.rows
-        self.bd.rows.extend(bd_rows(rows, ours, others))
+        self.bd.rows.extend(bd_rows(rows, ours, self._opponents()))
         self.means.rows.extend(bd_means(self.bd.rows))
-        self.costs.rows.extend(cost_rows(rows, others[0] if others else None))
+        measured = [row for row in rows if row["codec"] in (*ours, *others)]
+        self.costs.rows.extend(cost_rows(measured, others[0] if others else None))
         self.noted.rows.extend({"note": note} for note in self.notes)
+
+    def _opponents(self) -> list[str]:
+        """Names of those that have points, measured ones first."""
+        return [*(codec.name for codec in self.others), *(codec.name for codec in self._cited())]
+
+    def _cited(self) -> list[Published]:
+        """The published codecs that have points of a picture here."""
+        present = {row["codec"] for row in self.table.rows}
+        return [codec for codec in self.published if codec.name in present]
 
     def write_page(self) -> None:
         """All three files of results."""
         self.report.complete = self.finished and not self.failures
         results = Results(
             ours=[recipes[0].codec for recipes in self.ours.values()],
-            others=[codec.name for codec in self.others],
+            others=self._opponents(),
             rows=self.table.rows,
             bd=self.bd.rows,
             means=self.means.rows,
@@ -180,10 +195,11 @@ class Session:
     def _about(self) -> list[str]:
         given = [recipes[0] for recipes in self.ours.values()]
         same = {k: v for k, v in given[0].options.items() if k not in ("quality", "model")}
-        machines = dict.fromkeys(str(row["machine"]) for row in self.table.rows)
+        machines = dict.fromkeys(str(row["machine"]) for row in self.table.rows if row["machine"])
         return [
             f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             f"{given[0].version}; {', '.join(f'{k} {v}' for k, v in same.items())}, else defaults",
+            *(f"{codec.name}, published: {codec.source}. {codec.note}" for codec in self._cited()),
             *(f"Times of {name}" for name in machines),
             *([] if len(machines) < 2 else ["Points of several machines: their times do not compare."]),
         ]
