@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from .container import SIGNATURE, Head, read_head, replace_metadata, verify
     from .decoder import Decoder, FileInfo, LayerInfo, decode, describe
     from .encoder import encode
-    from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError
+    from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
     from .header import Header
     from .interrupts import first_interrupt
-    from .metadata import Metadata, check_text
+    from .metadata import Metadata, check_block, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
     from .settings import Progress, Settings
@@ -27,9 +27,9 @@ _HOME = {
     "container": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
     "decoder": ("Decoder", "FileInfo", "LayerInfo", "decode", "describe"),
     "encoder": ("encode",),
-    "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError"),
+    "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError", "shown"),
     "header": ("Header",),
-    "metadata": ("Metadata", "check_text"),
+    "metadata": ("Metadata", "check_block", "check_text"),
     "interrupts": ("first_interrupt",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
@@ -59,6 +59,7 @@ __all__ = [
     "TruncatedError",
     "bd_rate",
     "bpp",
+    "check_block",
     "check_text",
     "cores",
     "decode",
@@ -69,6 +70,7 @@ __all__ = [
     "psnr",
     "read_head",
     "replace_metadata",
+    "shown",
     "verify",
 ]
 

@@ -75,5 +75,7 @@ def shift_for_size(size: int, target: int) -> int:
 
 def shift_for_psnr(measured: float, target: float) -> int:
     """By how much the step index of a file should move for it to be just above `target` dB."""
+    if measured == math.inf:  # exact: how far above nobody knows
+        return 1
     away = measured - target
     return -math.ceil(-away / 0.3) if away < 0 else math.floor(max(0.0, away - PSNR_TOLERANCE) / 0.4)

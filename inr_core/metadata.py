@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +19,17 @@ MAX_METADATA = 2**24  # bytes of a chunk
 MAX_EXPANDED = 2**20  # bytes that a compressed one becomes: what is larger is stored, so that it costs its own size
 MAX_DPI = (2**32 - 1) / 1000
 MAX_TEXTS = 1024  # pairs of a key and a value
-KEY = re.compile("[\x20-\x7e\xa1-\xff]{1,79}")  # what PNG allows too
+MAX_KEY = 1024  # characters
+
+_KEYS = f"1 to {MAX_KEY} characters but U+0000"
 
 
 @dataclass(frozen=True)
 class Metadata:
     """What travels beside the pixels.
 
-    dpi: dots per inch (x, y), kept to a thousandth. text: values by key, like PNG's; a key has 1 to 79 printable
-    characters of Latin-1, a value any but U+0000.
+    dpi: dots per inch (x, y), kept to a thousandth. text: values by key, like PNG's; a key has 1 to 1024 characters,
+    and both may have any but U+0000.
     """
 
     exif: bytes | None = None  # without the "Exif\\0\\0" prefix
@@ -82,24 +83,36 @@ def _parse_dpi(data: bytes) -> tuple[float, float]:
     return x / 1000, y / 1000
 
 
+def check_block(name: str, data: bytes) -> None:
+    """Raise SettingsError, under the name of an option, for more bytes than a file can hold of one kind of metadata."""
+    if len(data) >= MAX_METADATA:
+        raise SettingsError(f"{name}: expected under {MAX_METADATA} bytes, got {len(data)}")
+
+
 def check_text(text: Mapping[str, str]) -> None:
     """Raise SettingsError for keys and values that a file cannot hold."""
-    if len(text) > MAX_TEXTS:
-        raise SettingsError(f"text: expected at most {MAX_TEXTS} pairs, got {len(text)}")
-    for key, value in text.items():
-        if not KEY.fullmatch(key):
-            raise SettingsError(f"text: expected a key of 1 to 79 printable characters of Latin-1, got {key!r}")
-        if "\0" in value or not _is_unicode(value):
-            raise SettingsError(f"text {key!r}: expected Unicode without U+0000, got {value!r}")
+    check_block("text", _pack_text(text))
 
 
 def _pack_text(text: Mapping[str, str]) -> bytes:
-    check_text(text)
+    if len(text) > MAX_TEXTS:
+        raise SettingsError(f"text: expected at most {MAX_TEXTS} pairs, got {len(text)}")
+    for key, value in text.items():
+        if not 1 <= len(key) <= MAX_KEY or not _is_unicode(key):
+            raise SettingsError(f"text: expected a key of {_KEYS}, got {shown(key)}")
+        if not _is_unicode(value):
+            raise SettingsError(f"text {shown(key)}: expected Unicode without U+0000, got {shown(value)}")
     return "".join(f"{key}\0{value}\0" for key, value in text.items()).encode()
 
 
 def _is_unicode(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)  # halves of a pair
+    if "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # halves of a pair
+        return False
+    return True
 
 
 def _parse_text(data: bytes) -> dict[str, str]:
@@ -114,9 +127,8 @@ def _parse_text(data: bytes) -> dict[str, str]:
         raise FormatError("chunk 'text': expected a key and a value, each ended by a zero, again and again")
     text = dict(zip(strings[::2], strings[1::2], strict=True))
     for key in text:
-        if not KEY.fullmatch(key):
-            expected = "a key of 1 to 79 printable characters of Latin-1"
-            raise FormatError(f"chunk 'text': expected {expected}, got {shown(key)}")
+        if not 1 <= len(key) <= MAX_KEY:
+            raise FormatError(f"chunk 'text': expected a key of {_KEYS}, got {shown(key)}")
     if 2 * len(text) < ends:
         raise FormatError(f"chunk 'text': expected {ends // 2} different keys, got {len(text)}")
     return text
@@ -124,8 +136,7 @@ def _parse_text(data: bytes) -> dict[str, str]:
 
 def _squeeze(name: str, data: bytes) -> bytes:
     """One byte (0 stored, 1 Zstandard), then whichever is smaller."""
-    if len(data) >= MAX_METADATA:
-        raise SettingsError(f"{name}: expected under {MAX_METADATA} bytes, got {len(data)}")
+    check_block(name, data)
     packed = zstd_squeeze(data) if len(data) <= MAX_EXPANDED else data
     return bytes([COMPRESSED]) + packed if len(packed) < len(data) else bytes([STORED]) + data
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ LAYERS = {  # arrays of the networks that a file may move away from
     "chroma": ("w1", "b1", "w2", "b2", "w3", "b3"),
     "cell": ("w1", "b1", "wm", "bm", "w2", "b2"),
 }
-FOLDER = Path(__file__).parent / "priors"
+FOLDER = files(__package__) / "priors"  # in a zip file, too
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +179,20 @@ def phase_mask(wide: int, cin: int) -> NDArray[np.bool_]:
     return mask.reshape(wide, cin)
 
 
+def known_ids() -> list[int]:
+    """The ids of the priors that come with the package."""
+    names = [entry.name for entry in FOLDER.iterdir()] if FOLDER.is_dir() else []
+    stems = (name.removesuffix(".npz") for name in names if name.endswith(".npz"))
+    return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+
 @cache
 def load(prior_id: int) -> Prior:
     """The prior of an id, from the package; FormatError, naming the known ones, if there is none."""
     path = FOLDER / f"{prior_id}.npz"
     if not path.is_file():
-        known = sorted((p.stem for p in FOLDER.glob("*.npz") if p.stem.isdigit()), key=int)
-        raise FormatError(f"prior: expected one of {', '.join(known) or 'none'}, got {prior_id}")
-    with np.load(path, allow_pickle=False) as file:
+        raise FormatError(f"prior: expected one of {', '.join(map(str, known_ids())) or 'none'}, got {prior_id}")
+    with path.open("rb") as fp, np.load(fp, allow_pickle=False) as file:
         return from_arrays({name: file[name] for name in file.files})
 
 

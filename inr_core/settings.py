@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import operator
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SettingsError
+from .errors import SettingsError, shown
 
 MODELS = ("auto", "latent", "siren")
 SPARSITIES = ("rigl", "prune", "small-dense")
@@ -40,6 +42,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _INTEGERS = frozenset({"target_size", "effort", "threads", "seed", "width", "depth", "bits", "steps", "batch"})
 _CHOICES: dict[str, tuple[str, ...]] = {"model": MODELS, "sparsity": SPARSITIES, "quantization": QUANTIZATIONS}
+_DEVICE = re.compile("auto|cpu|mps|cuda(:[0-9]{1,4})?")
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,17 @@ class Settings:
     batch: int | None = None  # pixels a step; None: all of them if they fit the memory budget
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            _check_number(name, getattr(self, name), low, high)
+        for name in _RANGES:
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+            choice: object = getattr(self, name)
+            if not isinstance(choice, str) or choice not in choices:
+                raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {shown(choice)}")
         device: object = self.device
-        if not isinstance(device, str) or device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-            raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {device!r}")
+        if type(device).__name__ == "device":  # torch's own
+            object.__setattr__(self, "device", device := str(device))
+        if not isinstance(device, str) or not _DEVICE.fullmatch(device):
+            raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {shown(device)}")
         if self.target_size is not None and self.target_psnr is not None:
             raise SettingsError("target_size and target_psnr: expected at most one of them, got both")
         if self.model == "latent" and self.siren_options:
@@ -97,20 +103,49 @@ class Settings:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-                raise SettingsError(f"unknown option {name!r}{hint}")
+                raise SettingsError(f"unknown option {shown(name)}{hint}")
         return cls(**options)
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def _number(name: str, value: object) -> float | None:
+    """A number of any type, NumPy's or others', as Python's int or float; SettingsError: none, or out of range."""
     if value is None and Settings.__dataclass_fields__[name].default is None:
-        return
-    kind = "an integer" if name in _INTEGERS else "a number"
-    accepted = int if name in _INTEGERS else (int, float)
-    span = f"{kind} from {low} to {high}" if high < math.inf else f"{kind} above {low}"
-    if isinstance(value, bool) or not isinstance(value, accepted) or not low <= value <= high:
-        raise SettingsError(f"{name}: expected {span}, got {value!r}")
-    if name == "time_limit" and value == 0:
-        raise SettingsError(f"{name}: expected {span}, got {value!r}")
+        return None
+    low, high = _RANGES[name]
+    number = _to_integer(value) if name in _INTEGERS else _to_float(value)
+    if number is None or not low <= number <= high or (name == "time_limit" and number == 0):
+        kind = "an integer" if name in _INTEGERS else "a number"
+        span = f"{kind} from {low} to {high}" if high < math.inf else f"{kind} above {low}"
+        raise SettingsError(f"{name}: expected {span}, got {shown(value)}")
+    return number
+
+
+def _to_integer(value: Any) -> int | None:
+    if _is_no_number(value):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # 5.0 is an integer, too
+        number = _to_float(value)
+        return int(number) if number is not None and number.is_integer() else None
+
+
+def _to_float(value: Any) -> float | None:
+    if _is_no_number(value):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether it is what `float` takes but nobody means: text, truth, a complex number, an array."""
+    if isinstance(value, (str, bytes, bytearray, memoryview, bool)):
+        return True
+    return getattr(getattr(value, "dtype", None), "kind", None) in tuple("bcmM") or getattr(value, "ndim", 0) != 0
 
 
 @dataclass(frozen=True)

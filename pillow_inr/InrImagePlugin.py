@@ -23,9 +23,19 @@ SIGNATURE = b"\x89INR\r\n\x1a\n"
 DECODE_THREADS: int | None = None  # None: all cores this process may use
 
 
+# Keys of `info` that mean something to Pillow, whichever of its plugins put them there.
+_PILLOWS = frozenset(
+    """
+    adobe adobe_transform aspect background bbox blend bpp chromaticity comment compression default_image disposal
+    dpi duration exif extension flashpix gamma hotspot icc_profile id_section interlace jfif jfif_density
+    jfif_unit jfif_version loop mp mpoffset name next_name offset orientation palette photoshop progression
+    progressive resolution scale sizes spacing srgb timestamp transparency version wmf_bbox xmp
+    """.split()  # noqa: SIM905 (a list of words)
+)
+
+
 def _is_pillows(key: str) -> bool:
-    """Whether a key of `info` means something to Pillow: its names are in lower case."""
-    return key.islower() or key.startswith("Raw profile type ")
+    return key in _PILLOWS or key.startswith(("Raw profile type ", "XML:"))
 
 
 def _accept(prefix: bytes) -> bool:
@@ -106,6 +116,13 @@ class InrImageFile(ImageFile.ImageFile):
     def text(self) -> dict[str, str]:
         """Values by key, like those of a PNG file."""
         return self._text
+
+    def getexif(self) -> Image.Exif:
+        """As `Image.getexif`; what cannot be read is not there, as JPEG has it."""
+        try:
+            return super().getexif()
+        except Exception:
+            return super().getexif()  # Pillow tries to read it once only
 
     def _getexif(self) -> dict[int, Any] | None:
         # Not public, but what thumbnailers from before Image.getexif() ask for; JPEG, PNG and WebP still have it, too.

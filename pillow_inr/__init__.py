@@ -33,8 +33,9 @@ def save(im: Image.Image, path: str | os.PathLike[str], **options: Any) -> None:
 
     from .atomic import atomic_write
 
-    if options.pop("save_all", False):
-        msg = "save_all: a .inr file holds one picture; save each frame to its own file"
-        raise ValueError(msg)
+    for name in ("save_all", "append_images"):
+        if options.pop(name, False):
+            msg = f"{name}: a .inr file holds one picture; save each frame to its own file"
+            raise ValueError(msg)
     with atomic_write(path, keep=Interrupted) as fp:
         im.save(fp, format=InrImageFile.format, **options)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 from .atomic import atomic_write
@@ -40,7 +41,7 @@ def enable(user: bool = False) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(module) as fp:
-            fp.write(Path(__file__).with_name("_startup.py").read_bytes())
+            fp.write((files(__package__) / "_startup.py").read_bytes())
         with atomic_write(folder / PTH) as fp:
             fp.write(PTH_LINE.encode())
     except OSError as e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ def from_image(im: Image.Image) -> Pixels:
         raise ValueError(msg)
     if im.mode.startswith("I;16"):
         return _deep_grey(im)
-    if "transparency" in im.info and im.mode in _WITH_TRANSPARENCY:
+    if im.mode in _WITH_TRANSPARENCY and _transparency(im) is not None:
         im = im.convert(_WITH_TRANSPARENCY[im.mode])
     elif im.mode in _STORED_AS:
         im = im.convert(_STORED_AS[im.mode])
@@ -100,7 +101,7 @@ def to_8_bits(samples: Array) -> NDArray[np.uint8]:
 
 def _deep_grey(im: Image.Image) -> Pixels:
     grey = np.asarray(im).astype(np.uint16)  # native, whichever of I;16, I;16L, I;16B, I;16N it was
-    clear = im.info.get("transparency")
+    clear = _transparency(im)
     if clear is None:
         return Pixels(grey, "I;16")
     return Pixels(np.stack([grey, np.where(grey == clear, 0, 65535).astype(np.uint16)], axis=2), "LA")
@@ -112,13 +113,30 @@ def _palette(im: Image.Image, indices: Array) -> NDArray[np.uint8]:
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     colours[: len(listed)] = listed
-    transparency = im.info.get("transparency", b"")  # an index, or the alpha of the first colours
-    if isinstance(transparency, int):
-        colours[transparency, 3] = 0
-    else:
+    transparency = _transparency(im)
+    if isinstance(transparency, bytes):
         colours[: len(transparency), 3] = np.frombuffer(transparency, np.uint8)
+    elif transparency is not None:
+        colours[transparency, 3] = 0
     colours = colours[: max(len(listed), int(indices.max()) + 1)]
     return colours if (colours[:, 3] < 255).any() else colours[:, :3].copy()
+
+
+def _transparency(im: Image.Image) -> int | bytes | tuple[int, ...] | None:
+    """What `info` says is clear: a grey value, a colour, in mode P an index, or the alpha of the first colours.
+
+    None where it says nothing, or what makes no sense in this mode: Pillow leaves it there when the mode changes.
+    """
+    clear: Any = im.info.get("transparency")
+    if im.mode == "P" and isinstance(clear, bytes):
+        return clear[:256] or None
+    try:
+        if im.mode == "RGB":
+            return tuple(map(operator.index, clear)) if len(clear) == 3 and not isinstance(clear, bytes) else None
+        value = operator.index(clear)
+    except TypeError:
+        return None
+    return value if value >= 0 and not (im.mode == "P" and value > 255) else None
 
 
 def _flip_lab(samples: Array, mode: str) -> Array:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, TypeVar
 
-from PIL import Image
+from PIL import Image, JpegPresets
 
-from inr_core import Metadata, Progress, Settings, SettingsError, check_text
+from inr_core import Metadata, Progress, Settings, SettingsError, check_block, check_text, shown
 
+from .exif import PREFIX, exif_bytes
 from .progress import Bar
 
+T = TypeVar("T")
 Report = Callable[[Progress], "bool | None"]
 
-_OWN = ("exif", "icc_profile", "xmp", "dpi", "comment", "text", "progress", "append_images")
-_MAX_DPI = (2**32 - 1) / 1000  # the file keeps thousandths in 32 bits
+_SETTINGS = tuple(field.name for field in fields(Settings))
+_DATA = ("exif", "icc_profile", "xmp", "comment")
+_OWN = (*_SETTINGS, *_DATA, "dpi", "text", "progress")
+_NO_MISTAKES = frozenset({"speed", "mode"})  # AVIF's, and what many functions have: near to seed, to model
+_SHORT = 3  # letters: everything is near to such a name
+_MIN_DPI, _MAX_DPI = 0.001, (2**32 - 1) / 1000  # the file keeps thousandths in 32 bits
 
 
 @dataclass(frozen=True)
@@ -34,26 +40,42 @@ class SaveOptions:
     def from_encoderinfo(cls, encoderinfo: Mapping[str, Any], info: Mapping[Any, object]) -> SaveOptions:
         """Read every option; ICC profile and comment fall back to the picture's own `info`, as in Pillow's JPEG plugin.
 
-        Raises SettingsError, a ValueError, naming the option, what was expected and what was got.
+        `Image.save` has emptied its target by now, so little is an error. Names that are not ours are ignored, as it
+        documents, and None stands for the default. What comes from the picture's `info`, as it is or handed on by
+        `im.save(path, **im.info)`, is used as far as it can be.
+
+        Raises SettingsError, a ValueError, naming the option, what was expected and what was got: a name that is one
+        slip away from one of ours; a value that is not of its range or type, nor what JPEG, PNG, WebP or AVIF accept in
+        that option; metadata that a file cannot hold.
         """
-        settings = _settings(encoderinfo)
-        frames = encoderinfo.get("append_images") or ()
-        if frames:
-            msg = "append_images: expected none, because a .inr file holds one picture"
-            raise SettingsError(msg)
+        _refuse_slips(name for name in encoderinfo if name not in info)
+
+        def option(name: str, read: Callable[[Any], T | None], inherited: bool = False) -> T | None:
+            value = encoderinfo.get(name, info.get(name) if inherited else None)
+            if value is None:
+                return None
+            try:
+                return read(value)
+            except SettingsError as e:
+                if info.get(name) is not value:
+                    raise
+                if name in _DATA and isinstance(value, bytes):  # it is too long
+                    warnings.warn(f"{e}; saved without", stacklevel=5)  # from the caller of Image.save
+                return None
+
+        given = {name: option(name, partial(_setting, name)) for name in _SETTINGS if name != "bits"}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        if settings.model == "siren" or settings.siren_options:  # else it is PNG's
+            settings = replace(settings, bits=option("bits", partial(_setting, "bits")))
         metadata = Metadata(
-            exif=_exif(encoderinfo.get("exif")),
-            icc=_data("icc_profile", _own_or_inherited("icc_profile", encoderinfo, info)),
-            xmp=_data("xmp", encoderinfo.get("xmp")),
-            comment=_data("comment", _own_or_inherited("comment", encoderinfo, info)),
-            dpi=to_dpi(encoderinfo.get("dpi")),
-            text=to_text(encoderinfo.get("text")),
+            exif=option("exif", to_exif),
+            icc=option("icc_profile", partial(to_data, "icc_profile"), inherited=True),
+            xmp=option("xmp", partial(to_data, "xmp")),
+            comment=option("comment", partial(to_data, "comment"), inherited=True),
+            dpi=option("dpi", _to_dpi_if_known),
+            text=option("text", to_text),
         )
-        progress = encoderinfo.get("progress") or False
-        if progress is not False and progress is not True and not callable(progress):
-            msg = f"progress: expected True, False or a callable, got {progress!r}"
-            raise SettingsError(msg)
-        return cls(settings, metadata, progress)
+        return cls(settings, metadata, option("progress", _to_progress) or False)
 
     @contextmanager
     def reporting(self) -> Iterator[Report | None]:
@@ -65,62 +87,137 @@ class SaveOptions:
             yield self.progress or None
 
 
-def _settings(encoderinfo: Mapping[str, object]) -> Settings:
-    known = [field.name for field in dataclasses.fields(Settings)]
-    for name in encoderinfo:
-        if name not in known and name not in _OWN:
-            near = difflib.get_close_matches(name, [*known, *_OWN], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted([*known, *_OWN]))}"
-            msg = f"unknown option {name!r}; {hint}"
-            raise SettingsError(msg)
-    return Settings.from_options({name: value for name, value in encoderinfo.items() if name not in _OWN})
+def _refuse_slips(names: Iterable[object]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.islower() or name in _OWN or name in _NO_MISTAKES:
+            continue
+        for own in _OWN:
+            if len(own) > _SHORT and _one_slip(name, own):
+                msg = f"unknown option {name!r}; did you mean {own!r}?"
+                raise SettingsError(msg)
 
 
-def _own_or_inherited(name: str, encoderinfo: Mapping[str, object], info: Mapping[Any, object]) -> object:
-    if name in encoderinfo:
-        return encoderinfo[name]
-    inherited = info.get(name)
-    return inherited if isinstance(inherited, (bytes, str)) else None
+def _one_slip(a: str, b: str) -> bool:
+    """Whether one letter is missing, too many, another one, or has changed places with its neighbour."""
+    same = next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    a, b = a[same:], b[same:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
-def _data(name: str, value: object) -> bytes | None:
-    if isinstance(value, str):
-        value = value.encode()
-    if value is not None and not isinstance(value, bytes):
-        msg = f"{name}: expected bytes, str or None, got {value!r}"
-        raise SettingsError(msg)
-    return value or None
+def _setting(name: str, value: Any) -> Any:
+    if name == "quality":
+        value = _to_quality(value)
+        if value is None:
+            return None
+    return getattr(Settings(**{name: value}), name)
 
 
-def _exif(value: object) -> bytes | None:
+def _to_quality(value: Any) -> Any:
+    """What other writers take for a quality, as a number from 0 to 100; None for the default.
+
+    JPEG has names of presets and "keep", -1 for its default, and takes what is beyond the ends for the ends. WebP takes
+    text. All take bool.
+    """
+    if isinstance(value, (str, bytes)) or _is_bool(value):
+        if value == "keep" or value in JpegPresets.presets:
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    try:
+        return None if value == -1 else min(max(value, 0), 100) if abs(value) < math.inf else value
+    except Exception:  # of whatever type: no number, or not one
+        return value
+
+
+def to_exif(value: object) -> bytes | None:
+    """The option `exif` without its prefix, checked; raises SettingsError."""
     if isinstance(value, Image.Exif):
-        value = value.tobytes() if len(value) else None
-    if value is not None and not isinstance(value, bytes):
-        msg = f"exif: expected bytes, an Image.Exif or None, got {value!r}"
+        value = exif_bytes(value)
+    data = _bytes("exif", value, "bytes, an Image.Exif or None").removeprefix(PREFIX)
+    check_block("exif", data)
+    return data or None
+
+
+def to_data(name: str, value: object) -> bytes | None:
+    """An option of bytes or text, checked; raises SettingsError."""
+    if isinstance(value, str):
+        try:
+            value = value.encode()
+        except UnicodeEncodeError as e:
+            msg = f"{name}: expected Unicode, got {shown(value)}"
+            raise SettingsError(msg) from e
+    data = _bytes(name, value, "bytes, str or None")
+    check_block(name, data)
+    return data or None
+
+
+def _bytes(name: str, value: object, expected: str) -> bytes:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if not _is_nothing(value):
+        msg = f"{name}: expected {expected}, got {shown(value)}"
         raise SettingsError(msg)
-    return (value or b"").removeprefix(b"Exif\0\0") or None
+    return b""
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether Pillow's writers take it for none: they ask for truth."""
+    try:
+        return not value
+    except Exception:  # NumPy's arrays are neither true nor false
+        return False
 
 
 def to_dpi(value: Any) -> tuple[float, float] | None:
-    """The option `dpi`, checked; raises SettingsError."""
-    if value is None:
+    """A resolution, checked; raises SettingsError."""
+    if _is_nothing(value):
         return None
     try:
         x, y = (float(number) for number in value)  # TIFF has its own rational numbers
-    except (TypeError, ValueError):
+    except Exception:  # of whatever type: not two, or no numbers
         x = y = math.nan
-    if not (0.001 <= x <= _MAX_DPI and 0.001 <= y <= _MAX_DPI):
-        msg = f"dpi: expected two numbers from 0.001 to {_MAX_DPI:.0f}, got {value!r}"
+    if not (_MIN_DPI <= x <= _MAX_DPI and _MIN_DPI <= y <= _MAX_DPI):
+        msg = f"dpi: expected two numbers from {_MIN_DPI} to {_MAX_DPI:.0f}, got {shown(value)}"
         raise SettingsError(msg)
     return x, y
 
 
+def _to_dpi_if_known(value: Any) -> tuple[float, float] | None:
+    """The option `dpi`: broken files bring numbers along that are none, 0 or NaN say, to whatever picture."""
+    try:
+        return to_dpi(value)
+    except SettingsError:
+        try:
+            _, _ = map(float, value)
+        except (TypeError, ValueError, ArithmeticError):
+            pass
+        else:
+            return None
+        raise
+
+
 def to_text(value: object) -> dict[str, str] | None:
     """The option `text`, checked; raises SettingsError."""
-    if value is None:
+    if _is_nothing(value):
         return None
     if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        msg = f"text: expected a dict of str to str, or None, got {value!r}"
+        msg = f"text: expected a dict of str to str, or None, got {shown(value)}"
         raise SettingsError(msg)
     check_text(value)
-    return {str(key): str(text) for key, text in value.items()} or None  # PNG's values know their language, too
+    return {str(key): str(text) for key, text in value.items()}  # PNG's values know their language, too
+
+
+def _to_progress(value: Any) -> bool | Report:
+    if callable(value):
+        report: Report = value
+        return report
+    if _is_bool(value) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    msg = f"progress: expected True, False or a callable, got {shown(value)}"
+    raise SettingsError(msg)
+
+
+def _is_bool(value: object) -> bool:
+    return type(value).__name__ in ("bool", "bool_")  # Python's, or NumPy's

@@ -16,7 +16,7 @@ from reference_network import Layer, read_network
 MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
 MAX_PAYLOAD, MAX_METADATA, MAX_EXPANDED, MAX_CHUNKS = (2**24, 2**28), 2**24, 2**20, 64
 MAX_LATENT_PIXELS, MAX_STEP, MAX_LEVELS = 2**26, 255, 16
-MAX_TEXTS = 1024
+MAX_TEXTS, MAX_KEY = 1024, 1024
 
 MODES = (  # name, bit depths, channels
     ("1", (1,), (1,)),
@@ -131,12 +131,11 @@ def is_text(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     keys = strings[::2]
-    printable = {*range(0x20, 0x7F), *range(0xA1, 0x100)}
     return (
         not rest
         and len(strings) % 2 == 0
         and len(keys) == len(set(keys)) <= MAX_TEXTS
-        and all(1 <= len(key) <= 79 and printable.issuperset(map(ord, key)) for key in keys)
+        and all(1 <= len(key) <= MAX_KEY for key in keys)
     )
 
 

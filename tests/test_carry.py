@@ -77,7 +77,7 @@ def test_png_texts_that_are_not_texts(tmp_path: Path) -> None:
     assert inr("encode", tmp_path / "a.png", "--effort", "0", "-q") == (0, "", "")
     with Image.open(tmp_path / "a.inr") as im:
         assert isinstance(im, pillow_inr.InrImageFile)
-        assert im.text == {"Title": "Kü€"}
+        assert im.text == {"Title": "Kü€", "Bad\x01": "key"}
         assert im.info["xmp"] == b"<x/>"
         assert im.getexif()[0x112] == 6
 

@@ -210,7 +210,7 @@ def test_the_priors_are_those_described() -> None:
         assert stated == {name: array.shape for name, array in arrays.items()}
         found[f"{number}.npz"] = crc
         assert crc == f"{zlib.crc32(b''.join(arrays[name].astype('<i4').tobytes() for name in sorted(arrays))):08x}"
-    assert found.keys() == {path.name for path in prior.FOLDER.glob("*.npz")}
+    assert found.keys() == {f"{number}.npz" for number in prior.known_ids()}
 
 
 def test_the_steps_are_those_described() -> None:

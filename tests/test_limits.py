@@ -154,6 +154,17 @@ def texts() -> None:
     refused(read_head, data, "chunk 'text': expected at most 2048 strings, got 2050")
 
 
+def key() -> None:
+    head, network = split(SIREN)
+    for length in (metadata.MAX_KEY, metadata.MAX_KEY + 1):
+        data = join([head, (b"text", b"\0" + "é".encode() * length + b"\0value\0"), network])
+        if length == metadata.MAX_KEY:
+            assert read_head(io.BytesIO(data)).metadata.text == {"é" * length: "value"}
+        else:
+            message = f"expected a key of 1 to 1024 characters but U+0000, got {'é' * 100!r}…"
+            refused(read_head, data, f"chunk 'text': {message}")
+
+
 def chunks() -> None:
     head, network = split(SIREN)
     empty = b"zzZz", b""
@@ -229,6 +240,7 @@ TESTS: dict[str, Callable[[], None]] = {
     "MAX_METADATA": metadata_bytes,
     "MAX_EXPANDED": expanded_bytes,
     "MAX_TEXTS": texts,
+    "MAX_KEY": key,
     "MAX_CHUNKS": chunks,
     "MAX_LANES": lanes,
     "MAX_ALPHABET": alphabet,
@@ -325,11 +337,11 @@ def test_an_open_picture_keeps_a_few_megabytes_of_metadata_at_most() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [b"k" * (2**20 - 2), "\U0010ffff".encode() * (2**18 - 1), b"\n" * 80, "é".encode() * 80]
+    "key", [b"k" * (2**20 - 2), "\U0010ffff".encode() * (2**18 - 1), b"\n" * 1025, "é".encode() * 1025]
 )
 def test_a_message_quotes_a_hundred_characters_of_a_file_at_most(key: bytes) -> None:
     data = blocks(1, key + b"\0\0")
-    with pytest.raises(FormatError, match=r"^chunk 'text': expected a key of 1 to 79 printable characters") as caught:
+    with pytest.raises(FormatError, match=r"^chunk 'text': expected a key of 1 to 1024 characters") as caught:
         read_head(io.BytesIO(data))
     assert len(str(caught.value)) < 1200  # an escape has up to ten characters
     with pytest.raises(UnidentifiedImageError) as shown:

@@ -20,7 +20,14 @@ from inr_core import FormatError, Metadata, SettingsError, TruncatedError, decod
 from inr_core.metadata import pack_metadata, parse_metadata
 from pillow_inr import InrImageFile
 
-TEXT = {"Title": "Kaffee – コーヒー", "Author": "", "°": "a\nb"}
+TEXT = {
+    "Title": "Kaffee – コーヒー",
+    "Author": "",
+    "°": "a\nb",
+    "題名\n": "x",
+    "k" * 1024: "long",
+    "parameters": "steps",
+}
 EXIF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
 FULL = Metadata(exif=EXIF, icc=bytes(range(256)), xmp=b"<x/>" * 99, comment=b"caf\xe9", dpi=(300, 72.009), text=TEXT)
 
@@ -61,10 +68,9 @@ def test_text_is_pairs_of_utf_8() -> None:
         (b"A\0\xff\0", "expected UTF-8, got invalid start byte at 2"),
         (b"A\0\xed\xa0\x80\0", "expected UTF-8, got invalid continuation byte at 2"),
         (b"A\0b\0A\0c\0", "expected 2 different keys, got 1"),
-        (b"\0b\0", "expected a key of 1 to 79 printable characters of Latin-1, got ''"),
-        (b"a" * 80 + b"\0b\0", f"expected a key of 1 to 79 printable characters of Latin-1, got {'a' * 80!r}"),
-        (b"a\n\0b\0", "expected a key of 1 to 79 printable characters of Latin-1, got 'a\\n'"),
-        ("€\0b\0".encode(), "expected a key of 1 to 79 printable characters of Latin-1, got '€'"),
+        (b"\0b\0", "expected a key of 1 to 1024 characters but U+0000, got ''"),
+        (b"a" * 1025 + b"\0b\0", f"expected a key of 1 to 1024 characters but U+0000, got {'a' * 100!r}…"),
+        ("€".encode() * 2**18 + b"\0b\0", f"expected a key of 1 to 1024 characters but U+0000, got {'€' * 100!r}…"),
         (b"".join(b"%d\0\0" % k for k in range(1025)), "expected at most 2048 strings, got 2050"),
         (bytes(2**20), "expected at most 2048 strings, got 1048576"),
     ],
@@ -94,8 +100,11 @@ def test_the_second_decoder_refuses_the_same_text() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ({"": "a"}, "text: expected a key of 1 to 79 printable characters of Latin-1, got ''"),
-        ({"a\0": "a"}, "text: expected a key of 1 to 79 printable characters of Latin-1, got 'a\\x00'"),
+        ({"": "a"}, "text: expected a key of 1 to 1024 characters but U+0000, got ''"),
+        ({"a" * 1025: "a"}, f"text: expected a key of 1 to 1024 characters but U+0000, got {'a' * 100!r}…"),
+        ({"a\0": "a"}, "text: expected a key of 1 to 1024 characters but U+0000, got 'a\\x00'"),
+        ({"a\udfff": "a"}, "text: expected a key of 1 to 1024 characters but U+0000, got 'a\\udfff'"),
+        ({"a" * 101: "b" * 2**20 + "\0"}, f"text {'a' * 100!r}…: expected Unicode without U+0000, got {'b' * 100!r}…"),
         ({"a": "b\0"}, "text 'a': expected Unicode without U+0000, got 'b\\x00'"),
         ({"a": "\ud800"}, "text 'a': expected Unicode without U+0000, got '\\ud800'"),
         ({str(k): "" for k in range(1025)}, "text: expected at most 1024 pairs, got 1025"),
@@ -121,7 +130,8 @@ def test_pillow_shows_text_as_it_does_for_png() -> None:
 
 
 def test_a_text_never_passes_for_what_pillow_keeps_in_info() -> None:
-    text = {"exif": "x", "icc_profile": "x", "transparency": "x", "Raw profile type exif": "x", "dpi": "x"}
+    keys = ("exif", "icc_profile", "transparency", "Raw profile type exif", "XML:com.adobe.xmp", "dpi")
+    text = dict.fromkeys(keys, "x")
     with Image.open(io.BytesIO(tiny.encoded(text=text))) as im:
         assert im.info == {}
         assert isinstance(im, InrImageFile)
