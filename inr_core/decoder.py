@@ -24,7 +24,7 @@ from .latents import LatentDecoder
 from .modes import MAX_SIDE
 from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates, from_samples, luma
-from .resample import Box, resample
+from .resample import Box, means, resample
 from .streams import StreamInfo, unpack
 from .threads import cores, single_threaded_blas
 from .weights import KIND_NAMES, QuantizedLayer, to_network
@@ -127,8 +127,9 @@ class Decoder:
         """The picture or its `region` (x0, y0, x1, y1), in pixels, evaluated at `size` (width, height).
 
         At the region's own size these are exactly the pixels of the whole picture. Smaller sizes are antialiased,
-        larger ones are evaluated between the pixels. `grey`: of mode RGB, the luma alone, as mode L. Raises
-        SettingsError for a region that is not inside the picture, or a size of no pixels or too many.
+        larger ones are evaluated between the pixels; colours count by their pixel's alpha. `grey`: of mode RGB, the
+        luma alone, as mode L. Raises SettingsError for a region that is not inside the picture, or a size of no pixels
+        or too many.
         """
         header = self.head.header
         box = self._whole() if region is None else _check_region(region, header.width, header.height)
@@ -136,11 +137,11 @@ class Decoder:
         if grey and header.mode != "RGB":
             raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
         if self.network is None:
-            level = scaled.level_for(box, wanted, header.layers) if self._level is None else self._level
+            level = scaled.grid_for(header, box, wanted) if self._level is None else self._level
             pyramid = self._pyramid()
             if grey:
-                return resample(pyramid.luma(level), box, wanted, level)[..., 0]
-            samples = scaled.scaled(pyramid, box, wanted, (header.width, header.height), level)
+                return resample(pyramid.luma(level), box, wanted, level, alpha=False)[..., 0]
+            samples = scaled.scaled(pyramid, box, wanted, header, level)
             return from_samples(samples, header.mode, self.head.palette)
         grid = _Grid.of(self.head, box, wanted, None if self._level is None else QUICK_SAMPLES)
         pixels = np.concatenate([rows for _, rows in self._bands(grid, None)])
@@ -211,7 +212,7 @@ class Decoder:
 
     def _band(self, evaluator: _Samples, grid: _Grid, top: int, rows: int, block: int) -> Array:
         """Up to `rows` rows of pixels from `top` on, in the file's mode."""
-        samples = grid.means(evaluator, top, min(top + rows, grid.height), block)
+        samples = grid.means(evaluator, top, min(top + rows, grid.height), block, self.head.header.alpha, self._peak)
         return from_samples(samples.astype(self._dtype), self.head.header.mode, self.head.palette)
 
 
@@ -249,23 +250,24 @@ class _Grid:
         """Rows of pixels that `block` samples are enough for, at least one."""
         return max(1, block // (self.width * self.across * self.down))
 
-    def means(self, evaluator: _Samples, top: int, bottom: int, block: int) -> Ints:
-        """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, rounded half up.
+    def means(self, evaluator: _Samples, top: int, bottom: int, block: int, alpha: bool, peak: int) -> Ints:
+        """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
         Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that.
         """
         height = bottom - top  # more than 1 only if all of it fits in a block
         y = self.y[top * self.down : bottom * self.down]
         strip = max(1, block // len(self.x))
-        total = np.zeros((), np.int64)
+        total = weighted = np.zeros((), np.int64)
         for first in range(0, len(y), strip):
             samples = self._strip(evaluator, y[first : first + strip], block)
             if self.across == self.down == 1:
                 return samples
-            total = total + samples.reshape(height, -1, self.width, self.across, samples.shape[2]).sum((1, 3))
-        count = self.across * self.down
-        mean: Ints = (total + count // 2) // count
-        return mean
+            parts = samples.reshape(height, -1, self.width, self.across, samples.shape[2])
+            total = total + parts.sum((1, 3))
+            if alpha:
+                weighted = weighted + (parts[..., :-1] * parts[..., -1:]).sum((1, 3))
+        return means(total, self.across * self.down, weighted if alpha else None, peak)
 
     def _strip(self, evaluator: _Samples, y: Ints, block: int) -> Ints:
         if len(self.x) <= block:

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from .errors import FormatError, InrError, SettingsError
-from .modes import COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
+from .modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 
 HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
 MODELS = ("siren", "latent")
@@ -45,6 +45,11 @@ class Header:
         """Planes of each component of the latent model."""
         components = COMPONENTS[self.mode]
         return components if sum(components) == self.channels else (*components, 1)
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the last channel is one."""
+        return self.mode in ALPHA_MODES or (self.mode == "P" and self.channels == 4)
 
     @property
     def sample_bits(self) -> int:

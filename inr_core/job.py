@@ -17,7 +17,6 @@ from .errors import InrError, SettingsError, shown
 from .header import MAX_PIXELS, Header
 from .metadata import Metadata
 from .metrics import psnr
-from .modes import ALPHA_MODES
 from .pixels import Array, check_pixels, to_samples
 from .settings import Progress, Settings
 
@@ -55,9 +54,9 @@ class Job:
         height, width, channels = self.samples.shape
         if width * height > MAX_PIXELS:
             raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
-        self.alpha = mode in ALPHA_MODES or (mode == "P" and channels == 4)
         self.peak = 65_535 if bit_depth == 16 else 255
         self.header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
+        self.alpha = self.header.alpha
         self.started = time.perf_counter()
 
     def done(self, data: bytes, steps: int, measured: float) -> None:

@@ -83,8 +83,8 @@ def to_samples(pixels: Array, mode: str, palette: Palette | None) -> Array:
 def from_samples(samples: Array, mode: str, palette: Palette | None) -> Array:
     """Decoded samples (h, W, C) → pixels in the file's mode, (h, W) or (h, W, C).
 
-    Mode 1 is thresholded at half, mode P takes the nearest palette entry (squared distance, the lowest index of
-    equals), so flat graphics come back in exactly their own colours.
+    Mode 1 is thresholded at half, mode P takes the nearest palette entry (squared distance, times alpha where there is
+    one, the lowest index of equals), so flat graphics come back in exactly their own colours.
     """
     if mode == "1":
         return np.where(samples[..., 0] >= np.uint8(128), np.uint8(255), np.uint8(0))
@@ -102,15 +102,26 @@ def luma(pixels: Array) -> Array:
 
 
 def nearest_colour(samples: Array, palette: Palette) -> NDArray[np.uint8]:
-    """Index of the nearest palette entry for each of (h, W, C) uint8 samples → (h, W) uint8."""
-    colours = palette.astype(np.float32)  # every product and sum below is an integer under 2**24: exact in float32
+    """Index of the nearest palette entry for each of (h, W, C) uint8 samples → (h, W) uint8.
+
+    With alpha, colours are compared as far as they can be seen: all clear ones are equally near.
+    """
+    colours = _as_seen(palette)
     flat = samples.reshape(-1, samples.shape[2])
     norms = (colours**2).sum(1)
     indices = np.empty(len(flat), np.uint8)
     for start in range(0, len(flat), SNAP_BLOCK):
-        block = flat[start : start + SNAP_BLOCK].astype(np.float32)
+        block = _as_seen(flat[start : start + SNAP_BLOCK])
         indices[start : start + SNAP_BLOCK] = np.argmin(norms - 2.0 * (block @ colours.T), axis=1)
     return indices.reshape(samples.shape[:2])
+
+
+def _as_seen(colours: Array) -> NDArray[np.floating[Any]]:
+    """(n, 3), or (n, 4) times alpha, to be compared: their products and sums are integers, and exact."""
+    if colours.shape[1] == 3:
+        return colours.astype(np.float32)  # below 2**24
+    alpha = colours[:, 3:].astype(np.float64)  # below 2**36
+    return np.concatenate([colours[:, :3] * alpha, 255 * alpha], 1)
 
 
 def axis_coordinates(side: int, longest: int, start: int, stop: int, samples: int) -> NDArray[np.int64]:

@@ -7,10 +7,11 @@ from typing import IO
 from .arrival import Arrival
 from .header import MAX_LATENT_PIXELS, Header
 from .latents import LatentDecoder
-from .resample import Box, Samples, resample
+from .resample import Box, Samples, opaque, resample
 
 FINE = 1.5  # columns and rows of the grid for one of the result: above 38 dB beside one made from all pixels
 NEAR, FAINT = 0.95, 1.5  # so few are enough where the next details are below 2^1.5 levels of 8 bits, roughly
+MIXED = 2  # times as many where not all is opaque: a coarse grid mixes colours of much alpha with those of little
 MARGIN = 32  # pixels that what lies between others may depend on
 PIECE = 1 << 20  # bytes asked for at once
 
@@ -25,6 +26,11 @@ def level_for(box: Box, size: tuple[int, int], levels: int, share: float = FINE)
     return level
 
 
+def grid_for(header: Header, box: Box, size: tuple[int, int], share: float = FINE) -> int:
+    """The coarsest grid that is fine enough whatever the picture's alpha."""
+    return level_for(box, size, header.layers, MIXED * share if header.alpha else share)
+
+
 def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arrival, int, bool]:
     """Read as much of a file as a picture of `size` needs, from `payload_offset` on: all of it for a siren.
 
@@ -33,7 +39,7 @@ def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arri
     arrival = Arrival(header)
     box = (0, 0, header.width, header.height)
     latent = header.model == "latent" and size != (header.width, header.height)  # that takes all, and checks it
-    fine, near = (level_for(box, size, header.layers, share) if latent else 0 for share in (FINE, NEAR))
+    fine, near = (grid_for(header, box, size, share) if latent else 0 for share in (FINE, NEAR))
     while arrival.missing:
         if latent and arrival.levels:
             finest = header.layers - arrival.levels
@@ -58,15 +64,18 @@ def _faint(arrival: Arrival, finest: int) -> bool:
     return bits + header.hidden / 16 - 6 - finest < FAINT
 
 
-def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], picture: tuple[int, int], level: int) -> Samples:
-    """The part `box` of a picture of width × height pixels at another size, from a grid or finer: (h, w, C)."""
+def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], header: Header, level: int) -> Samples:
+    """The part `box` of a picture at another size, from a grid or finer, opaque ones from a coarser: (h, w, C)."""
     x0, y0, x1, y1 = box
-    width, height = picture
     if size[0] < x1 - x0 or size[1] < y1 - y0 or size == (x1 - x0, y1 - y0):
-        return resample(decoder.samples(level), box, size, level)
+        coarse = max(level, level_for(box, size, header.layers))
+        samples = decoder.samples(coarse)
+        if coarse > level and not opaque(samples):
+            samples, coarse = decoder.samples(level), level
+        return resample(samples, box, size, coarse, alpha=header.alpha)
     left, top = (max(0, low - MARGIN) & ~3 for low in (x0, y0))
-    right, bottom = min(x1 + MARGIN, width), min(y1 + MARGIN, height)
+    right, bottom = min(x1 + MARGIN, header.width), min(y1 + MARGIN, header.height)
     if 4 * (right - left) * (bottom - top) > MAX_LATENT_PIXELS:
-        return resample(decoder.samples(), box, size)
+        return resample(decoder.samples(), box, size, alpha=header.alpha)
     part = decoder.between((left, top, right, bottom))
-    return resample(part, (x0 - left, y0 - top, x1 - left, y1 - top), size, -1)
+    return resample(part, (x0 - left, y0 - top, x1 - left, y1 - top), size, -1, alpha=header.alpha)

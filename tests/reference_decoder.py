@@ -224,6 +224,15 @@ def in_mode(file: File, samples: tuple[int, ...]) -> tuple[int, ...]:
     if file.head.mode == "1":
         return (255 if samples[0] >= 128 else 0,)
     if file.head.mode == "P":
-        distances = [sum((s - c) ** 2 for s, c in zip(samples, colour, strict=True)) for colour in file.palette]
+        seen = as_seen(samples)
+        distances = [sum((s - c) ** 2 for s, c in zip(seen, as_seen(colour), strict=True)) for colour in file.palette]
         return (distances.index(min(distances)),)
     return samples
+
+
+def as_seen(colour: tuple[int, ...]) -> tuple[int, ...]:
+    """What is compared of a colour of a palette."""
+    if len(colour) == 3:
+        return colour
+    red, green, blue, alpha = colour
+    return red * alpha, green * alpha, blue * alpha, 255 * alpha

@@ -55,6 +55,8 @@ class Shape:
 
     def size(self, grid: int) -> tuple[int, int]:
         """Rows and columns."""
+        if grid < 0:
+            return 2 * self.height, 2 * self.width
         return -(-self.height // 2**grid), -(-self.width // 2**grid)
 
 
@@ -86,8 +88,10 @@ def edge_window(maps: Sequence[Grid], y: int, x: int, reach: int = 1) -> list[in
     return [grid[j][i] for grid in maps for j in rows for i in columns]
 
 
-def samples_of(chunks: Sequence[bytes], shape: Shape, number: int, sine: Sequence[int]) -> list[list[tuple[int, ...]]]:
-    """Rows of pixels, each a tuple of its samples."""
+def samples_of(
+    chunks: Sequence[bytes], shape: Shape, number: int, sine: Sequence[int], grid: int = 0
+) -> list[list[tuple[int, ...]]]:
+    """Rows of pixels, each a tuple of its samples, of a grid; grid −1 lies between the pixels."""
     arrays, level = prior(number), shape.levels
     components: list[Component] = []
     for data in chunks:
@@ -105,12 +109,18 @@ def samples_of(chunks: Sequence[bytes], shape: Shape, number: int, sine: Sequenc
             components = [Component(shape, arrays, sine, planes) for planes in lowpass]
         sizes = [shape.size(grid) for grid in range(level, level - levels, -1)]
         symbols = Symbols(content, arrays, sum(3 * sum(shape.components) * h * w for h, w in sizes))
-        for _ in range(levels):
+        wanted = min(levels, level - max(grid, 0))
+        for _ in range(wanted):
             level -= 1
             for component in components:
                 component.refine(level, symbols, skip)
+        if wanted < levels:
+            break
         symbols.finish()
-    require(level == 0, "levels missing")
+    require(level == max(grid, 0), "levels missing")
+    if grid < 0:
+        for component in components:
+            component.refine(-1, Zeros(), skip=True)
     channels = [channel for component in components for channel in colours(component.planes, shape.bit_depth)]
     return [list(zip(*rows, strict=True)) for rows in zip(*channels, strict=True)]
 
@@ -185,6 +195,21 @@ def check(arrays: Arrays, part: str, name: str, most: int, biases: Sequence[int]
     require(all(sum(map(abs, r)) * most + b + half < 2**24 for r, b in zip(rows, biases, strict=True)), "sums")
 
 
+class Zeros(Symbols):
+    """The symbols of grid −1."""
+
+    def __init__(self) -> None:
+        pass
+
+    def next(self, row: int) -> int:
+        return 0
+
+
+def depth(level: int) -> int:
+    """A prior's level."""
+    return min(max(level, 0), 5)
+
+
 @dataclass
 class Component:
     shape: Shape
@@ -205,7 +230,7 @@ class Component:
         """Of a network's first layer."""
         t = clip(self.shape.index - 160, -40, 40)
         b1, (q0, q1) = self.arrays[f"{name}_b1"], self.arrays[f"{name}_q1"]
-        own = b1[min(level, len(b1) - 1)]
+        own = b1[depth(level)]
         return [b + (u * 32 * t + v * t * t >> 10) for b, u, v in zip(own, q0, q1, strict=True)]
 
     def high_pass(self, level: int) -> Sequence[Grid]:
@@ -269,7 +294,7 @@ class Component:
             self.arrays[f"{name}_{k}"] for k in ("w1", "w2", "w3", "b2", "b3", "s1", "s2", "s3")
         )
         b1 = self.bias(name, level)
-        b3 = b3[min(level, len(b3) - 1)]
+        b3 = b3[depth(level)]
         n, outputs = len(w2[phase]), len(w3[phase])
         mine, results = range(phase * n, phase * n + n), range(phase * outputs, phase * outputs + outputs)
         first = [(w1[k], b1[k]) for k in mine]
@@ -285,7 +310,7 @@ class Component:
         return neurons
 
     def gains(self, level: int) -> list[int]:
-        found: list[int] = self.arrays["gains"][min(level, len(self.arrays["gains"]) - 1)]
+        found: list[int] = self.arrays["gains"][depth(level)]
         return found
 
     def coefficients(self, level: int, values: Sequence[Grid]) -> list[Grid]:

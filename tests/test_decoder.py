@@ -77,7 +77,10 @@ def test_palette_pictures_snap_to_the_nearest_colour(channels: int) -> None:
     header = header_of("P", channels=channels)
     layers = make_layers(header)
     colours = decode(make_file(header_of("RGB" if channels == 3 else "RGBA"), layers)).astype(int)
-    distances = ((colours[:, :, None, :] - palette.astype(int)) ** 2).sum(3)
+    seen = palette.astype(int)
+    if channels == 4:  # colours as far as they can be seen
+        colours, seen = (np.dstack([c[..., :3] * c[..., 3:], 255 * c[..., 3:]]) for c in (colours, seen[None]))
+    distances = ((colours[:, :, None, :] - seen) ** 2).sum(-1)
     indices = decode(make_file(header, layers, palette))
     assert (indices == distances.argmin(2)).all()
     assert int(indices.max()) < 30

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import struct
 import zlib
-from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,26 +103,6 @@ def test_reference_decoder_refuses_the_same_files(name: str) -> None:
             pixels = decode(edited, threads=1)
             assert (slow_pixels(edited).reshape(pixels.shape) == pixels).all(), f"seed {seed}"
     assert min(outcomes.values()) > EDITS / 20, "edits that are all refused, or all accepted, test little"
-
-
-@pytest.mark.parametrize(
-    ("box", "size"), [((0, 0, 32, 24), (5, 7)), ((3, 2, 20, 23), (8, 30)), ((31, 0, 32, 24), (1, 1))]
-)
-def test_other_sizes_and_regions_are_the_ones_described(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
-    data = read("rgb")
-    file = reference.read(data)
-    (x0, y0, x1, y1), (w, h) = box, size
-    across, down = math.ceil((x1 - x0) / w), math.ceil((y1 - y0) / h)
-
-    def coordinate(j: int, n: int, start: int, stop: int, side: int) -> int:
-        position = Fraction((2 * start - side) * n + (2 * j + 1) * (stop - start), n * 32)
-        return math.floor(position * 2**24 + Fraction(1, 2))
-
-    xs = [coordinate(j, w * across, x0, x1, 32) for j in range(w * across)]
-    ys = [coordinate(j, h * down, y0, y1, 24) for j in range(h * down)]
-    samples = np.array([[reference.samples_at(file, x, y) for x in xs] for y in ys])
-    means = np.floor(samples.reshape(h, down, w, across, 3).mean((1, 3)) + 0.5)
-    assert (decode(data, region=box, size=size) == means).all()
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values())

@@ -173,20 +173,23 @@ def test_every_array_differs_in_a_golden_file(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("region", "size", "crc"),
+    ("name", "region", "size", "crc"),
     [
-        (None, (5, 3), "84837ae6"),
-        (None, (26, 21), "a5cd19f9"),
-        ((3, 2, 16, 13), (13, 4), "1f18dfa8"),
-        ((5, 1, 18, 12), (40, 11), "829eec3e"),
+        ("rgb", None, (5, 3), "84837ae6"),
+        ("rgb", None, (26, 21), "a5cd19f9"),
+        ("rgb", (3, 2, 16, 13), (13, 4), "1f18dfa8"),
+        ("rgb", (5, 1, 18, 12), (40, 11), "829eec3e"),
+        ("rgba", None, (5, 3), "a0b5cde3"),
+        ("rgba", (3, 2, 16, 13), (13, 4), "c18007fa"),
+        ("rgba", (5, 1, 18, 12), (40, 11), "b3a65571"),
     ],
 )
 def test_other_sizes_of_a_pyramid_are_the_committed_ones(
-    region: tuple[int, int, int, int] | None, size: tuple[int, int], crc: str
+    name: str, region: tuple[int, int, int, int] | None, size: tuple[int, int], crc: str
 ) -> None:
     for threads in (1, 3):
-        pixels = decode(read("latent_rgb"), region=region, size=size, threads=threads)
-        assert pixels.shape == (size[1], size[0], 3)
+        pixels = decode(read(f"latent_{name}"), region=region, size=size, threads=threads)
+        assert pixels.shape == (size[1], size[0], len(name))
         assert f"{crc32(pixels.tobytes()):08x}" == crc
 
 

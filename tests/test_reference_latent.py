@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 from functools import cache
-from math import ceil, floor
 from typing import Any
 
 import hostile
@@ -154,40 +152,3 @@ def same_outcome(data: bytes) -> bool:
     assert (package is None) == (document is None)
     assert package is None or np.array_equal(np.ravel(package), np.ravel(document))
     return package is None
-
-
-def resampled(values: NDArray[np.int64], start: int, stop: int, m: int, level: int) -> NDArray[np.int64]:
-    """The first axis of a grid, as FORMAT.md says."""
-    if level == 0 and m == stop - start:
-        return values[start:stop]
-    n, rows = len(values), []
-    grid, pixel = Fraction(2) ** level, Fraction(stop - start, m)
-    for i in range(m):
-        at = (start + (i + Fraction(1, 2)) * pixel - Fraction(1, 2)) / grid
-        wide = max(Fraction(1), pixel / grid)
-        weights = []
-        for j in range(ceil(at - 3 * wide), floor(at + 3 * wide) + 1):
-            k = floor(64 * abs(j - at) / wide + Fraction(1, 2))
-            t = k / 64
-            kernel = 4000 * (np.sinc(t) * np.sinc(t / 3) if k <= 192 else 0.0)
-            weights.append((min(max(j, 0), n - 1), round(float(kernel))))
-        total = sum(w for _, w in weights)
-        row = [
-            min(max(floor(Fraction(sum(w * int(column[j]) for j, w in weights), total) + Fraction(1, 2)), 0), 255)
-            for column in values.reshape(n, -1).T
-        ]
-        rows.append(np.array(row).reshape(values.shape[1:]))
-    return np.stack(rows)
-
-
-@pytest.mark.parametrize(
-    ("box", "size"),
-    [((0, 0, 13, 9), (5, 7)), ((3, 2, 10, 9), (8, 3)), ((2, 1, 12, 8), (9, 6)), ((0, 0, 13, 9), (20, 4))],
-)
-def test_other_sizes_and_regions_are_the_ones_described(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
-    data = make("RGB", 9, 13, 8, 90)
-    x0, y0, x1, y1 = box
-    whole = decode(data).astype(np.int64)
-    rows = resampled(whole, y0, y1, size[1], 0)
-    expected = resampled(rows.swapaxes(0, 1), x0, x1, size[0], 0).swapaxes(0, 1)
-    assert (decode(data, region=box, size=size) == expected).all()
