@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from .decoder import decode
 from .errors import InrError, SettingsError, shown
-from .header import MAX_PIXELS, Header
+from .header import MAX_LATENT_PIXELS, MAX_PIXELS, Header
 from .metadata import Metadata
 from .metrics import psnr
 from .pixels import Array, check_pixels, to_samples
 from .settings import Progress, Settings
+from .unseen import with_colours_continued
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,8 @@ class Job:
         self.peak = 65_535 if bit_depth == 16 else 255
         self.header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
         self.alpha = self.header.alpha
+        if self.alpha and width * height <= MAX_LATENT_PIXELS:  # beyond, memory is dearer, and a siren does not need it
+            self.samples = with_colours_continued(self.samples)
         self.started = time.perf_counter()
 
     def done(self, data: bytes, steps: int, measured: float) -> None:

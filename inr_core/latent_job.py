@@ -37,7 +37,6 @@ from .latents import Latents, encode_latents, quantise
 from .pixels import Array
 from .settings import Progress
 from .threads import cores
-from .unseen import with_colours_continued
 
 Encoded = tuple[list[bytes], Latents, Samples]  # what `encode_latents` gives
 
@@ -47,8 +46,6 @@ class LatentJob(Job):
 
     def __init__(self, *job: Any) -> None:
         super().__init__(*job)
-        if self.alpha:
-            self.samples = with_colours_continued(self.samples)
         # what choosing a prior for a small picture leaves, by prior, step and levels: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int, int | None], tuple[Latents, Encoded]] = {}
 

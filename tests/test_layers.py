@@ -18,7 +18,7 @@ ORDER = [
     *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
     *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"),
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
-    *("job", "unseen", "latent_job", "encoder"),
+    *("unseen", "job", "latent_job", "encoder"),
 ]
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"}
 TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
