@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
     from .header import Header
     from .interrupts import first_interrupt
+    from .kernels.switch import backend
     from .metadata import Metadata, check_block, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
@@ -31,6 +32,7 @@ _HOME = {
     "header": ("Header",),
     "metadata": ("Metadata", "check_block", "check_text"),
     "interrupts": ("first_interrupt",),
+    "kernels.switch": ("backend",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "settings": ("Progress", "Settings"),
@@ -57,6 +59,7 @@ __all__ = [
     "SettingsError",
     "TargetError",
     "TruncatedError",
+    "backend",
     "bd_rate",
     "bpp",
     "check_block",

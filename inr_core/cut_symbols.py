@@ -14,13 +14,13 @@ class CutSymbolReader(SymbolReader):
     """Reads the first bytes of what a `SymbolWriter` wrote. Never an error: what makes no sense is where they end."""
 
     def __init__(self, data: bytes, tables: SymbolTables, what: str, most: int) -> None:
-        self._ended = True
+        self.ended = True
         for dropped in (0, 1):  # the last byte may be half a word
             try:
                 super().__init__(data[: len(data) - dropped], tables, what, most)
             except FormatError:
                 continue
-            self._ended = False
+            self.ended = False
             return
 
     def read(self, rows: NDArray[np.integer]) -> NDArray[np.int32]:
@@ -28,7 +28,7 @@ class CutSymbolReader(SymbolReader):
         symbols = np.zeros(len(rows), np.int32)
         done, failed = 0, len(rows) + 1  # how many can be read, and how many cannot
         step = len(rows)
-        while step and not self._ended:
+        while step and not self.ended:
             before = self._ranged.state(), self._raw_bit
             try:
                 symbols[done : done + step] = super().read(rows[done : done + step])
@@ -38,7 +38,7 @@ class CutSymbolReader(SymbolReader):
                 self._raw_bit = before[1]
                 failed = done + step
             step = (failed - done) // 2
-        self._ended |= done < len(rows)
+        self.ended |= done < len(rows)
         return symbols
 
     def finish(self) -> None:

@@ -11,21 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SettingsError, shown
+from .kernels import switch
+from .kernels.highpass import highpass
+from .kernels.parity import Parity, Source, code
+from .kernels.phases import CompiledPhases
+from .kernels.synthesis import CompiledSynthesis
+from .latent_maps import Maps, PhaseMaps, chroma_maps, luma_maps
 from .latent_steps import Step, keys_of
 from .latentnet import CellModel, Ops, PhaseModel
-from .prior import CELL_MAX, CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, ORDER, OWN, PhaseNet, Prior
+from .prior import CELL_MAX, ORDER, PhaseNet, Prior
 from .wavelet import HALO, inverse
 
 Ints = NDArray[np.int32]
-Maps = NDArray[np.int16]
-# rows of the symbols coded here (n,), what their tables count from, their values if an encoder knows them → values
-Exchange = Callable[[NDArray[np.integer[Any]], Ints, Ints | None], Ints]
 
 BLOCK_SYMBOLS = 1 << 19  # coded at once
 PHASE_POSITIONS, CELL_POSITIONS = 1536, 6144  # of a grid evaluated at once: scratch stays in cache
 SHARED_POSITIONS = 1 << 17  # of a phase grid whose first layers are kept for all four phases
 HIGHPASS_POSITIONS = 1 << 14
-SIGNED_MAX, SIGNED_UNIT = 8, 8
+STRIPS, STRIP_POSITIONS = 4, 1 << 12  # of compiled kernels: strips a thread, and positions of one at least
 VALUE_MAX = 2047  # of a value in 1/64 steps as the cell sees it: times a gain, exact in float32
 COEFFICIENT_MAX = 1 << 20
 
@@ -41,6 +44,7 @@ class Workers:
     """Threads that evaluate bands, each with scratch of its own."""
 
     def __init__(self, threads: int, device: str) -> None:
+        self.kernels = switch.level() if device == "cpu" else None  # compiled ones, if any
         self.ops = [_ops(device) for _ in range(threads if device == "cpu" else 1)]
         self._pool: ThreadPoolExecutor | None = None
         self._exact = self.ops[0].exact()
@@ -64,6 +68,9 @@ class Workers:
 
         A band has up to `positions` positions of a grid so wide, or as many as the device prefers.
         """
+        if self.kernels is not None:
+            positions = max(STRIP_POSITIONS, -(-(last - first) // (STRIPS * len(self.ops))) * width)
+            positions = (last - first) * width if len(self.ops) == 1 else positions
         rows = max(1, (self.ops[0].positions or positions) // width)
         bands = [(a, min(a + rows, last)) for a in range(first, last, rows)]
         if self._pool is None or len(bands) == 1:
@@ -96,114 +103,115 @@ class Component:
         self.prior, self.step, self.size, self.workers = prior, step, size, workers
         self.planes = planes  # (planes, h, w) of the grid decoded last
         self._keys = keys_of(prior)
-        self._coded = self._keys.coded  # which keys have a symbol in the stream, at the current level
         self._mag = prior.mag.astype(np.int16)
-        # features of the last two levels: |q| of all bands, and q of plane 0's
-        self._parent: tuple[Maps, Maps] | None = None
+        # features of the last two levels, see `luma_maps`
+        self._parent: Maps | None = None
         self._grand: Maps | None = None
 
-    def refine(self, level: int, skip: bool, exchange: Exchange, details: Ints | None) -> None:
+    def refine(self, level: int, skip: bool, source: Source, details: Ints | None) -> None:
         """Code level `level` and go from the planes of grid level + 1 to those of grid level.
 
         `skip`: symbols that are surely 0 are not coded. `details` (planes·3, h, w): an encoder's values, in which those
         that are not coded are set to 0.
         """
-        self._coded = self._keys.coded if skip else np.ones_like(self._keys.coded)
         high = self._highpass(level)
-        values, features = self._symbols(level, high, exchange, details)
-        self._grand = self._parent[0] if self._parent else None
-        self._parent = features
+        values, features = self._symbols(level, high, skip, source, details)
+        self._parent, self._grand = features, self._parent
         self.planes = self._synthesis(level, high, values)
 
     def cropped(self, left: int, top: int, right: int, bottom: int) -> Component:
         """A part of grid 0 as a picture of its own, for levels that have no symbols. `left`, `top`: multiples of 4."""
 
-        def part(maps: Maps, step: int) -> Maps:
-            return maps[:, top // step : -(-bottom // step), left // step : -(-right // step)]
+        def part(maps: Maps | None, step: int) -> Maps | None:
+            return None if maps is None else maps[:, top // step : -(-bottom // step), left // step : -(-right // step)]
 
         planes = np.ascontiguousarray(self.planes[:, top:bottom, left:right])
         crop = Component(self.prior, self.step, (right - left, bottom - top), planes, self.workers)
-        if self._parent:
-            crop._parent = part(self._parent[0], 2), part(self._parent[1], 2)
-        if self._grand is not None:
-            crop._grand = part(self._grand, 4)
+        crop._parent, crop._grand = part(self._parent, 2), part(self._grand, 4)
         return crop
 
     def forget_chroma(self) -> None:
         """Keep plane 0 only. Of the next level, which must be the last one decoded, only its details are coded."""
-        self.planes = self.planes[:1]
+        self.planes = np.ascontiguousarray(self.planes[:1])
 
     def _highpass(self, level: int) -> Maps:
         """What the planes hold beyond a 5×5 blur, (planes, h, w), in 1/16 of 4Δ, up to ±256."""
-        count, height, width = self.planes.shape
-        out = np.empty((count, height, width), np.int16)
+        _, height, width = self.planes.shape
+        out = np.empty(self.planes.shape, np.int16)
         factor = self.step.highpass(level)
 
         def work(ops: Ops, a: int, b: int) -> None:
-            rows = np.arange(a - 2, b + 2).clip(0, height - 1)
-            x = np.empty((count, len(rows), width + 4), np.int32)
-            x[..., 2:-2] = self.planes[:, rows]
-            x[..., :2] = x[..., 2:3]
-            x[..., -2:] = x[..., -3:-2]
-            y = x[:, 1:] + x[:, :-1]
-            y = y[:, 1:] + y[:, :-1]
-            y = y[:, 2:] + y[:, :-2]
-            y = y[..., 1:] + y[..., :-1]
-            y = y[..., 1:] + y[..., :-1]
-            y = y[..., 2:] + y[..., :-2]
-            z = x[:, 2:-2, 2:-2] << np.int32(6)
-            z -= y
-            high = z * factor
-            high += 0.5
-            np.floor(high, out=high)
-            out[:, a:b] = np.clip(high, -CELL_MAX, CELL_MAX, out=high)
+            highpass(self.planes, factor, out, a, b, self.workers.kernels)
 
         self.workers.bands(0, height, width, HIGHPASS_POSITIONS, work)
         return out
 
-    def _symbols(
-        self, level: int, high: Maps, exchange: Exchange, details: Ints | None
-    ) -> tuple[Ints, tuple[Maps, Maps]]:
+    def _symbols(self, level: int, high: Maps, skip: bool, source: Source, details: Ints | None) -> tuple[Ints, Maps]:
         """Values (planes·3, h, w) in 1/64 of a step, and the features that finer levels see of them."""
         count, h, w = high.shape
-        h2, w2 = h + 1 >> 1, w + 1 >> 1
-        own = min(max(level, 0), self.prior.levels - 1)
         values = np.empty((3 * count, h, w), np.int32)
-        mags, signs = np.empty((3 * count, h, w), np.int16), np.empty((3, h, w), np.int16)
-        parent = self._parent or (np.zeros((3 * count, h2, w2), np.int16), np.zeros((3, h2, w2), np.int16))
-        grand = np.zeros((3 * count, h2, w2), np.int16) if self._grand is None else _doubled(self._grand, h2, w2)
-        seen = np.clip(high, -CONTEXT_MAX, CONTEXT_MAX)
+        features = np.empty((6 if count == 3 else 3, h, w, 2), np.int16)
 
-        def code(net: PhaseNet, context: int, bands: slice, show_sizes: bool, known: list[Maps]) -> None:
-            """All four phases of some bands; each shows later ones its values, and if so their sizes."""
-            model = PhaseModel(net, context, own, self.step.t, self.workers.ops[0])
-            maps = np.zeros((net.w1.shape[1], h2 + 2, w2 + 2), np.int16)
-            inner = maps[:, 1:-1, 1:-1]
-            _fill(inner, 0, known)
-            shared = self._shared(model, maps)
-            for rank, phase in enumerate(ORDER):
-                at = (bands, slice(phase >> 1, None, 2), slice(phase & 1, None, 2))
-                q = self._phase(
-                    model, rank, maps, shared, values[at], None if details is None else details[at], exchange
+        def code_bands(net: PhaseNet, maps: PhaseMaps, bands: slice, shown: Maps) -> None:
+            """All four phases of some bands."""
+            own = min(max(level, 0), self.prior.levels - 1)
+            find = self._finder(net, maps, own)
+            for rank in range(len(ORDER)):
+                parity = Parity(
+                    keys=self._keys,
+                    skip=skip,
+                    tables=self.prior.tables,
+                    recon=self.prior.recon,
+                    magnitudes=self._mag,
+                    rank=rank,
+                    maps=maps,
+                    values=values[bands],
+                    features=shown,
+                    details=None if details is None else details[bands],
                 )
-                mags[at] = size = self._mag[np.minimum(np.abs(q), 255)]
-                signed = np.clip(q, -SIGNED_MAX, SIGNED_MAX).astype(np.int16)
-                signed *= SIGNED_UNIT
-                if show_sizes:
-                    signs[at] = signed
-                _fill(inner, context + OWN * rank, [size, signed] if show_sizes else [signed])
+                self._code(parity, find, source)
 
-        code(
-            self.prior.luma, LUMA_CONTEXT, slice(0, 3), True, [parent[0][:3], parent[1], grand[:3], *_phases(seen[:1])]
-        )
+        code_bands(self.prior.luma, luma_maps(high, self._parent, self._grand), slice(0, 3), features[:3])
         if count == 3:
-            sizes = _phases(mags[:3])
-            known = [*sizes, parent[0][3:], grand[3:], *_phases(seen[1:])]
-            code(self.prior.chroma, CHROMA_CONTEXT, slice(3, 9), False, known)
-        return values, (mags, signs)
+            maps = chroma_maps(high, features, self._parent, self._grand)
+            code_bands(self.prior.chroma, maps, slice(3, 9), features[3:])
+        return values, features
+
+    def _finder(self, net: PhaseNet, maps: PhaseMaps, level: int) -> Callable[[int, int, int], Ints]:
+        """A function of (rank, a, b) that finds the keys of rows [a, b) of phase ORDER[rank], as `code` takes them."""
+        t, kernels, width = self.step.t, self.workers.kernels, maps.stride - 2
+        if kernels is not None and CompiledPhases.fits(net, maps.layout):
+            compiled = CompiledPhases(net, maps.layout, level, t, kernels)
+
+            def find_compiled(rank: int, a: int, b: int) -> Ints:
+                keys = compiled.empty(b - a, maps.stride)
+
+                def work(ops: Ops, first: int, last: int) -> None:
+                    compiled.keys(rank, maps, first, last - first, keys, (first - a) * maps.stride)
+
+                self.workers.bands(a, b, width, PHASE_POSITIONS, work)
+                return keys
+
+            return find_compiled
+        model = PhaseModel(net, maps.layout, level, t, self.workers.ops[0])
+        shared = self._shared(model, maps.all)
+
+        def find(rank: int, a: int, b: int) -> Ints:
+            keys = np.empty((net.bands, b - a, maps.stride), np.int32)
+            on_device = self.workers.ops[0].put(maps.all)
+
+            def work(ops: Ops, first: int, last: int) -> None:
+                keys[:, first - a : last - a, :width] = ops.get(
+                    model.keys(ops, rank, on_device, shared, first, last - first)
+                )
+
+            self.workers.bands(a, b, width, PHASE_POSITIONS, work)
+            return keys.reshape(net.bands, -1)
+
+        return find
 
     def _shared(self, model: PhaseModel, maps: Maps) -> Any:
-        """What the context gives all phases, of a grid where that fits the cache or nearly so; else None."""
+        """What all phases know gives their first layers, of a grid where that nearly fits the cache; else None."""
         height, width = maps.shape[1] - 2, maps.shape[2] - 2
         if height * width > SHARED_POSITIONS:
             return None
@@ -217,45 +225,15 @@ class Component:
         self.workers.bands(0, height, width, PHASE_POSITIONS, work)
         return shared
 
-    def _phase(
-        self,
-        model: PhaseModel,
-        rank: int,
-        maps: Maps,
-        shared: Any,
-        values: Ints,
-        wanted: Ints | None,
-        exchange: Exchange,
-    ) -> Ints:
-        """Symbols (bands, rows, columns) of a phase; writes `values`, and zeros into `wanted` where none is coded."""
-        bands, height, width = values.shape
-        out = np.zeros((height, width, bands), np.int32)
-        on_device = self.workers.ops[0].put(maps)
+    def _code(self, parity: Parity, find: Callable[[int, int, int], Ints], source: Source) -> None:
+        """A phase of the grid, a block of rows at a time."""
+        bands, h, w = parity.values.shape
+        top, left = parity.phase
+        height, width = (h - top + 1) // 2, (w - left + 1) // 2
         block = max(1, BLOCK_SYMBOLS // (bands * max(1, width)))
         for first in range(0, height if width else 0, block):
             last = min(first + block, height)
-            keys = np.empty((last - first, width, bands), np.int32)
-
-            def work(ops: Ops, a: int, b: int) -> None:
-                found = ops.get(model.keys(ops, rank, on_device, shared, a, b - a))
-                keys[a - first : b - first] = found[..., :width].transpose(1, 2, 0)  # noqa: B023 - called at once
-
-            self.workers.bands(first, last, maps.shape[2] - 2, PHASE_POSITIONS, work)
-            flat = keys.reshape(-1)
-            coded = np.flatnonzero(self._coded[flat])
-            key = flat[coded]
-            known = None
-            if wanted is not None:
-                known = wanted[:, first:last].transpose(1, 2, 0).reshape(-1)[coded]
-            q = exchange(self._keys.row[key], self._keys.rounded[key], known)
-            out[first:last].reshape(-1)[coded] = q
-            v = self._keys.zero[flat]
-            v[coded] = self._keys.values(key, q)
-            values[:, first:last] = v.reshape(keys.shape).transpose(2, 0, 1)
-        result = out.transpose(2, 0, 1)
-        if wanted is not None:
-            wanted[:] = result
-        return result
+            code(parity, source, find(parity.rank, first, last), first, last - first, self.workers.kernels)
 
     def _synthesis(self, level: int, high: Maps, values: Ints) -> Ints:
         """The planes of grid `level`: inverse wavelet and the cell's residual."""
@@ -266,6 +244,9 @@ class Component:
         factors = self.step.coefficients(level, gains)[:, None, None]
         shown = np.ldexp(gains.astype(np.float32), -14)[:, None, None]
         residual = self.step.residual(level)
+        kernels = self.workers.kernels
+        if kernels is not None and CompiledSynthesis.fits(self.prior.cell, count):
+            return self._compiled_synthesis(level, own, high, values, kernels)
         cell = CellModel(self.prior.cell, own, self.step.t, count, self.workers.ops[0])
         out = np.empty((count, height, width), np.int32)
 
@@ -300,20 +281,26 @@ class Component:
         self.workers.bands(0, h, w, CELL_POSITIONS, work)
         return out
 
+    def _compiled_synthesis(self, level: int, own: int, high: Maps, values: Ints, kernels: int) -> Ints:
+        """The same by compiled kernels."""
+        count, h, w = high.shape
+        width, height = grid_size(*self.size, level)
+        gains = self.prior.gains[own, : 3 * count]
+        compiled = CompiledSynthesis(
+            self.prior.cell,
+            own,
+            self.step.t,
+            count,
+            gains,
+            self.step.coefficients(level, gains),
+            self.step.coefficient_shift(level),
+            *self.step.residual_parts(level),
+            kernels,
+        )
+        out = np.empty((count, height, width), np.int32)
 
-def _phases(grids: Maps) -> list[Maps]:
-    """The four phases of each grid (c, h, w), as 4·c of (1, ≤ h2, ≤ w2)."""
-    return [grid[None, phase >> 1 :: 2, phase & 1 :: 2] for grid in grids for phase in range(4)]
+        def work(ops: Ops, a: int, b: int) -> None:
+            compiled.rows(a, b, self.planes, high, values, out)
 
-
-def _fill(maps: Maps, channel: int, parts: list[Maps]) -> None:
-    """Write parts (c, ≤ h, ≤ w) into successive channels of maps (C, h, w), at the top left corner."""
-    for part in parts:
-        count, height, width = part.shape
-        maps[channel : channel + count, :height, :width] = part
-        channel += count
-
-
-def _doubled(grid: Maps, height: int, width: int) -> Maps:
-    """Each value of a grid (c, h, w) four times, cut to height × width."""
-    return grid.repeat(2, 1)[:, :height].repeat(2, 2)[:, :, :width]
+        self.workers.bands(0, h, w, CELL_POSITIONS, work)
+        return out

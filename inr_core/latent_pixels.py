@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels import switch
+
 UNIT_BITS = {8: 6, 16: 8}  # planes count 2^-6 of an 8-bit level; of 16-bit samples, a unit is one sample
 BITS = 14
 RED_CR, GREEN_CB, GREEN_CR, BLUE_CB = 22970, -5638, -11700, 29032  # 1.402, −0.344136, −0.714136, 1.772 in 2^-14
@@ -47,8 +49,14 @@ def to_planes(samples: Samples, bit_depth: int) -> Planes:
     return planes
 
 
-def from_planes(planes: Planes, bit_depth: int, out: Samples) -> None:
-    """Planes (3 or 1, H, W) → samples (H, W, 3 or 1), written to `out`, rounded and clipped."""
+def from_planes(planes: Planes, bit_depth: int, out: Samples, channel: int = 0) -> None:
+    """Planes (3 or 1, H, W) → samples in `out` (H, W, C) from a channel on, as many as planes, rounded and clipped."""
+    kernels = switch.level()
+    if kernels is not None and switch.native is not None and planes.flags.c_contiguous and out.flags.c_contiguous:
+        count, height, width = planes.shape
+        size = height * width
+        switch.native.colour(kernels, planes, count, size, 0, size, bit_depth, out, out.shape[2], channel)
+        return
     shift, middle = _scale(bit_depth)
     peak = np.int32((1 << bit_depth) - 1)
     down = np.int32(BITS + shift)
@@ -64,9 +72,9 @@ def from_planes(planes: Planes, bit_depth: int, out: Samples) -> None:
             red, green, blue = cr * np.int32(RED_CR), cb * np.int32(GREEN_CB), cb * np.int32(BLUE_CB)
             green += cr * np.int32(GREEN_CR)
             colours = [np.add(colour, luma, out=colour) for colour in (red, green, blue)]
-        for channel, colour in enumerate(colours):
+        for k, colour in enumerate(colours, channel):
             np.right_shift(colour, down, out=colour)
-            out[a:b, :, channel] = np.clip(colour, 0, peak, out=colour)
+            out[a:b, :, k] = np.clip(colour, 0, peak, out=colour)
 
 
 def _bands(height: int, width: int) -> list[tuple[int, int]]:

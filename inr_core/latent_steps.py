@@ -67,10 +67,19 @@ class Step:
         factors = MANTISSAS[k] * gains.astype(np.int64) * bands + (1 << 26) >> 27  # below 2^18
         return np.ldexp(factors.astype(np.float64), octave - 27 - level)
 
+    def coefficient_shift(self, level: int) -> int:
+        """n of `coefficients`, which are integers times 2^−n."""
+        return 27 + level - self._parts[0]
+
     def residual(self, level: int) -> np.float32:
         """From the cell's 1/64 steps to plane units of the finer grid: exact in float32 for 14 bits."""
+        mantissa, shift = self.residual_parts(level)
+        return np.float32(mantissa * 2.0**-shift)
+
+    def residual_parts(self, level: int) -> tuple[int, int]:
+        """The integer of `residual`, and n of the 2^−n that it is to be multiplied with."""
         octave, k = self._parts
-        return np.float32(COARSE_MANTISSAS[k] * 2.0 ** (octave - 20 - level))
+        return COARSE_MANTISSAS[k], 20 + level - octave
 
 
 @dataclass(frozen=True, eq=False)

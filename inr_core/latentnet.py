@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fixedpoint import PHASE_BITS, SINE_TABLE
+from .latent_maps import NONE, Layout
 from .prior import MEAN_HALF, ORDER, OWN, PHASES, RELU_MAX, CellNet, PhaseNet, conditioned
 from .symboltables import SCALES
 from .threads import single_threaded_blas
@@ -84,24 +85,25 @@ def _factors(weight: NDArray[np.integer[Any]], bias: NDArray[np.integer[Any]], s
 
 
 class PhaseModel:
-    """A PhaseNet at one level and step, ready to be evaluated.
+    """A PhaseNet at one level and step, ready to be evaluated on `PhaseMaps.all`, which `layout` describes.
 
-    Its maps are (channels, h + 2, w + 2) integers, zero around the grid: `context` channels, then what each phase shows
-    to later ones, in coding order. The first layer is a sum of what the context gives and what earlier phases give.
+    The first layer is a sum of what all phases know and what earlier phases show.
     """
 
-    def __init__(self, net: PhaseNet, context: int, level: int, t: int, ops: Ops) -> None:
-        self.context, self.bands, self.hidden = context, net.bands, net.hidden
+    def __init__(self, net: PhaseNet, layout: Layout, level: int, t: int, ops: Ops) -> None:
+        self.pairs, self.bands, self.hidden = layout.pairs, net.bands, net.hidden
         hid, out = net.hidden, 2 * net.bands
         b1 = conditioned(net.b1, net.q1, t)[level].reshape(PHASES, hid)
         b3 = net.b3[level].astype(np.int64).reshape(PHASES, 2, net.bands).copy()
         b3[:, 1] += MEAN_HALF << net.s3
         w1 = net.w1.reshape(PHASES, hid, -1, 3, 3).transpose(0, 1, 3, 4, 2)  # (phase, hidden, 3, 3, channel)
-        known = w1[..., :context][list(ORDER)].reshape(PHASES * hid, -1)
-        self._known = ops.put(_factors(known, b1[list(ORDER)].reshape(-1), net.s1))  # by coding order
+        known = w1[..., list(layout.known)][list(ORDER)]
+        known[..., [place for place, channel in enumerate(layout.known) if channel == NONE]] = 0
+        first = _factors(known.reshape(PHASES * hid, -1), b1[list(ORDER)].reshape(-1), net.s1)
+        self._known = ops.put(first)  # by coding order
         self._layers = []
         for rank, phase in enumerate(ORDER):
-            earlier = [context + k * PHASES + p for p in ORDER[:rank] for k in range(OWN)]
+            earlier = layout.inputs(rank)[len(layout.known) :]
             own = np.ldexp(w1[phase][..., earlier].reshape(hid, -1).astype(np.float32), -net.s1)
             w2 = _factors(net.w2[phase], net.b2[phase * hid : (phase + 1) * hid], net.s2)
             w3 = _factors(net.w3[phase], b3[phase].reshape(out), net.s3)
@@ -110,8 +112,8 @@ class PhaseModel:
     def shared(self, ops: Ops, maps: Any, first: int, rows: int, ranks: slice = slice(0, PHASES)) -> Any:
         """What the context gives the first layers of phases (phases·hidden, rows·w), float32."""
         n = rows * (maps.shape[2] - 2)
-        columns = ops.scratch("columns", 9 * self.context + 1, n)
-        _unfold(maps[: self.context, first : first + rows + 2], columns[:-1])
+        columns = ops.scratch("columns", 9 * 2 * self.pairs + 1, n)
+        _unfold(maps[: self.pairs, first : first + rows + 2], columns[:-1])
         columns[-1] = 1
         weight = self._known[ranks.start * self.hidden : ranks.stop * self.hidden]
         return ops.xp.matmul(weight, columns, out=ops.scratch("shared", len(weight), n))
@@ -132,7 +134,7 @@ class PhaseModel:
             given = shared[rank * self.hidden : (rank + 1) * self.hidden, first * width : first * width + n]
         if rank:
             columns = ops.scratch("columns", 9 * OWN * rank, n)
-            _unfold(maps[self.context : self.context + OWN * rank, first : first + rows + 2], columns)
+            _unfold(maps[self.pairs : self.pairs + OWN // 2 * rank, first : first + rows + 2], columns)
             xp.matmul(own, columns, out=b[:-1])
             b[:-1] += given
             given = b[:-1]
@@ -154,12 +156,13 @@ class PhaseModel:
 
 
 def _unfold(maps: Any, columns: Any) -> None:
-    """Maps (C, rows + 2, w + 2) → their 3×3 neighbourhoods (3·3·C, rows·w)."""
-    rows, width = maps.shape[1] - 2, maps.shape[2] - 2
-    columns = columns.reshape(3, 3, maps.shape[0], rows, width)
-    for y in range(3):
-        for x in range(3):
-            columns[y, x] = maps[:, y : y + rows, x : x + width]
+    """Maps (C / 2, rows + 2, w + 2, 2) → their 3×3 neighbourhoods (3·3·C, rows·w)."""
+    pairs, rows, width = maps.shape[0], maps.shape[1] - 2, maps.shape[2] - 2
+    columns = columns.reshape(3, 3, pairs, 2, rows, width)
+    for half in range(2):
+        for y in range(3):
+            for x in range(3):
+                columns[y, x, :, half] = maps[:, y : y + rows, x : x + width, half]
 
 
 class CellModel:

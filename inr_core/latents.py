@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from .cut_symbols import CutSymbolReader
 from .differences import Differences
 from .errors import FormatError, TruncatedError
 from .fields import FieldReader, expect, pack_bits, pack_number, with_length
+from .kernels.parity import NoSymbols
 from .latent_level import Component, Workers, grid_size
 from .latent_pixels import Samples, from_planes, to_planes
 from .latent_steps import Step
@@ -108,11 +108,6 @@ def _encode(
     state = _State(latents, differences.adapted(prior, latents.differences), Workers(threads, device))
     writer = SymbolWriter(prior.tables)
 
-    def exchange(rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
-        assert wanted is not None
-        writer.add(rows, wanted - rounded)
-        return wanted
-
     with state.workers:
         state.start(latents.lowpass)
         payloads, head, group, different = [], _pack_lowpass(latents.lowpass), 0, 0
@@ -121,7 +116,7 @@ def _encode(
             different = DIFFERENT
         for level in range(latents.levels - 1, -1, -1):
             for component, bands in zip(state.components, kept, strict=True):
-                component.refine(level, skip, exchange, bands[level])
+                component.refine(level, skip, writer, bands[level])
             group += 1
             if not level or writer.ideal_bits >= GROUP_BITS:
                 first = bytes([group | different | (0 if skip else ALL_CODED)])
@@ -229,7 +224,7 @@ class LatentDecoder:
         crop.components = [component.cropped(*box) for component in state.components]
         with state.workers:
             for component in crop.components:
-                component.refine(-1, True, lambda rows, rounded, wanted: rounded, None)
+                component.refine(-1, True, NoSymbols(), None)
         return crop.samples(-1)
 
     def _check(self, level: int) -> None:
@@ -255,7 +250,7 @@ class LatentDecoder:
         self._level -= 1
         self._left -= 1
         for component in self._state.components:
-            component.refine(self._level, self._skip, self._exchange, None)
+            component.refine(self._level, self._skip, self._reader or NoSymbols(), None)
 
     def _open(self) -> None:
         """The next payload, or, after the last, all levels that are missing."""
@@ -288,9 +283,6 @@ class LatentDecoder:
             self._state.prior = differences.adapted(self._prior, own)
         self._state.start(lowpass)
 
-    def _exchange(self, rows: NDArray[np.integer[Any]], rounded: Ints, wanted: Ints | None) -> Ints:
-        return self._reader.read(rows) + rounded if self._reader else rounded
-
 
 class _State:
     """The components of a picture on their way from coarse to fine."""
@@ -314,9 +306,8 @@ class _State:
         out = np.empty((h, w, sum(self.shape.components)), np.uint8 if self.shape.bit_depth == 8 else np.uint16)
         first = 0
         for component in self.components:
-            last = first + len(component.planes)
-            from_planes(component.planes, self.shape.bit_depth, out[..., first:last])
-            first = last
+            from_planes(component.planes, self.shape.bit_depth, out, first)
+            first += len(component.planes)
         return out
 
     def symbols(self, level: int) -> int:

@@ -117,7 +117,8 @@ class Decoder:
         if (len(data) - used) % 2:
             raise FormatError(f"range coder: expected 16-bit words after the states, got {len(data) - used} bytes")
         self._states = np.array(states, np.int64)
-        self._words = np.frombuffer(data, "<u2", offset=used).astype(np.int64)
+        self.data = data[used:]  # the words
+        self._words = np.frombuffer(self.data, "<u2").astype(np.int64)
         self._next_word = 0
         if not count:
             self._check_end()

@@ -65,9 +65,21 @@ class SymbolWriter:
             raise ValueError(f"{expected}, got {symbols.min()} … {symbols.max()}")
         entries = self._tables.entries(rows, symbols)
         wide = np.flatnonzero(self._tables.widths[entries])
-        self._entries.append(entries.astype(np.uint16))
-        self._raw.append(self._tables.raw(entries[wide], symbols[wide].astype(np.int32)))
+        self.append(entries.astype(np.uint16), self._tables.raw(entries[wide], symbols[wide].astype(np.int32)))
+
+    def append(self, entries: NDArray[np.uint16], raw: NDArray[np.int32]) -> None:
+        """Append symbols by their entries (n,), and the raw bits of those that have any."""
+        self._entries.append(entries)
+        self._raw.append(raw)
         self.ideal_bits += float(self._tables.costs[entries].sum(dtype=np.float64))
+
+    def exchange(
+        self, rows: NDArray[np.integer], rounded: NDArray[np.int32], wanted: NDArray[np.int32] | None
+    ) -> NDArray[np.int32]:
+        """Append values (n,) that count from `rounded`, and return them."""
+        assert wanted is not None
+        self.add(rows, wanted - rounded)
+        return wanted
 
     def finish(self) -> bytes:
         """The bytes of all that was added."""
@@ -142,6 +154,23 @@ class SymbolReader:
             with self._named():
                 symbols[wide] = self._tables.symbols(entries[wide], values)
         return symbols
+
+    def exchange(
+        self, rows: NDArray[np.integer], rounded: NDArray[np.int32], wanted: NDArray[np.int32] | None
+    ) -> NDArray[np.int32]:
+        """The next values (n,), which count from `rounded`."""
+        return self.read(rows) + rounded
+
+    def position(self) -> tuple[NDArray[np.int64], bytes, bytes, NDArray[np.int64]]:
+        """States, all words, all raw bits; symbols read, all symbols, words and raw bits read. For compiled kernels."""
+        states, word, position = self._ranged.state()
+        cursor = np.array([position, self._ranged.count, word, self._raw_bit], np.int64)
+        return states, self._ranged.data, self._raw, cursor
+
+    def move(self, states: NDArray[np.int64], cursor: NDArray[np.int64]) -> None:
+        """Go to where a compiled kernel has read to."""
+        position, _, word, self._raw_bit = cursor.tolist()
+        self._ranged.return_to((states, word, position))
 
     def _read_raw(self, widths: NDArray[np.uint8]) -> NDArray[np.int32]:
         """The next raw values (n,), of widths (n,)."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiled import compiled_levels
 from numpy.typing import NDArray
 from toy_prior import smooth_picture, toy_arrays, toy_prior
 
 from inr_core import latent_level, latents, prior
 from inr_core.errors import FormatError
 from inr_core.fixedpoint import SINE_TABLE
+from inr_core.kernels.phases import CompiledPhases
+from inr_core.latent_maps import CHROMA, LUMA, NONE, Layout, PhaseMaps
 from inr_core.latent_pixels import from_planes, to_planes
 from inr_core.latent_steps import Step, keys_of
 from inr_core.latentnet import RESIDUAL_MAX, CellModel, Ops, PhaseModel
@@ -49,19 +52,26 @@ def neighbourhoods(maps: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return np.array(taps).transpose(2, 0, 1, 3, 4).astype(np.int64)
 
 
+def phase_maps(layout: Layout, channels: NDArray[np.int16]) -> PhaseMaps:
+    """Maps of inputs (n, h, w) by the numbers that FORMAT.md gives them; what the last phase shows has no place."""
+    maps = PhaseMaps(layout, *channels.shape[1:])
+    for place, channel in enumerate(layout.inputs(3)):
+        if channel != NONE:
+            maps.inner[place // 2, ..., place % 2] = channels[channel]
+    return maps
+
+
 @pytest.mark.parametrize("part", ["luma", "chroma"])
 @pytest.mark.parametrize("rank", range(4))
 def test_entropy_networks_are_plain_integer_arithmetic(part: str, rank: int) -> None:
     net: prior.PhaseNet = getattr(toy_prior(), part)
-    context = {"luma": prior.LUMA_CONTEXT, "chroma": prior.CHROMA_CONTEXT}[part]
-    maps = np.zeros((net.w1.shape[1], 7, 8), np.int16)
-    maps[:, 1:-1, 1:-1] = RNG(rank).integers(-128, 129, (len(maps), 5, 6))
+    layout = {"luma": LUMA, "chroma": CHROMA}[part]
+    channels = RNG(rank).integers(-128, 129, (net.w1.shape[1], 5, 6)).astype(np.int16)
     level, phase, hidden = 1, ORDER[rank], net.hidden
-    seen = np.zeros_like(maps)
-    seen[:context] = maps[:context]
-    for earlier in range(rank):  # the networks take own channels by coding order, the prior by channel and phase
-        for channel in range(6):
-            seen[context + 4 * channel + ORDER[earlier]] = maps[context + 6 * earlier + channel]
+    unseen = np.zeros(len(channels), np.bool_)
+    for later in ORDER[rank:]:
+        unseen[layout.context + later :: 4] = True
+    seen = np.pad(np.where(unseen[:, None, None], 0, channels), ((0, 0), (1, 1), (1, 1)))
     of = slice(phase * hidden, (phase + 1) * hidden)
     bias = net.b1[level] + (net.q1[0].astype(np.int64) * 32 * T + net.q1[1].astype(np.int64) * T * T >> 10)
     a = np.einsum("ocyx,cyxhw->ohw", net.w1[of].astype(np.int64), neighbourhoods(seen))
@@ -71,11 +81,19 @@ def test_entropy_networks_are_plain_integer_arithmetic(part: str, rank: int) -> 
     b3 = net.b3[level].reshape(4, -1)[phase]
     out = shifted(np.einsum("oc,chw->ohw", net.w3[phase].astype(np.int64), a) + b3[:, None, None], net.s3)
     scale, mean = out[: net.bands].clip(0, 63), out[net.bands :].clip(-256, 255)
-    model, ops = PhaseModel(net, context, level, T, Ops()), Ops()
-    shared = model.shared(ops, maps, 0, 5).copy()
+    expected = scale * 512 + mean + 256
+    maps = phase_maps(layout, channels)
+    model, ops = PhaseModel(net, layout, level, T, Ops()), Ops()
+    shared = model.shared(ops, maps.all, 0, 5).copy()
     for given in (None, shared):
-        keys = [model.keys(ops, rank, maps, given, y, n).copy() for y, n in ((0, 2), (2, 1), (3, 2))]
-        assert np.array_equal(np.concatenate(keys, 1), scale * 512 + mean + 256)
+        keys = [model.keys(ops, rank, maps.all, given, y, n).copy() for y, n in ((0, 2), (2, 1), (3, 2))]
+        assert np.array_equal(np.concatenate(keys, 1), expected)
+    for kernels in compiled_levels():
+        compiled = CompiledPhases(net, layout, level, T, kernels)
+        found = compiled.empty(5, maps.stride)
+        for y, n in ((3, 2), (0, 2), (2, 1)):
+            compiled.keys(rank, maps, y, n, found, y * maps.stride)
+        assert np.array_equal(found[: net.bands].reshape(net.bands, 5, -1)[..., :6], expected)
     assert len(np.unique(scale)) > 3
     assert len(np.unique(mean)) > 3
 

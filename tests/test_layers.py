@@ -9,10 +9,12 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
 ORDER = [
     *("errors", "interrupts", "modes", "settings", "header", "metadata", "container", "arrival"),
-    *("pixels", "threads", "fixedpoint", "network", "network_torch"),
+    *("kernels.switch", "pixels", "threads", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
-    *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "differences", "latentnet", "latentnet_torch"),
-    *("latent_pixels", "latent_steps", "latent_level", "latents"),
+    *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "latent_maps", "differences"),
+    *("latentnet", "latentnet_torch", "latent_pixels", "latent_steps"),
+    *("kernels.layers", "kernels.highpass", "kernels.phases", "kernels.parity", "kernels.synthesis"),
+    *("latent_level", "latents"),
     *("resample", "scaled", "decoder", "metrics", "plan", "latent_plan"),
     *("fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"),
     *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
@@ -20,6 +22,7 @@ ORDER = [
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
     *("unseen", "job", "latent_job", "encoder"),
 ]
+NATIVE = {"inr_core.kernels", "inr_core.kernels.native"}  # the compiled library, and the folder it is looked up in
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"}
 TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
 TORCH |= {"fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"}
@@ -42,13 +45,13 @@ def imported(path: Path, package: list[str], lazily: bool) -> set[str]:
 
 def test_core_imports_only_from_above() -> None:
     names = {".".join(p.relative_to(CORE).with_suffix("").parts) for p in CORE.glob("*.py")}
-    names |= {f"fit.{p.stem}" for p in (CORE / "fit").glob("*.py")}
+    names |= {f"{folder}.{p.stem}" for folder in ("fit", "kernels") for p in (CORE / folder).glob("*.py")}
     assert sorted(n for n in names if not n.endswith("__init__")) == sorted(ORDER)
     for place, name in enumerate(ORDER):
         path = CORE / (name.replace(".", "/") + ".py")
         modules = imported(path, ["inr_core", *name.split(".")[:-1]], lazily=True)
         above = {f"inr_core.{n}" for n in ORDER[:place]}
-        own = {m for m in modules if m.startswith("inr_core")}
+        own = {m for m in modules if m.startswith("inr_core")} - NATIVE
         assert own <= above, (name, own - above)
 
 

@@ -83,20 +83,29 @@ def count_entries(samples: Samples, prior: Prior, step: int, how: Calibration) -
 
 
 def _counts(latents: Latents, prior: Prior) -> Ints:
-    tables, counts = prior.tables, np.zeros(len(prior.tables.freqs), np.int64)
-
-    def count(rows: NDArray[np.integer[Any]], rounded: NDArray[np.int32], q: NDArray[np.int32] | None) -> Any:
-        assert q is not None
-        for seen in ((rows, q - rounded), mirrored(rows, q - rounded)):
-            counts[:] += np.bincount(tables.entries(*seen), minlength=len(counts))
-        return q
-
+    counter = _Counter(prior.tables)
     size, step, workers = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Workers(1, "cpu")
     component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), workers)
     with workers:
         for level in range(latents.levels - 1, -1, -1):
-            component.refine(level, False, count, latents.details[0][level])
-    return counts
+            component.refine(level, False, counter, latents.details[0][level])
+    return counter.counts
+
+
+class _Counter:
+    """Counts the entries (E,) of symbols and of their mirror images instead of coding them."""
+
+    def __init__(self, tables: SymbolTables) -> None:
+        self.tables, self.counts = tables, np.zeros(len(tables.freqs), np.int64)
+
+    def exchange(
+        self, rows: NDArray[np.integer[Any]], rounded: NDArray[np.int32], wanted: NDArray[np.int32] | None
+    ) -> NDArray[np.int32]:
+        """Count values (n,) that count from `rounded`, and return them."""
+        assert wanted is not None
+        for seen in ((rows, wanted - rounded), mirrored(rows, wanted - rounded)):
+            self.counts += np.bincount(self.tables.entries(*seen), minlength=len(self.counts))
+        return wanted
 
 
 def mirrored(

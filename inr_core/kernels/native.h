@@ -1,0 +1,189 @@
+/* What the kernels share: the format's constants, and the arguments of each kernel. See native.c. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define INLINE __forceinline
+#define RESTRICT __restrict
+#define UNROLL
+#elif defined(__clang__)
+#define INLINE inline __attribute__((always_inline))
+#define RESTRICT restrict
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define INLINE inline __attribute__((always_inline))
+#define RESTRICT restrict
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+
+enum {
+    /* the latent model: FORMAT.md has them by the same names, or without one */
+    RELU_MAX = 1023,
+    CELL_MAX = 256,
+    VALUE_MAX = 2047,
+    RESIDUAL_MAX = 16383,
+    COEFFICIENT_MAX = 1 << 20,
+    PLANE_MAX = 35000,
+    SCALES = 64,
+    MEANS = 8,
+    MEAN_BITS = 9,
+    MEAN_HALF = 256,
+    KEYS_COUNT = SCALES << MEAN_BITS,
+    TABLE_ROWS = SCALES * MEANS,
+    SIGNED_MAX = 8,
+    SIGNED_UNIT = 8,
+    SINE_MASK = 4095,
+    /* the wavelet, in 2^-13 */
+    ALPHA = -12994,
+    BETA = -434,
+    GAMMA = 7233,
+    DELTA = 3633,
+    LOW_GAIN = 12397,
+    HALO = 2,
+    /* colour, in 2^-14 */
+    RED_CR = 22970,
+    GREEN_CB = -5638,
+    GREEN_CR = -11700,
+    BLUE_CB = 29032,
+    /* the coder */
+    PROB_BITS = 15,
+    PROB_SCALE = 1 << PROB_BITS,
+    LOW = 1 << 16,
+    SYMBOL_HALF = 1 << 23,
+    TAILS = 5,
+    FIRST_BITS = 7, /* of the slots for which Tables.first says where to look */
+    /* sizes */
+    MAX_NEURONS = 256, /* of a layer */
+    MAX_PAIRS = 64,    /* of input maps */
+    TILE_MAX = 48,     /* positions evaluated together, at most */
+    CELL_COLUMNS = 430, /* of a grid, evaluated row by row */
+    COLOUR_BLOCK = 128 /* pixels converted together */
+};
+
+static const int32_t TAIL_STARTS[TAILS] = {0, 2, 10, 42, 298};
+
+#define PAIR(low, high) ((int32_t)((uint32_t)(uint16_t)(low) | (uint32_t)(high) << 16))
+
+typedef struct {
+    const int32_t *weights, *bias; /* packed by fours of neurons, see networks.h; with half */
+    int neurons, pairs, shift;
+} Layer;
+
+typedef struct {
+    Layer layers[3];
+    const int32_t *maps; /* [pairs][plane] */
+    size_t plane, stride, first, rows;
+    int32_t *keys; /* [bands, rounded up to even][key_plane] */
+    size_t key_plane;
+} Phases;
+
+typedef struct {
+    Layer layers[3];
+    int planes;
+    size_t width, height, first, last;
+    const int16_t *high;   /* [planes][height][width] */
+    const int32_t *values; /* [3 · planes][height][width] */
+    const int32_t *gains;  /* [3 · planes] */
+    int32_t factor;        /* of residuals, 2^-shift */
+    int shift;
+    int32_t *out; /* [planes][out_height][out_width] */
+    size_t out_width, out_height;
+} Cell;
+
+typedef struct {
+    size_t planes, width, height, first, last;
+    const int32_t *from;
+    double factor;
+    int16_t *out;
+} Highpass;
+
+typedef struct {
+    size_t planes, width, height, first, last;
+    const int32_t *low, *values;
+    const double *factors, *offsets;
+    int32_t *out;
+    size_t out_width, out_height;
+} Wavelet;
+
+typedef struct {
+    size_t planes, plane, count, step;
+    const int32_t *from; /* [planes][plane], of which `count` are converted */
+    int shift, middle, wide;
+    void *out;
+} Colour;
+
+enum { RELU, SINE, KEYS, CLIPPED }; /* what becomes of a layer's sums */
+
+enum { PHASE_SCRATCH = 3 * MAX_NEURONS / 2 * TILE_MAX + 9 * MAX_PAIRS + MAX_NEURONS / 2 };
+
+/* The kernels that come once for each level. */
+typedef struct {
+    const char *name;
+    int available;
+    void (*phase_keys)(const Phases *, int32_t *);
+    void (*cell_rows)(const Cell *, int32_t *);
+    void (*highpass)(const Highpass *, uint32_t *);
+    void (*wavelet_rows)(const Wavelet *, uint32_t *);
+    void (*colour)(const Colour *);
+    void (*sines)(const int32_t *, int32_t *);
+} Kernels;
+
+/* symbols.h */
+
+enum { DONE, FAILED };
+enum { READ, WRITE, ZEROS }; /* where symbols come from */
+
+typedef struct {
+    uint16_t start, freq;
+    int32_t base;
+    uint8_t width, tail;
+    uint16_t unused;
+} Entry;
+
+typedef struct {
+    int32_t offset; /* of its first entry */
+    int16_t largest;
+    uint8_t raw_bits, skipped;
+} Row;
+
+typedef struct {
+    const Row *rows; /* [TABLE_ROWS] */
+    const Entry *entries;
+    uint32_t count; /* of entries */
+    const uint16_t *first; /* [TABLE_ROWS << FIRST_BITS]: the entry in which some slots begin */
+} Tables;
+
+typedef struct {
+    int64_t *states;
+    size_t lanes; /* a power of two */
+    int64_t position, count;
+    const uint8_t *data; /* words, little-endian */
+    size_t word, words;
+    const uint8_t *raw;
+    size_t raw_bytes;
+    int64_t raw_bit;
+} Reader;
+
+typedef struct {
+    Tables tables;
+    Reader reader;
+    const int32_t *keys; /* [bands][key_plane], rows `key_stride` apart */
+    size_t key_plane, key_stride;
+    size_t width, height, first, rows, columns; /* of the grid; of the parity: rows from `first` on */
+    size_t x, y;                                /* of the parity: 0 or 1 */
+    int all;                                    /* every symbol is coded */
+    const int32_t *recon;                       /* [SCALES] */
+    const int16_t *magnitudes;                  /* [256] */
+    int32_t *values;                            /* [bands][height][width] */
+    int32_t *features;                          /* [3][height][width], pairs */
+    int32_t *own;                               /* [3][own_plane], pairs with a border, or NULL */
+    size_t own_plane, own_stride;
+    int32_t *details; /* [bands][height][width], when they are written */
+    uint16_t *out_entries;
+    int32_t *out_raw;
+    size_t written, raw_written, room;
+} Parity;

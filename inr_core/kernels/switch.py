@@ -1,0 +1,62 @@
+"""Which kernels are used: compiled ones, for the best instructions that this machine has, or NumPy's.
+
+PILLOW_INR_KERNELS=numpy, plain, baseline, avx2 or vnni in the environment asks for one of them: plain is C without
+vectors, baseline what every processor of its kind has, vnni AVX-512 with its products of int16. Pixels and bytes are
+the same with all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from ..errors import SettingsError
+
+VARIABLE = "PILLOW_INR_KERNELS"
+NUMPY = "numpy"
+
+native: ModuleType | None
+try:
+    from . import native as _native
+except ImportError:  # not compiled, or for another machine
+    native = None
+else:
+    native = _native
+
+_LEVELS = [name if here else "" for name, here in native.levels()] if native else []
+
+
+def available() -> list[str]:
+    """What this machine can use, the best last."""
+    return [NUMPY, *filter(None, _LEVELS)]
+
+
+def _chosen() -> str:
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted and wanted not in available():
+        raise SettingsError(f"{VARIABLE}: expected one of {', '.join(available())}, got {wanted!r}")
+    return wanted or available()[-1]
+
+
+backend = _chosen()  # the name of what is used
+
+
+def level() -> int | None:
+    """The number of the compiled kernels to use, as they take it; None for NumPy."""
+    return None if backend == NUMPY else _LEVELS.index(backend)
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Use the kernels of this name for a while, in all threads; one of `available`."""
+    global backend  # noqa: PLW0603 - one for all threads, those of a pool too
+    before = backend
+    if name not in available():
+        raise SettingsError(f"kernels: expected one of {', '.join(available())}, got {name!r}")
+    backend = name
+    try:
+        yield
+    finally:
+        backend = before

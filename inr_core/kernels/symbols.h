@@ -1,0 +1,216 @@
+/* Symbols of the latent model: rANS, the tables' entries, and what a symbol says to the networks. No vectors: lanes of
+   the coder run beside each other because a processor looks far enough ahead. */
+
+/* The entry of a slot in a row: the one in which the slot's range begins, or a later one. */
+static INLINE uint32_t entry_of(const Tables *t, uint32_t row, uint32_t slot) {
+    uint32_t e = t->first[row << FIRST_BITS | slot >> (PROB_BITS - FIRST_BITS)];
+    while (slot - t->entries[e].start >= t->entries[e].freq && e + 1 < t->count)
+        e++;
+    return e;
+}
+
+/* What an entry and its raw bits say. */
+static INLINE int finish_symbol(Reader *r, const Entry *entry, int32_t *symbol) {
+    *symbol = entry->base;
+    if (!entry->width)
+        return DONE;
+    const int64_t bit = r->raw_bit, end = bit + entry->width;
+    if (end > 8 * (int64_t)r->raw_bytes)
+        return FAILED;
+    uint32_t value = 0;
+    for (int64_t byte = bit >> 3; byte <= (end - 1) >> 3; byte++) /* at most four */
+        value = value << 8 | r->raw[byte];
+    value = value >> (-end & 7) & ((1u << entry->width) - 1);
+    r->raw_bit = end;
+    if (!entry->tail) {
+        *symbol += (int32_t)value;
+        return DONE;
+    }
+    const int32_t magnitude = entry->base + (int32_t)(value >> 1);
+    *symbol = value & 1 ? -magnitude : magnitude;
+    return *symbol < -SYMBOL_HALF || *symbol >= SYMBOL_HALF ? FAILED : DONE;
+}
+
+/* Read n symbols in rows of the tables: DONE, or FAILED where no writer made the bytes. */
+static int read_symbols(Reader *reader, const Tables *t, const uint16_t *rows, size_t n, int32_t *symbols) {
+    Reader r = *reader;
+    const size_t lanes = r.lanes;
+    const int64_t tail = r.count - (int64_t)lanes; /* from here on, symbols are their lane's last */
+    int result = (int64_t)n > r.count - r.position ? FAILED : DONE;
+    for (size_t i = 0; i < n && result == DONE;) {
+        const size_t plain = r.position < tail ? (size_t)(tail - r.position) : 0, left = r.words - r.word;
+        size_t quick = plain < left ? plain : left; /* as many cannot want for words */
+        quick = quick < n - i ? quick : n - i;
+        for (const size_t end = i + quick; i < end; i++) {
+            int64_t *state = &r.states[(size_t)r.position++ & (lanes - 1)];
+            uint32_t x = (uint32_t)*state, slot = x & (PROB_SCALE - 1);
+            const Entry *entry = &t->entries[entry_of(t, rows[i], slot)];
+            x = entry->freq * (x >> PROB_BITS) + slot - entry->start;
+            const uint8_t *word = r.data + 2 * r.word;
+            const uint32_t low = x < LOW; /* no branch: it could not be predicted */
+            x = x << (low << 4) | ((word[0] | (uint32_t)word[1] << 8) & (0u - low));
+            r.word += low;
+            *state = x;
+            result |= finish_symbol(&r, entry, &symbols[i]);
+        }
+        if (i < n && result == DONE) {
+            int64_t *state = &r.states[(size_t)r.position & (lanes - 1)];
+            uint32_t x = (uint32_t)*state, slot = x & (PROB_SCALE - 1);
+            const Entry *entry = &t->entries[entry_of(t, rows[i], slot)];
+            x = entry->freq * (x >> PROB_BITS) + slot - entry->start;
+            if (r.position++ >= tail) {
+                if (x != 2u * entry->freq)
+                    result = FAILED;
+            } else if (x < LOW) {
+                if (r.word >= r.words) {
+                    result = FAILED;
+                    break;
+                }
+                const uint8_t *word = r.data + 2 * r.word++;
+                x = x << 16 | word[0] | (uint32_t)word[1] << 8;
+            }
+            *state = x;
+            if (r.position == r.count && r.word != r.words)
+                result = FAILED;
+            result |= finish_symbol(&r, entry, &symbols[i]);
+            i++;
+        }
+    }
+    *reader = r;
+    return result;
+}
+
+/* The entry that codes a symbol in a row, and its raw bits; see SymbolTables.entries. */
+static INLINE uint32_t find_entry(const Tables *t, uint32_t row, int32_t symbol, int32_t *raw) {
+    const Row *r = &t->rows[row];
+    const int32_t width = r->raw_bits, half = (1 << width) >> 1;
+    const int32_t bucket = (symbol + half) >> width, size = bucket < 0 ? -bucket : bucket;
+    if (size <= r->largest) {
+        const uint32_t e = r->offset + (uint32_t)(2 * size - (size && (bucket < 0) == (row % MEANS < MEANS / 2)));
+        *raw = symbol - t->entries[e].base;
+        return e;
+    }
+    const int32_t magnitude = symbol < 0 ? -symbol : symbol;
+    const int32_t number = 2 * (magnitude - (((r->largest + 1) << width) - half)) + (symbol < 0);
+    uint32_t tail = 0;
+    while (tail + 1 < TAILS && number >> width >= TAIL_STARTS[tail + 1])
+        tail++;
+    const uint32_t e = r->offset + 2 * (uint32_t)r->largest + 1 + tail;
+    *raw = 2 * (magnitude - t->entries[e].base) + (symbol < 0);
+    return e;
+}
+
+/* Append the entries of n symbols in rows of the tables, and their raw bits: DONE, or FAILED for one beyond the range. */
+static int write_symbols(Parity *p, const uint16_t *rows, size_t n, const int32_t *symbols) {
+    if (n > p->room - p->written)
+        return FAILED;
+    for (size_t i = 0; i < n; i++) {
+        int32_t raw;
+        if (symbols[i] < -SYMBOL_HALF || symbols[i] >= SYMBOL_HALF)
+            return FAILED;
+        const uint32_t e = find_entry(&p->tables, rows[i], symbols[i], &raw);
+        p->out_entries[p->written++] = (uint16_t)e;
+        p->out_raw[p->raw_written] = raw; /* there is room for as many as entries */
+        p->raw_written += p->tables.entries[e].width > 0;
+    }
+    return DONE;
+}
+
+/* One parity of a grid: symbols by their keys, read, written, or all 0, in the order of rows, columns, bands. Writes
+   values, what finer levels and later parities see. A row at a time: first which symbols are coded, then these, then
+   what all of them say. `scratch`: 4 · bands · columns integers. */
+static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int32_t *scratch) {
+    const Tables *t = &p->tables;
+    const size_t grid = p->width * p->height, n = bands * p->columns;
+    int32_t *q = scratch, *symbols = q + n;
+    uint32_t *places = (uint32_t *)(symbols + n);
+    uint16_t *rows = (uint16_t *)(places + n);
+    uint8_t coded[TABLE_ROWS];
+    for (int row = 0; row < TABLE_ROWS; row++)
+        coded[row] = p->all || !t->rows[row].skipped;
+    for (size_t y = 0; y < p->rows; y++) {
+        const int32_t *keys = p->keys + y * p->key_stride;
+        const size_t at = (2 * (y + p->first) + p->y) * p->width + p->x;
+        const size_t own = (y + p->first + 1) * p->own_stride + 1;
+        size_t count = 0;
+        for (size_t x = 0; x < p->columns; x++) {
+            UNROLL
+            for (int b = 0; b < bands; b++) {
+                const uint32_t key = (uint32_t)keys[b * p->key_plane + x] & (KEYS_COUNT - 1);
+                const uint32_t eighths = (key & ((1 << MEAN_BITS) - 1)) + MEANS / 2; /* the mean + 256.5 steps */
+                const uint32_t row = (key >> MEAN_BITS) * MEANS + eighths % MEANS;
+                const int32_t rounded = (int32_t)(eighths / MEANS) - MEAN_HALF / MEANS;
+                rows[count] = (uint16_t)row;
+                places[count] = (uint32_t)(x * bands + b);
+                q[x * bands + b] = rounded; /* what a symbol counts from; 0 where none is coded */
+                count += coded[row] | (rounded != 0);
+            }
+        }
+        if (mode == READ) {
+            if (read_symbols(&p->reader, t, rows, count, symbols))
+                return FAILED;
+            for (size_t i = 0; i < count; i++)
+                q[places[i]] += symbols[i];
+        } else if (mode == WRITE) {
+            for (size_t i = 0; i < count; i++) {
+                const int32_t value = p->details[places[i] % bands * grid + at + 2 * (places[i] / bands)];
+                symbols[i] = value - q[places[i]];
+                q[places[i]] = value;
+            }
+            if (write_symbols(p, rows, count, symbols))
+                return FAILED;
+        }
+        for (size_t x = 0; x < p->columns; x++) {
+            int32_t magnitudes[6], signs[6];
+            UNROLL
+            for (int b = 0; b < bands; b++) {
+                const uint32_t key = (uint32_t)keys[b * p->key_plane + x] & (KEYS_COUNT - 1);
+                const int32_t mean = (int32_t)(key & ((1 << MEAN_BITS) - 1)) - MEAN_HALF;
+                int32_t value = q[x * bands + b];
+                if (mode == WRITE)
+                    p->details[b * grid + at + 2 * x] = value;
+                const int32_t reach = p->recon[key >> MEAN_BITS], v = value * 64;
+                int32_t moved = 8 * mean - v;
+                moved = moved < -reach ? -reach : moved;
+                moved = moved > reach ? reach : moved;
+                p->values[b * grid + at + 2 * x] = v + moved;
+                const int32_t size = value < 0 ? -value : value;
+                magnitudes[b] = p->magnitudes[size > 255 ? 255 : size];
+                value = value < -SIGNED_MAX ? -SIGNED_MAX : value;
+                signs[b] = (value > SIGNED_MAX ? SIGNED_MAX : value) * SIGNED_UNIT;
+            }
+            UNROLL
+            for (int k = 0; k < 3; k++) {
+                const int32_t sizes = bands == 3 ? PAIR(magnitudes[k], signs[k])
+                                                 : PAIR(magnitudes[2 * k % bands], magnitudes[(2 * k + 1) % bands]);
+                p->features[k * grid + at + 2 * x] = sizes;
+                if (p->own)
+                    p->own[k * p->own_plane + own + x] =
+                        bands == 3 ? sizes : PAIR(signs[2 * k % bands], signs[(2 * k + 1) % bands]);
+            }
+        }
+    }
+    return DONE;
+}
+
+/* Code entries backwards into 16-bit words that end at `end` of `words`; states as coding from 2f leaves them after a
+   lane's last symbol. The number of words, or −1 where there is no room. */
+static ptrdiff_t encode_entries(const Entry *entries, const uint16_t *coded, size_t count, size_t lanes, int64_t *states,
+                                uint8_t *words, size_t room) {
+    size_t used = 0;
+    for (size_t t = count; t-- > 0;) {
+        const Entry *e = &entries[coded[t]];
+        uint32_t x = (uint32_t)states[t & (lanes - 1)];
+        const uint32_t freq = e->freq;
+        if (x >= (uint64_t)freq << (32 - PROB_BITS)) {
+            if (used == room)
+                return -1;
+            used++;
+            words[2 * (room - used)] = (uint8_t)x;
+            words[2 * (room - used) + 1] = (uint8_t)(x >> 8);
+            x >>= 16;
+        }
+        states[t & (lanes - 1)] = (int64_t)(x / freq << PROB_BITS) + x % freq + e->start;
+    }
+    return (ptrdiff_t)used;
+}

@@ -1,0 +1,225 @@
+/* Vectors of 32-bit integers: the only place with instructions of a processor. Included once for each level.
+
+   VECTOR_LEVEL: PLAIN, SSE2, NEON, AVX2 or VNNI. Besides V and its functions, each level says
+
+   LANES   integers in a V
+   TILE_V  vectors of neighbouring positions that are evaluated together
+   TILE_N  neurons that are: TILE_V · TILE_N sums stay in registers
+
+   vdp(sum, x, w) adds to each sum the products of two pairs of int16: `pmaddwd` and `paddd`, or `vpdpwssd`. */
+
+#undef V
+#undef VKEEP
+#undef LANES
+#undef TILE_V
+#undef TILE_N
+#undef TILE
+#undef vload
+#undef vstore
+#undef vset1
+#undef vadd
+#undef vsub
+#undef vand
+#undef vsra
+#undef vsll
+#undef vdp
+#undef vmin
+#undef vmax
+#undef vpairs
+#undef vsine
+#undef F
+#undef fset1
+#undef fmul
+#undef fmadd
+#undef fadd
+#undef to_float
+#undef to_nearest
+
+#if VECTOR_LEVEL == VECTOR_SSE2
+
+#define V __m128i
+#define LANES 4
+#define TILE_V 2
+#define TILE_N 4
+#define vload(p) _mm_loadu_si128((const __m128i *)(p))
+#define vstore(p, v) _mm_storeu_si128((__m128i *)(p), v)
+#define vset1(i) _mm_set1_epi32(i)
+#define vadd(a, b) _mm_add_epi32(a, b)
+#define vsub(a, b) _mm_sub_epi32(a, b)
+#define vand(a, b) _mm_and_si128(a, b)
+#define vsll(a, n) _mm_slli_epi32(a, n)
+#define vsra(a, n) _mm_sra_epi32(a, _mm_cvtsi32_si128(n))
+#define vdp(sum, x, w) _mm_add_epi32(sum, _mm_madd_epi16(x, w))
+static INLINE V NAME(vmin)(V a, V b) {
+    V less = _mm_cmplt_epi32(a, b);
+    return _mm_or_si128(_mm_and_si128(less, a), _mm_andnot_si128(less, b));
+}
+static INLINE V NAME(vmax)(V a, V b) {
+    V more = _mm_cmpgt_epi32(a, b);
+    return _mm_or_si128(_mm_and_si128(more, a), _mm_andnot_si128(more, b));
+}
+#define vmin NAME(vmin)
+#define vmax NAME(vmax)
+#define vpairs(low, high) _mm_or_si128(_mm_and_si128(low, _mm_set1_epi32(0xffff)), _mm_slli_epi32(high, 16))
+#define F __m128
+#define fset1(x) _mm_set1_ps(x)
+#define fmul(a, b) _mm_mul_ps(a, b)
+#define fmadd(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
+#define fadd(a, b) _mm_add_ps(a, b)
+#define to_float(v) _mm_cvtepi32_ps(v)
+#define to_nearest(f) _mm_cvtps_epi32(f)
+
+#elif VECTOR_LEVEL == VECTOR_AVX2
+
+#define V __m256i
+#define LANES 8
+#define TILE_V 2
+#define TILE_N 4
+#define vload(p) _mm256_loadu_si256((const __m256i *)(p))
+#define vstore(p, v) _mm256_storeu_si256((__m256i *)(p), v)
+#define vset1(i) _mm256_set1_epi32(i)
+#define vadd(a, b) _mm256_add_epi32(a, b)
+#define vsub(a, b) _mm256_sub_epi32(a, b)
+#define vand(a, b) _mm256_and_si256(a, b)
+#define vsll(a, n) _mm256_slli_epi32(a, n)
+#define vsra(a, n) _mm256_sra_epi32(a, _mm_cvtsi32_si128(n))
+#define vdp(sum, x, w) _mm256_add_epi32(sum, _mm256_madd_epi16(x, w))
+#define vmin(a, b) _mm256_min_epi32(a, b)
+#define vmax(a, b) _mm256_max_epi32(a, b)
+#define vpairs(low, high) _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa)
+#define F __m256
+#define fset1(x) _mm256_set1_ps(x)
+#define fmul(a, b) _mm256_mul_ps(a, b)
+#define fmadd(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define fadd(a, b) _mm256_add_ps(a, b)
+#define to_float(v) _mm256_cvtepi32_ps(v)
+#define to_nearest(f) _mm256_cvtps_epi32(f)
+
+#elif VECTOR_LEVEL == VECTOR_VNNI
+
+#define V __m512i
+#define LANES 16
+#define TILE_V 3
+#define TILE_N 8
+#define vload(p) _mm512_loadu_si512(p)
+#define vstore(p, v) _mm512_storeu_si512(p, v)
+#define vset1(i) _mm512_set1_epi32(i)
+#define vadd(a, b) _mm512_add_epi32(a, b)
+#define vsub(a, b) _mm512_sub_epi32(a, b)
+#define vand(a, b) _mm512_and_si512(a, b)
+#define vsll(a, n) _mm512_slli_epi32(a, n)
+#define vsra(a, n) _mm512_sra_epi32(a, _mm_cvtsi32_si128(n))
+#define vdp(sum, x, w) _mm512_dpwssd_epi32(sum, x, w)
+#define vmin(a, b) _mm512_min_epi32(a, b)
+#define vmax(a, b) _mm512_max_epi32(a, b)
+#define vpairs(low, high) _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16))
+#define F __m512
+#define fset1(x) _mm512_set1_ps(x)
+#define fmul(a, b) _mm512_mul_ps(a, b)
+#define fmadd(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define fadd(a, b) _mm512_add_ps(a, b)
+#define to_float(v) _mm512_cvtepi32_ps(v)
+#define to_nearest(f) _mm512_cvtps_epi32(f)
+
+#elif VECTOR_LEVEL == VECTOR_NEON
+
+#define V int32x4_t
+#define LANES 4
+#define TILE_V 2
+#define TILE_N 8
+#define vload(p) vld1q_s32((const int32_t *)(p))
+#define vstore(p, v) vst1q_s32((int32_t *)(p), v)
+#define vset1(i) vdupq_n_s32(i)
+#define vadd(a, b) vaddq_s32(a, b)
+#define vsub(a, b) vsubq_s32(a, b)
+#define vand(a, b) vandq_s32(a, b)
+#define vsll(a, n) vshlq_n_s32(a, n)
+#define vsra(a, n) vshlq_s32(a, vdupq_n_s32(-(n)))
+static INLINE V NAME(vdp)(V sum, V x, V w) {
+    int16x8_t a = vreinterpretq_s16_s32(x), b = vreinterpretq_s16_s32(w);
+    V low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+    return vaddq_s32(sum, vpaddq_s32(low, high));
+}
+#define vdp NAME(vdp)
+#define vmin(a, b) vminq_s32(a, b)
+#define vmax(a, b) vmaxq_s32(a, b)
+#define vpairs(low, high) vsliq_n_s32(low, high, 16)
+#define F float32x4_t
+#define fset1(x) vdupq_n_f32(x)
+#define fmul(a, b) vmulq_f32(a, b)
+#define fmadd(a, b, c) vfmaq_f32(c, a, b)
+#define fadd(a, b) vaddq_f32(a, b)
+#define to_float(v) vcvtq_f32_s32(v)
+#define to_nearest(f) vcvtnq_s32_f32(f)
+
+#else /* plain C */
+
+#define LANES 4
+#define TILE_V 1
+#define TILE_N 4
+typedef struct {
+    int32_t i[LANES];
+} NAME(vector);
+#define V NAME(vector)
+#define EACH(expression)                        \
+    V r;                                        \
+    for (int k = 0; k < LANES; k++)             \
+        r.i[k] = (int32_t)(expression);         \
+    return r
+static INLINE V NAME(vload)(const int32_t *p) { EACH(p[k]); }
+static INLINE void NAME(vstore)(int32_t *p, V v) { memcpy(p, v.i, sizeof v.i); }
+static INLINE V NAME(vset1)(int32_t i) { EACH(i); }
+static INLINE V NAME(vadd)(V a, V b) { EACH((uint32_t)a.i[k] + (uint32_t)b.i[k]); }
+static INLINE V NAME(vsll)(V a, int n) { EACH((uint32_t)a.i[k] << n); }
+static INLINE V NAME(vsra)(V a, int n) { EACH(a.i[k] >> n); }
+static INLINE V NAME(vdp)(V s, V x, V w) {
+    EACH((uint32_t)s.i[k] + (uint32_t)((int16_t)x.i[k] * (int16_t)w.i[k]) +
+         (uint32_t)((x.i[k] >> 16) * (w.i[k] >> 16)));
+}
+static INLINE V NAME(vmin)(V a, V b) { EACH(a.i[k] < b.i[k] ? a.i[k] : b.i[k]); }
+static INLINE V NAME(vmax)(V a, V b) { EACH(a.i[k] > b.i[k] ? a.i[k] : b.i[k]); }
+static INLINE V NAME(vpairs)(V low, V high) { EACH((uint32_t)high.i[k] << 16 | (uint16_t)low.i[k]); }
+static INLINE V NAME(vsine)(V phase) { EACH(sine_table[phase.i[k] & SINE_MASK]); }
+#undef EACH
+#define vload NAME(vload)
+#define vstore NAME(vstore)
+#define vset1 NAME(vset1)
+#define vadd NAME(vadd)
+#define vsll NAME(vsll)
+#define vsra NAME(vsra)
+#define vdp NAME(vdp)
+#define vmin NAME(vmin)
+#define vmax NAME(vmax)
+#define vpairs NAME(vpairs)
+
+#endif
+
+#ifdef F
+/* The sine table's entry of a phase, any number of turns. Within a quarter of a turn the entries are a polynomial of
+   the ninth degree, rounded: its error is below 0.00008, no entry is closer than 0.0001 to a half, and all of them are
+   compared with the table when the module is loaded. */
+static INLINE V NAME(vsine)(V phase) {
+    V k = vsub(vand(vadd(phase, vset1(1024)), vset1(SINE_MASK)), vset1(1024)); /* −1024 … 3071 */
+    F x = fadd(to_float(vmin(k, vsub(vset1(2047), k))), fset1(0.5f));
+    F z = fmul(x, x);
+    F p = fset1(0x1.3bb208p-94f);
+    p = fmadd(p, z, fset1(-0x1.319a3p-69f));
+    p = fmadd(p, z, fset1(0x1.45c43ep-45f));
+    p = fmadd(p, z, fset1(-0x1.4a1658p-22f));
+    p = fmadd(p, z, fset1(0x1.9156a4p-1f));
+    return to_nearest(fmul(x, p));
+}
+#endif
+#define vsine NAME(vsine)
+#define TILE (TILE_V * LANES)
+
+/* A value that must be in a register at this point: without it gcc keeps copies of all sums on the stack. */
+#if defined(__GNUC__) && VECTOR_LEVEL == VECTOR_VNNI
+#define VKEEP(v) __asm__("" : "+v"(v))
+#elif defined(__GNUC__) && (VECTOR_LEVEL == VECTOR_SSE2 || VECTOR_LEVEL == VECTOR_AVX2)
+#define VKEEP(v) __asm__("" : "+x"(v))
+#elif defined(__GNUC__) && VECTOR_LEVEL == VECTOR_NEON
+#define VKEEP(v) __asm__("" : "+w"(v))
+#else
+#define VKEEP(v)
+#endif
