@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from .command.cli import main
+try:
+    from .command.cli import main
+except KeyboardInterrupt:  # importing takes a moment
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -45,7 +45,7 @@ def test_through_another_format_and_back(file: Path, kind: str) -> None:
     if kind == "avif" and ".avif" not in Image.registered_extensions():
         pytest.skip("Pillow without AVIF")
     other, again = file.with_name(f"b.{kind}"), file.with_name("c.inr")
-    assert inr("decode", file, "-o", other) == (0, "", "")
+    assert inr("decode", file, "-o", other)[:2] == (0, "")
     assert inr("encode", other, "-o", again, "--effort", "0", "-q") == (0, "", "")
     with Image.open(again) as im:
         assert set(im.info) == KEPT[kind]

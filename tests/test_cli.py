@@ -15,6 +15,7 @@ from tiny import inr
 import inr_core
 from pillow_inr import progress
 from pillow_inr.command import cli
+from pillow_inr.command.arguments import ENCODE_OPTIONS
 
 TINY = [f"--{name}={value}" for name, value in tiny.OPTIONS.items()]
 
@@ -73,7 +74,7 @@ def test_options_reach_the_encoder(photo: Path, tmp_path: Path, monkeypatch: pyt
     assert inr("encode", photo, "-q", *arguments) == (0, "", "")
     assert inr("encode", photo, "-q", "--target-size=4000", "-o", tmp_path / "b.inr") == (0, "", "")
     assert seen == [inr_core.Settings.from_options(values), inr_core.Settings(target_size=4000)]
-    assert set(cli._ENCODE_OPTIONS) == {*values, "target_size"} == set(inr_core.Settings.__dataclass_fields__)
+    assert set(ENCODE_OPTIONS) == {*values, "target_size"} == set(inr_core.Settings.__dataclass_fields__)
 
 
 def test_encode_many_goes_on_after_a_bad_one(photo: Path, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_encode_many_goes_on_after_a_bad_one(photo: Path, tmp_path: Path) -> Non
     assert code == 1
     assert err.splitlines() == [
         f"inr: {missing}: No such file or directory",
-        f"inr: {broken}: cannot identify image file {str(broken)!r}",
+        f"inr: {broken}: not a picture that Pillow can open",
         f'inr: {deep}: cannot save mode F as INR: scale the values to 0 … 255 and convert it to "L" first',
     ]
     assert out.startswith(f"{out_folder / 'photo.inr'}: ")
@@ -143,8 +144,11 @@ def test_encode_strip(photo: Path) -> None:
         (["encode", "a.png", "--quality", "101"], "quality: expected a number from 0 to 100, got 101.0"),
         (["encode", "a.png", "--sparsity", "x"], "sparsity: expected one of rigl, prune, small-dense, got 'x'"),
         (["decode", "a.inr", "--size", "0x4"], "argument --size: expected WIDTHxHEIGHT in pixels, got '0x4'"),
-        (["decode", "a.inr", "-o", "a.xyz"], "cannot tell the format to write from 'a.xyz'"),
-        (["decode", "a.inr", "--format", "xyz"], "cannot tell the format to write from '.xyz'"),
+        (["decode", "a.inr", "-o", "a.xyz"], "cannot tell the format to write from 'a.xyz'; say it with --format"),
+        (
+            ["decode", "a.inr", "--format", "xyz"],
+            "--format: expected the end of a name that Pillow can write, like png or jpg, got 'xyz'",
+        ),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str) -> None:

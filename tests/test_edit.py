@@ -16,7 +16,8 @@ from tiny import inr
 from inr_core import Metadata, read_head
 from pillow_inr.orientation import orientation_of, with_orientation
 
-OTHER = Path(__file__).parents[1] / "sample_images" / "coffee.webp"
+PROFILE = (132).to_bytes(4, "big") + bytes(32) + b"acsp" + bytes(92)  # no tags
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def pixels_of(path: Path) -> bytes:
 
 def test_set_everything(file: Path, tmp_path: Path) -> None:
     (tmp_path / "exif").write_bytes(b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
-    (tmp_path / "icc").write_bytes(b"profile")
+    (tmp_path / "icc").write_bytes(PROFILE)
     (tmp_path / "xmp").write_bytes(b"<x/>")
     file.chmod(0o640)
     before = pixels_of(file)
@@ -47,7 +48,7 @@ def test_set_everything(file: Path, tmp_path: Path) -> None:
     assert inr("set", file, *arguments, "--dpi", "300,72.5", "--comment", "é", *texts) == (0, "", "")
     assert metadata_of(file) == Metadata(
         exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0",
-        icc=b"profile",
+        icc=PROFILE,
         xmp=b"<x/>",
         comment="é".encode(),
         dpi=(300, 72.5),
@@ -75,8 +76,8 @@ def test_set_writes_elsewhere_with_o(file: Path, tmp_path: Path) -> None:
     assert inr("set", file, "--strip", "-o", out) == (0, "", "")
     assert (file.read_bytes(), metadata_of(out), pixels_of(out)) == (before, Metadata(), pixels_of(file))
     message = f"inr: {file}: {out} exists; pass --overwrite to replace it\n"
-    assert inr("set", file, "-o", out) == (1, "", message)
-    assert inr("set", file, "-o", out, "--overwrite") == (0, "", "")
+    assert inr("set", file, "--comment", "old", "-o", out) == (1, "", message)
+    assert inr("set", file, "--comment", "old", "-o", out, "--overwrite") == (0, "", "")
     assert out.read_bytes() == before
 
 
@@ -89,7 +90,7 @@ def test_set_goes_on_after_a_bad_file_and_leaves_it(file: Path, tmp_path: Path) 
     assert (code, out) == (1, "")
     lines = err.splitlines()
     assert lines[0].startswith(f"inr: {bad}: pixel chunks at byte ")
-    assert lines[1].startswith(f"inr: {other}: signature: expected ")
+    assert lines[1] == f"inr: {other}: not an .inr file"
     assert len(lines) == 2
     assert (bad.read_bytes(), other.read_bytes()) == contents
     assert metadata_of(file).comment == b"new"
@@ -97,7 +98,7 @@ def test_set_goes_on_after_a_bad_file_and_leaves_it(file: Path, tmp_path: Path) 
 
 def test_an_unchanged_file_is_not_written(file: Path) -> None:
     before = file.stat()
-    assert inr("set", file, "--comment", "old") == (0, "", "")
+    assert inr("set", file, "--comment", "old") == (0, f"{file}: nothing to change\n", "")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -108,8 +109,15 @@ def test_an_unchanged_file_is_not_written(file: Path) -> None:
         (["--text", "=1"], "text: expected a key of 1 to 1024 characters but U+0000, got ''"),
         (["--dpi", "x"], "argument --dpi: expected X or X,Y, got 'x'"),
         (["--dpi", "0"], "dpi: expected two numbers from 0.001 to 4294967, got (0.0, 0.0)"),
-        (["--exif", str(OTHER)], "exif: expected it to begin with II*\\0 or MM\\0*, got b'RIFF'"),
-        (["b.inr", "-o", "c.inr"], "-o names one file, but there are several to change"),
+        ([], "expected something to change, like --comment TEXT or --no-exif"),
+        (
+            ["-o", "c.jpg", "--strip"],
+            "expected a name that ends in .inr or stands for no format, got 'c.jpg', which is JPEG's",
+        ),
+        (
+            ["b.inr", "--strip", "-o", "c.inr"],
+            "-o c.inr: expected a folder for several files, got the name of one; end a folder's with /",
+        ),
     ],
 )
 def test_wrong_usage(file: Path, arguments: list[str], message: str) -> None:
@@ -118,6 +126,63 @@ def test_wrong_usage(file: Path, arguments: list[str], message: str) -> None:
     assert (code, out) == (2, "")
     assert err.rstrip().endswith(message)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "data", "message"),
+    [
+        ("--icc", PNG, f"expected an ICC profile, got what begins with {PNG[:8]!r}"),
+        ("--icc", PROFILE[:100], f"expected an ICC profile, got what begins with {PROFILE[:8]!r}"),
+        ("--icc", b"\0\0\0\x90" + PROFILE[4:], "expected an ICC profile of 144 bytes, as its header says, got 132"),
+        ("--icc", PROFILE + bytes(4), "expected an ICC profile of 132 bytes, as its header says, got 136"),
+        ("--icc", PROFILE[:-1] + b"\1", "expected an ICC profile with room for its 1 tags, got 132 bytes"),
+        ("--xmp", PNG, f"expected XMP, which is XML, got what begins with {PNG[:8]!r}"),
+        ("--xmp", PROFILE, f"expected XMP, which is XML, got what begins with {PROFILE[:8]!r}"),
+        ("--exif", b"RIFF", "exif: expected it to begin with II*\\0 or MM\\0*, got b'RIFF'"),
+    ],
+)
+def test_what_is_no_metadata_is_refused(file: Path, option: str, data: bytes, message: str) -> None:
+    other, before = file.with_name("other"), file.read_bytes()
+    other.write_bytes(data)
+    assert inr("set", file, option, other) == (1, "", f"inr: {other}: {message}\n")
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "data"),
+    [
+        ("--icc", PROFILE + bytes(2)),
+        ("--icc", b""),
+        ("--xmp", b"\xef\xbb\xbf<x/>"),
+        ("--xmp", "\ufeff\n<x/>".encode("utf-16-le")),
+        ("--xmp", "<x/>".encode("utf-32-be")),
+    ],
+)
+def test_what_is_metadata_is_kept(file: Path, option: str, data: bytes) -> None:
+    other = file.with_name("other")
+    other.write_bytes(data)
+    assert inr("set", file, option, other, "--comment", "new") == (0, "", "")
+    assert getattr(metadata_of(file), option[2:]) == (data or None)
+
+
+def test_several_files_into_a_folder(file: Path, tmp_path: Path) -> None:
+    second = tmp_path / "b.inr"
+    second.write_bytes(file.read_bytes())
+    out = tmp_path / "out"
+    assert inr("set", file, second, "--no-text", "-o", f"{out}/") == (0, "", "")
+    assert [metadata_of(out / name).text for name in ("a.inr", "b.inr")] == [None, None]
+    assert metadata_of(file).text is not None
+
+
+def test_a_link_is_changed_where_it_leads(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.inr"
+    link.symlink_to(file.name)
+    assert inr("set", link, "--comment", "new") == (0, "", "")
+    assert link.is_symlink()
+    assert metadata_of(file).comment == b"new"
+    assert inr("set", file, "--comment", "newer", "-o", link)[0] == 1
+    assert inr("set", file, "--comment", "newer", "-o", link, "--overwrite") == (0, "", "")
+    assert metadata_of(file).comment == b"newer"
 
 
 def test_a_missing_file_of_metadata(file: Path) -> None:

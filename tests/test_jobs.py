@@ -23,7 +23,10 @@ from tiny import inr
 import inr_core
 import pillow_inr
 from pillow_inr.command import cli, jobs
-from pillow_inr.command.convert import Fitted, Output, one_by_one
+from pillow_inr.command.convert import Fitted, Make, one_by_one
+from pillow_inr.command.messages import Voice
+from pillow_inr.command.output import Output
+from pillow_inr.command.sources import Source
 
 SIREN = ["--model=siren", "--steps=30", "--width=24", "--depth=3", "--device=cpu"]
 
@@ -91,7 +94,7 @@ def test_errors_are_those_of_one_process(pictures: list[Path], tmp_path: Path) -
 def test_a_folder_that_cannot_be_written_to_is_known_before_the_work(pictures: list[Path], tmp_path: Path) -> None:
     (tmp_path / "out" / "a.inr").mkdir(parents=True)
     made = run(pictures[:1], tmp_path / "out", Marking(tmp_path))
-    assert made == (1, "", f"inr: {pictures[0]}: Is a directory\n")
+    assert made == (1, "", f"inr: {tmp_path / 'out' / 'a.inr'}: Is a directory\n")
     assert not marks(tmp_path)
 
 
@@ -144,13 +147,20 @@ class Marking:
     folder: Path
     threads: int = 0
 
-    def on(self, threads: int) -> Marking:
+    def on(self, threads: int) -> Make:
         return type(self)(self.folder, threads)
 
-    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> Fitted | None:
-        (self.folder / f"{source.stem}.begun").write_text(f"{os.getpid()} {self.threads}")
-        self.work(source, stop)
-        fp.write(source.stem.encode())
+    def pixels(self, source: Source) -> int:
+        with source.open() as im:
+            return im.width * im.height
+
+    def __call__(
+        self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Callable[[str], None]
+    ) -> Fitted | None:
+        assert source.path is not None
+        (self.folder / f"{source.path.stem}.begun").write_text(f"{os.getpid()} {self.threads}")
+        self.work(source.path, stop)
+        fp.write(source.path.stem.encode())
         return Fitted(1, None, 0.0)
 
     def work(self, source: Path, stop: Callable[[], bool]) -> None:
@@ -200,14 +210,15 @@ def marks(folder: Path) -> dict[str, str]:
     return {path.stem: path.read_text() for path in sorted(folder.glob("*.begun"))}
 
 
-def run(sources: list[Path], out: Path, make: Marking, places: int = 2) -> tuple[int, str, str]:
+def run(paths: list[Path], out: Path, make: Make, places: int = 2) -> tuple[int, str, str]:
     """`jobs.together`: its exit code and what it said."""
+    sources = [Source(path) for path in paths]
     said, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", said)
         patch.setattr(sys, "stderr", err)
         try:
-            code = jobs.together(sources, Output(f"{out}/", ".inr", sources, False), make, places)
+            code = jobs.together(sources, Output(f"{out}/", ".inr", sources), make, places, Voice())
         except KeyboardInterrupt:
             code = cli.INTERRUPTED
     return code, said.getvalue(), err.getvalue()
@@ -302,8 +313,8 @@ def test_the_users_threads_count() -> None:
 
 
 def test_one_by_one_ends_nothing_early(pictures: list[Path], tmp_path: Path) -> None:
-    sources = pictures[2:]
-    assert one_by_one(sources, Output(f"{tmp_path}/out/", ".inr", sources, False), Marking(tmp_path), True) == 0
+    sources = [Source(path) for path in pictures[2:]]
+    assert one_by_one(sources, Output(f"{tmp_path}/out/", ".inr", sources), Marking(tmp_path), Voice(quiet=True)) == 0
     assert marks(tmp_path)["c"] == f"{os.getpid()} 0"
 
 

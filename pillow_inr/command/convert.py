@@ -2,84 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import io
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Protocol
+from functools import partial
+from typing import IO, Any, Protocol
 
+from numpy.typing import NDArray
 from PIL import Image
 
 import inr_core
 import pillow_inr
 
 from .. import InrImagePlugin, carry
-from ..atomic import atomic_write
-from ..modes import in_8_bits, to_image
+from ..modes import to_image
 from ..progress import Bar
+from . import formats
+from .messages import Voice, blame, printable
+from .output import Output, Target
+from .sources import Source, for_each
 
-# What a damaged, unreadable or unsuitable file makes Pillow and its plugins raise; anything else is our mistake.
-EXPECTED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    MemoryError,
-    ImportError,
-    inr_core.InrError,
-    Image.DecompressionBombError,
-)
-
-_ENDING_IN_RGB = {"LAB", "YCbCr", "CMYK"}
-_HOLDS_16_BITS = {"IM", "JPEG2000", "PNG", "PPM", "SPIDER", "TIFF"}  # of grey
-_WRITES_AS_IS = {"TIFF": {"LAB", "YCbCr", "CMYK"}, "JPEG": {"YCbCr", "CMYK"}}
-
-
-class Output:
-    """Where results go: beside their source, to one named file, or into a folder."""
-
-    def __init__(self, path: str | None, suffix: str, sources: Sequence[Path], overwrite: bool) -> None:
-        self.path, self.suffix, self.overwrite = path, suffix, overwrite
-        many = len(sources) > 1 or any(source.is_dir() for source in sources)
-        self.into_folder = path is not None and (many or path.endswith(("/", os.sep)) or os.path.isdir(path))
-        self._taken: set[Path] = set()
-
-    @property
-    def name(self) -> str:
-        """The name that says the format: the file's own, or the suffix of each result."""
-        return self.suffix if self.path is None or self.into_folder else self.path
-
-    def target(self, source: Path) -> Path:
-        """The file to write for one source; raises OSError if it must not be written."""
-        if self.path is None:
-            target = source.with_suffix(self.suffix)
-        elif self.into_folder:
-            folder = Path(self.path)
-            folder.mkdir(parents=True, exist_ok=True)
-            target = folder / source.with_suffix(self.suffix).name
-        else:
-            target = Path(self.path)
-        if target in self._taken:
-            msg = f"another file of this call already goes to {target}"
-            raise FileExistsError(msg)
-        if target.is_file() and not self.overwrite:
-            msg = f"{target} exists; pass --overwrite to replace it"
-            raise FileExistsError(msg)
-        self._taken.add(target)
-        return target
+Note = Callable[[str], None]
 
 
 class Make(Protocol):
     """How the file for one picture is made: a worker process is sent it, so it can be pickled."""
 
-    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> Fitted | None:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Fitted | None:
         """Write to `fp` what is made of a picture; asked now and then, `stop` says whether to end with what there is.
 
-        Raises one of EXPECTED for what is wrong with the picture, inr_core.Interrupted after Ctrl-C.
+        `note` is told what is worth knowing of it. Raises any exception for what is wrong with the picture,
+        inr_core.Interrupted after Ctrl-C.
         """
+
+    def pixels(self, source: Source) -> int:
+        """How many a picture has. Raises what is wrong with it."""
 
     def on(self, threads: int) -> Make:
         """The same on that many threads, unless the user has said how many."""
@@ -93,7 +53,7 @@ class Fitted:
     psnr: float | None  # dB; None where nothing was reported
     seconds: float
 
-    def line(self, target: Path, size: int) -> str:
+    def line(self, target: Target, size: int) -> str:
         """In words; `size` is in bytes."""
         psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
         return f"{target}: {size:,} bytes, {8 * size / self.pixels:.3f} bpp{psnr}, {self.seconds:.1f} s"
@@ -107,12 +67,12 @@ class Encoding:
     strip: bool
     bar: bool = False  # over the iterations, on stderr
 
-    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> Fitted:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Fitted:
         """As `Make` says."""
         started = time.monotonic()
-        with Image.open(source) as im:
+        with _warnings_to(note), source.open() as im:
             if (frames := getattr(im, "n_frames", 1)) > 1:
-                print(f"inr: {source}: only the first of {frames} frames is kept", file=sys.stderr)
+                note(f"only the first of {frames} frames is kept")
             im.load()
             if self.strip:
                 carry.strip(im)
@@ -121,6 +81,11 @@ class Encoding:
                 im.save(fp, format=pillow_inr.InrImageFile.format, **self.options, **metadata, progress=watch)
         psnr = watch.last.psnr if watch.last else None
         return Fitted(im.width * im.height, psnr, time.monotonic() - started)
+
+    def pixels(self, source: Source) -> int:
+        """As `Make` says."""
+        with _warnings_to(_nobody), source.open() as im:
+            return im.width * im.height
 
     def on(self, threads: int) -> Encoding:
         """As `Make` says."""
@@ -135,75 +100,101 @@ class Decoding:
     size: tuple[int, int] | None
     region: tuple[int, int, int, int] | None
     strip: bool
+    truncated: bool = False  # decode what there is of a file that ends early
     threads: int | None = None  # None: as the plugin is told
 
-    def __call__(self, source: Path, fp: IO[bytes], stop: Callable[[], bool]) -> None:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> None:
         """As `Make` says; this takes no time that is worth stopping."""
         if self.threads is not None:  # a worker's own: the rest of its process does nothing else
             InrImagePlugin.DECODE_THREADS = self.threads
-        with Image.open(source, formats=[pillow_inr.InrImageFile.format]) as opened:
-            assert isinstance(opened, pillow_inr.InrImageFile)
+        source = source.held()
+        with _warnings_to(note), source.open_inr() as opened:
+            header = inr_core.read_head(io.BytesIO(source.read())).header
+            if header.bit_depth > 8 and opened.mode != "I;16":
+                note(f"{header.bit_depth} bits a sample become 8: Pillow has no mode {opened.mode} of more")
             im: Image.Image = opened
-            if self.size is not None or self.region is not None:
-                pixels = inr_core.decode(source.read_bytes(), size=self.size, region=self.region, threads=self.threads)
-                im = to_image(pixels, opened)
-            im.load()
-        if self.strip:
-            carry.strip(im)
-        options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text)
-        if self.kind not in _HOLDS_16_BITS:
-            im = in_8_bits(im)
-        if im.mode in _ENDING_IN_RGB - _WRITES_AS_IS.get(self.kind, set()):
-            if im.mode != "YCbCr":
-                options["icc_profile"] = None  # it describes the space that is left here
-            im = im.convert("RGB")
-        im.save(fp, format=self.kind, **options)
+            if self.size is not None or self.region is not None or self.truncated:
+                im = to_image(self._pixels(source.read(), note), opened)
+            _load(im)
+            if self.strip:
+                carry.strip(im)
+            options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text)
+            formats.save(im, fp, self.kind, options, note)
+
+    def _pixels(self, data: bytes, note: Note) -> NDArray[Any]:
+        decode = partial(inr_core.decode, data, size=self.size, region=self.region, threads=self.threads)
+        try:
+            return decode()
+        except inr_core.TruncatedError as e:
+            if not self.truncated:
+                raise OSError(f"{e}{_HINT}") from e
+            pixels = decode(truncated=True)
+            note(f"{e}; decoded as far as it goes")
+            return pixels
+
+    def pixels(self, source: Source) -> int:
+        """As `Make` says."""
+        with _warnings_to(_nobody), source.open_inr() as im:
+            return im.width * im.height
 
     def on(self, threads: int) -> Decoding:
         """As `Make` says."""
         return replace(self, threads=threads)
 
 
-def one_by_one(sources: Sequence[Path], output: Output, make: Make, quiet: bool) -> int:
+def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voice) -> int:
     """Make the files in this process; returns the exit code."""
 
-    def one(source: Path) -> None:
+    def one(source: Source) -> None:
+        source = source.held()
+        make.pixels(source)  # what is no picture is told of first
         target = output.target(source)
-        with atomic_write(target, keep=inr_core.Interrupted) as fp:
-            fitted = make(source, fp, lambda: False)
-        if fitted and not quiet:
-            print(fitted.line(target, target.stat().st_size))
+        if target.done:
+            voice.line(target.skipped())
+            return
+        made, notes = io.BytesIO(), list[str]()
+        with output.writing(target, keep=inr_core.Interrupted) as fp:  # whether that can be is known before the work
+            try:
+                with blame(source):
+                    fitted = make(source, made, lambda: False, notes.append)
+            except inr_core.Interrupted:
+                fp.write(made.getbuffer())
+                raise
+            finally:
+                for note in notes:
+                    voice.note(source, note)
+            fp.write(made.getbuffer())
+        if fitted:
+            voice.line(fitted.line(target, made.tell()))
 
-    return for_each(sources, one)
+    return for_each(sources, one, voice)
 
 
-def format_of(name: str) -> str | None:
-    """Pillow's name of the format that a file name stands for, if Pillow can write it."""
-    kind = Image.registered_extensions().get(os.path.splitext("x" + name)[1].lower())
-    return kind if kind in Image.SAVE else None
+_HINT = "; --truncated decodes what there is of it"
 
 
-def for_each(sources: Sequence[Path], action: Callable[[Path], None]) -> int:
-    """Do every file; one that fails is reported and makes the exit code 1."""
-    failed = False
-    for source in sources:
+def _load(im: Image.Image) -> None:
+    try:
+        im.load()
+    except OSError as e:
+        if isinstance(e.__cause__, inr_core.TruncatedError):
+            raise OSError(f"{e}{_HINT}") from e
+        raise
+
+
+def _nobody(note: str) -> None:
+    """Who is told of what will be said again."""
+
+
+@contextmanager
+def _warnings_to(note: Note) -> Iterator[None]:
+    """Hand on in words what is warned of in the block."""
+    with warnings.catch_warnings(record=True) as caught:
         try:
-            action(source)
-        except BrokenPipeError:
-            raise
-        except inr_core.Interrupted as e:
-            # What was kept has been written.
-            msg = f"{source}: {e}"
-            raise KeyboardInterrupt(msg) from e
-        except EXPECTED as e:
-            failed = True
-            print(f"inr: {source}: {reason(e)}", file=sys.stderr)
-    return int(failed)
-
-
-def reason(error: BaseException) -> str:
-    """What an error says, without the file's name that the system's errors begin with."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+            yield
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                note(text)
 
 
 class _Watch:
@@ -225,15 +216,5 @@ def _watch(label: str, shown: bool, stop: Callable[[], bool]) -> Iterator[_Watch
     if not shown:
         yield _Watch(None, stop)
     else:
-        with Bar(label, leave=False) as bar:
+        with Bar(printable(label), leave=False) as bar:
             yield _Watch(bar, stop)
-
-
-def unfold(pictures: Sequence[Path]) -> Iterator[Path]:
-    """The pictures, and all those in folders, in order."""
-    for path in pictures:
-        if path.is_dir():
-            known = {end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN and end != ".inr"}
-            yield from sorted(entry for entry in path.iterdir() if entry.suffix.lower() in known)
-        else:
-            yield path

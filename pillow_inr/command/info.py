@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inr_core import describe
 
 from ..orientation import orientation_of
-from .convert import for_each
+from .messages import Voice, say
+from .sources import Source, for_each
 
 if TYPE_CHECKING:
     from inr_core import FileInfo, LayerInfo
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
 _COLUMNS = ("layer", "shape", "nonzeros", "density", "bits", "kind", "mask", "symbols", "biases")
 
 
-def show(files: Sequence[Path], as_json: bool) -> int:
+def show(sources: Sequence[Source], as_json: bool, voice: Voice) -> int:
     """Print what is in each file; returns the exit code."""
     collected: list[dict[str, Any]] = []
 
-    def one(path: Path) -> None:
-        data = path.read_bytes()
+    def one(source: Source) -> None:
+        data = source.read_inr()
         facts = describe(data)
         if as_json:
-            collected.append(to_json(path, data, facts))
+            collected.append(to_json(source, data, facts))
         else:
-            print(to_text(path, data, facts))
+            for line in to_lines(source, data, facts):
+                say(line)
 
-    code = for_each(files, one)
+    code = for_each(sources, one, voice)
     if as_json:
-        print(json.dumps(collected, indent=2))
+        for line in json.dumps(collected, indent=2).splitlines():
+            say(line)
     return code
 
 
-def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
+def to_json(source: Source, data: bytes, facts: FileInfo) -> dict[str, Any]:
     """All facts under their own names; metadata as numbers of bytes, but for numbers and text."""
     head = facts.head
     return {
-        "file": str(path),
+        "file": str(source),
         "bytes": len(data),
         "bpp": 8 * len(data) / (head.header.width * head.header.height),
         "header": dataclasses.asdict(head.header),
@@ -55,14 +57,14 @@ def to_json(path: Path, data: bytes, facts: FileInfo) -> dict[str, Any]:
     }
 
 
-def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
+def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
     """The same for a terminal."""
     header = facts.head.header
     metadata = ", ".join(_amount(name, value) for name, value in _metadata(facts).items()) or "none"
     chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
     palette = [] if facts.head.palette is None else [f"  palette   {len(facts.head.palette)} colours"]
     lines = [
-        f"{path}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
+        f"{source}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
         f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
         *palette,
         f"  network   {_network(facts)}",
@@ -71,11 +73,11 @@ def to_text(path: Path, data: bytes, facts: FileInfo) -> str:
         f"  chunks    {chunks}",
     ]
     if not facts.layers:
-        return "\n".join(lines)
+        return lines
     rows = [_COLUMNS, *map(_row, facts.layers)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = (zip(row, widths, strict=True) for row in rows)
-    return "\n".join([*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)])
+    return [*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)]
 
 
 def _network(facts: FileInfo) -> str:
@@ -126,12 +128,8 @@ def _amount(name: str, value: Any) -> str:
 
 
 def _readable(facts: FileInfo) -> list[str]:
-    """Comment and text, a line each; what a terminal would obey is shown as an escape, what is long is cut."""
+    """Comment and text, a line each; what is long is cut, what a terminal would obey is escaped when it is said."""
     metadata = facts.head.metadata
     comment = [] if metadata.comment is None else [("comment", metadata.comment.decode("utf-8", "backslashreplace"))]
     lines = [*comment, *(("text", f"{key}: {value}") for key, value in (metadata.text or {}).items())]
-    shown = [(name, "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:200])) for name, text in lines]
-    return [
-        f"  {name:<10}{line}{'…' if len(text) > 200 else ''}"
-        for (name, line), (_, text) in zip(shown, lines, strict=True)
-    ]
+    return [f"  {name:<10}{text[:200]}{'…' if len(text) > 200 else ''}" for name, text in lines]

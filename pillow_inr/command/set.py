@@ -13,50 +13,61 @@ from typing import Any
 import inr_core
 from inr_core import Metadata
 
-from ..atomic import atomic_write
 from ..options import to_dpi
 from ..orientation import check_start, with_orientation
-from .convert import for_each
+from .messages import UsageError, Voice, blame
+from .output import Output
+from .sources import Source, for_each
 
 Change = Callable[[Metadata], Metadata]
 
+_PROFILE_HEADER, _TAG = 128, 12  # bytes; ICC.1:2022, 7.2 and 7.3
 
-def set_metadata(files: Sequence[Path], output: Path | None, overwrite: bool, change: Change) -> int:
-    """Write each file back with what `change` makes of its metadata, or one file to `output`; returns the exit code."""
 
-    def one(path: Path) -> None:
-        if output is not None and output.exists() and not overwrite:
-            msg = f"{output} exists; pass --overwrite to replace it"
-            raise FileExistsError(msg)
-        old = path.read_bytes()
+def set_metadata(sources: Sequence[Source], output: Output, change: Change, voice: Voice) -> int:
+    """Write each file back, or to the output, with what `change` makes of its metadata; returns the exit code."""
+
+    def one(source: Source) -> None:
+        old = source.read_inr()
         new = inr_core.replace_metadata(old, change(inr_core.read_head(io.BytesIO(old)).metadata))
-        if output is not None or new != old:
-            with atomic_write(output or path) as fp:
-                fp.write(new)
+        target = output.target(source)
+        if output.in_place and target.path is not None and new == old:
+            voice.line(f"{source}: nothing to change")
+            return
+        with output.writing(target) as fp:
+            fp.write(new)
 
-    return for_each(files, one)
+    return for_each(sources, one, voice)
 
 
 def change_of(args: argparse.Namespace) -> Change:
-    """What the command line asks for, its files read and all values checked; raises OSError and ValueError.
+    """What the command line asks for, its files read and all values checked; raises UsageError, and Blamed for a file.
 
     An empty file, comment or value removes what it is for.
     """
+    wanted = (args.exif, args.icc, args.xmp, args.orientation, args.dpi, args.comment, args.text)
+    if not (args.strip or args.remove or any(value is not None for value in wanted)):
+        raise UsageError("expected something to change, like --comment TEXT or --no-exif")
     fields: dict[str, Any] = {}
-    for name in ("exif", "icc", "xmp"):
+    for name, check in (("exif", check_start), ("icc", _check_profile), ("xmp", _check_xmp)):
         path: Path | None = getattr(args, name)
         if path is not None:
-            fields[name] = path.read_bytes() or None
-    if fields.get("exif"):
-        fields["exif"] = fields["exif"].removeprefix(b"Exif\0\0")
-        check_start(fields["exif"])
-    if args.dpi is not None:
-        fields["dpi"] = to_dpi(args.dpi)
+            with blame(path):
+                data = path.read_bytes()
+                data = data.removeprefix(b"Exif\0\0") if name == "exif" else data
+                if data:
+                    check(data)
+                fields[name] = data or None
+    try:
+        if args.dpi is not None:
+            fields["dpi"] = to_dpi(args.dpi)
+        texts = dict(args.text or ())
+        inr_core.check_text(texts)
+    except inr_core.SettingsError as e:
+        raise UsageError(str(e)) from e
     if args.comment is not None:
         fields["comment"] = os.fsencode(args.comment) or None
     fields = dict.fromkeys(args.remove) | fields
-    texts = dict(args.text or ())
-    inr_core.check_text(texts)
 
     def change(metadata: Metadata) -> Metadata:
         new = dataclasses.replace(Metadata() if args.strip else metadata, **fields)
@@ -67,6 +78,23 @@ def change_of(args: argparse.Namespace) -> Change:
         return new
 
     return change
+
+
+def _check_profile(data: bytes) -> None:
+    """Raise ValueError for what is no ICC profile by its header and its size."""
+    if len(data) < _PROFILE_HEADER + 4 or data[36:40] != b"acsp":
+        raise ValueError(f"expected an ICC profile, got what begins with {data[:8]!r}")
+    size, tags = int.from_bytes(data[:4], "big"), int.from_bytes(data[_PROFILE_HEADER : _PROFILE_HEADER + 4], "big")
+    if not size <= len(data) < size + 4:  # it may be padded to a multiple of four
+        raise ValueError(f"expected an ICC profile of {size} bytes, as its header says, got {len(data)}")
+    if _PROFILE_HEADER + 4 + _TAG * tags > size:
+        raise ValueError(f"expected an ICC profile with room for its {tags} tags, got {size} bytes")
+
+
+def _check_xmp(data: bytes) -> None:
+    """Raise ValueError for what is no XML by its beginning, in any of Unicode's encodings."""
+    if not data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
+        raise ValueError(f"expected XMP, which is XML, got what begins with {data[:8]!r}")
 
 
 def _with_texts(old: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str] | None:

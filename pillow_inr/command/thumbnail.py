@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from pathlib import Path
+from collections.abc import Sequence
 
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-import pillow_inr
+from . import formats
+from .messages import Blamed, Voice, blame
+from .output import Output, Target
+from .sources import Source, for_each
 
-from ..modes import in_8_bits
+_NO_FILE_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
-def write_thumbnail(source: Path, target: Path, size: int) -> None:
-    """Write the picture as PNG, 8 bits a sample, upright, its longer side at most `size` pixels.
+def thumbnail(sources: Sequence[Source], output: Output, size: int, voice: Voice) -> int:
+    """Write pictures as PNG, upright, their longer side at most `size` pixels; returns the exit code."""
 
-    Raises what opening and loading do.
+    def one(source: Source) -> None:
+        target = output.target(source)
+        with blame(source):
+            data = small_png(source, size)
+        _put(data, target, output)
 
-    A sandbox may let its program write to the target only, not beside it: this is no atomic write, but one.
-    """
-    with Image.open(source, formats=[pillow_inr.InrImageFile.format]) as opened:
+    return for_each(sources, one, voice)
+
+
+def small_png(source: Source, size: int) -> bytes:
+    """The PNG file of 8 bits a sample. Raises what opening and loading do."""
+    with source.open_inr() as opened:
         opened.thumbnail((size, size))
-        im = in_8_bits(ImageOps.exif_transpose(opened))
-    if im.mode in ("CMYK", "LAB", "YCbCr"):
-        im = im.convert("RGB")
-        im.info.pop("icc_profile", None)  # of the space that is left here
+        im = formats.best(ImageOps.exif_transpose(opened), formats.FOR_THUMBNAILS)
     out = io.BytesIO()
     im.save(out, "PNG")
-    target.write_bytes(out.getvalue())
+    return out.getvalue()
+
+
+def _put(data: bytes, target: Target, output: Output) -> None:
+    try:
+        with output.writing(target) as fp:
+            fp.write(data)
+    except Blamed as e:
+        # A sandbox may let its program write to the file that waits for it, and to none beside it.
+        beside = isinstance(e.__cause__, OSError) and e.__cause__.errno in _NO_FILE_BESIDE
+        if not beside or target.path is None or not target.path.is_file():
+            raise
+        with blame(target):
+            target.path.write_bytes(data)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import tkinter
 from collections.abc import Sequence
-from pathlib import Path
+from types import TracebackType
 
 from PIL import Image, ImageOps, ImageTk
 
-from ..modes import in_8_bits
-from .convert import for_each
+from . import formats
+from .messages import Voice
+from .sources import Source, for_each
+
+_WAKING = 200  # milliseconds between looks at whether Ctrl-C was pressed
 
 
-def view(files: Sequence[Path]) -> int:
+def view(sources: Sequence[Source], voice: Voice) -> int:
     """Show the pictures until the window is closed; returns the exit code. Raises TclError without a display."""
-    viewer = Viewer(tkinter.Tk(className="inr"), files)
+    viewer = Viewer(tkinter.Tk(className="inr"), sources, voice)
     viewer.root.mainloop()
-    return int(viewer.failed)
+    if viewer.error is not None:
+        raise viewer.error
+    return voice.code()
 
 
 class Viewer:
@@ -24,12 +29,16 @@ class Viewer:
 
     picture: Image.Image | None = None
     shown: ImageTk.PhotoImage | None = None  # Tk keeps no reference of its own
+    error: BaseException | None = None  # that ended it: Tk would print a traceback and go on
 
-    def __init__(self, root: tkinter.Tk, files: Sequence[Path]) -> None:
-        self.root, self.files = root, files
+    def __init__(self, root: tkinter.Tk, sources: Sequence[Source], voice: Voice) -> None:
+        self.root, self.voice = root, voice
+        self.sources = [source.held() for source in sources]  # one may be looked at again
+        root.report_callback_exception = self.end
+        self.wake()
         self.label = tkinter.Label(root, background="#222", foreground="#ddd", borderwidth=0)
         self.label.pack(fill="both", expand=True)
-        self.at, self.failed = 0, False
+        self.at = 0
         for key, step in (("<Right>", 1), ("<space>", 1), ("<Left>", -1)):
             root.bind(key, lambda event, step=step: self.go(step))  # type: ignore[misc]
         root.bind("<Escape>", lambda event: root.destroy())
@@ -42,23 +51,32 @@ class Viewer:
 
     def go(self, step: int) -> None:
         """Load the picture so many files on, round and round."""
-        self.at = (self.at + step) % len(self.files)
-        path = self.files[self.at]
+        self.at = (self.at + step) % len(self.sources)
+        source = self.sources[self.at]
         self.picture = None
-        self.failed |= bool(for_each([path], self.load))
-        self.root.title(f"{path.name} – {self.at + 1}/{len(self.files)}")
+        for_each([source], self.load, self.voice)
+        self.root.title(f"{source.name} – {self.at + 1}/{len(self.sources)}")
         self.draw()
 
-    def load(self, path: Path) -> None:
+    def load(self, source: Source) -> None:
         """Decode one file, upright."""
-        with Image.open(path) as im:
-            self.picture = in_8_bits(ImageOps.exif_transpose(im)).convert("RGBA")
+        with source.open() as im:
+            self.picture = formats.best(ImageOps.exif_transpose(im), "RGBA")
+
+    def wake(self) -> None:
+        """Let Python look at signals now and then: as long as nothing happens in the window, Tk would not."""
+        self.root.after(_WAKING, self.wake)
+
+    def end(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Close the window because of an error."""
+        self.error = error
+        self.root.destroy()
 
     def draw(self) -> None:
         """Fit the picture into the window."""
         room = self.label.winfo_width(), self.label.winfo_height()
         if self.picture is None:
-            self.label.configure(image="", text=f"{self.files[self.at].name} cannot be shown")
+            self.label.configure(image="", text=f"{self.sources[self.at].name} cannot be shown")
         elif min(room) > 1:  # not before there is a window
             self.shown = ImageTk.PhotoImage(ImageOps.contain(self.picture, room))
             self.label.configure(image=str(self.shown))

@@ -1,0 +1,218 @@
+"""What the `inr` command understands: its commands and their options. What they do is in `cli`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .. import __version__
+
+# Lines that fit into a narrow terminal, in ASCII, which every terminal can show.
+_EXIT_CODES = """exit codes: 0 all done, 1 something failed (other files were still done),
+2 wrong usage, 130 interrupted."""
+_FOLDER = """-o names a folder if it is one, if it ends in /, or if there may be several
+results; --recursive keeps the folders below it."""
+_NAMES = f"""- is stdin, whose result goes to stdout unless -o says otherwise; -o - is
+stdout. A name that begins with a dash is spelled ./-name.
+
+{_EXIT_CODES}"""
+_ENCODE = f"""{_FOLDER}
+A file's name ends in .inr or stands for no format: others are refused.
+{_NAMES}
+Ctrl-C while encoding keeps the best file so far; a second one stops at once."""
+_DECODE = f"""The format is that of --format, else the one that the name behind -o stands
+for, else PNG; where both are there they must agree. What it cannot hold, like
+transparency in JPEG, is converted, and told of.
+{_FOLDER}
+{_NAMES}"""
+
+# Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there.
+ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
+    "quality": (float, "N", "0 to 100: larger is better and bigger"),
+    "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
+    "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
+    "effort": (int, "N", "0 to 9: time spent on the picture"),
+    "time_limit": (float, "SECONDS", "of fitting for each picture"),
+    "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
+    "threads": (int, "N", "CPU threads"),
+    "seed": (int, "N", "of everything random"),
+    "model": (str, "NAME", "auto, latent or siren; the options below are the siren's"),
+    "width": (int, "N", "neurons of each hidden layer"),
+    "depth": (int, "N", "linear layers"),
+    "omega_first": (float, "X", "frequency factor of the first sine layer"),
+    "omega_hidden": (float, "X", "frequency factor of the hidden sine layers"),
+    "density": (float, "X", "fraction of the weights that are not zero"),
+    "bits": (int, "N", "bits of a quantised weight"),
+    "sparsity": (str, "NAME", "rigl, prune or small-dense"),
+    "quantization": (str, "NAME", "qat, range, distribution, kmeans or float16"),
+    "steps": (int, "N", "training steps"),
+    "batch": (int, "PIXELS", "pixels of a training step"),
+}
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
+    """The parser. It leaves in `run` what does the command, by its name, and in `parser` the command's own parser."""
+    whole = argparse.ArgumentParser(
+        prog="inr", description="Pictures stored as small neural networks.", epilog=_EXIT_CODES
+    )
+    whole.add_argument("--version", action="version", version=f"pillow-inr {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="command")
+
+    def add(
+        name: str, summary: str, description: str | None = None, epilog: str | None = None
+    ) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=summary,
+            description=description or f"{summary[0].upper()}{summary[1:]}.",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter
+            if epilog and "\n" in epilog
+            else argparse.HelpFormatter,
+        )
+        command.set_defaults(run=run[name], parser=command)
+        return command
+
+    _encode(add("encode", "pictures to .inr", "Encode pictures as .inr.", _ENCODE))
+    _decode(add("decode", ".inr to pictures", "Decode .inr files.", _DECODE))
+
+    info = add("info", "what is in .inr files", "Header, metadata, layers and chunks.")
+    info.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
+    info.add_argument("--json", action="store_true", help="one JSON list for all files")
+
+    _set(add("set", "change metadata, never the pixels", _SET, "--strip and --no-... come first, wherever they stand."))
+
+    view = add("view", "show pictures in a window", "Right, left: the next, the last picture; Escape ends.")
+    view.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or another that Pillow opens")
+
+    thumbnail = add("thumbnail", "one small PNG of a .inr file, upright")
+    thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
+    thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
+    thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
+    thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
+
+    desktop = add("desktop", "MIME type, thumbnails and viewer for Linux desktops: install or uninstall")
+    desktop.add_argument("action", choices=("install", "uninstall"))
+    desktop.add_argument("--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (the user's own)")
+
+    commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
+
+    enable = add("enable", "let every Python program of this environment open .inr")
+    enable.add_argument("--user", action="store_true", help="for your user only, where site-packages is read-only")
+    add("disable", "undo enable")
+    add("status", "whether it is enabled: exit code 0 or 1")
+    return whole
+
+
+def _encode(encode: argparse.ArgumentParser) -> None:
+    encode.add_argument(
+        "files", nargs="+", metavar="PICTURE", help="a file Pillow opens, a folder of them, or - for stdin"
+    )
+    _add_output(encode)
+    encode.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no line for each file")
+    encode.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="pictures encoded at the same time, by processes that share the cores; those of more than 6 megapixels "
+        "take the place of several (default: as many as there are cores)",
+    )
+    for name, (kind, metavar, text) in ENCODE_OPTIONS.items():
+        encode.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+
+
+def _decode(decode: argparse.ArgumentParser) -> None:
+    decode.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, a folder of them, or - for stdin")
+    _add_output(decode)
+    decode.add_argument("--format", metavar="EXT", help="what to write: the end of a name, like png or jpg")
+    decode.add_argument("--size", type=_size, metavar="WxH", help="decode to this size, antialiased")
+    decode.add_argument(
+        "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
+    )
+    decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
+    decode.add_argument("-q", "--quiet", action="store_true", help="no line for files that are skipped")
+    decode.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (1)")
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", metavar="PATH", help="a file, a folder, or - for stdout; without it, beside each input"
+    )
+    existing = command.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing.add_argument("--skip-existing", action="store_true", help="pass over what has been made already")
+    command.add_argument("-r", "--recursive", action="store_true", help="look into the folders in folders, too")
+    command.add_argument(
+        "--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution, comment, text"
+    )
+
+
+_SET = "Change the metadata of .inr files. What is not named stays, and so do the pixels, to the byte."
+
+
+def _set(change: argparse.ArgumentParser) -> None:
+    change.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
+    change.add_argument("-o", "--output", metavar="PATH", help="write there, not to the file itself; - is stdout")
+    change.add_argument("--overwrite", action="store_true", help="replace the file that -o names")
+    change.add_argument("--strip", action="store_true", help="remove all metadata")
+    for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
+        change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}, as in this file")
+    change.add_argument("--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 a quarter")
+    change.add_argument("--dpi", type=_dpi, metavar="X[,Y]", help="dots per inch")
+    change.add_argument("--comment", metavar="TEXT")
+    change.add_argument(
+        "--text", type=_pair, action="append", metavar="KEY=VALUE", help="repeatable; no value removes the key"
+    )
+    for name in ("exif", "icc", "xmp", "dpi", "comment", "text"):
+        change.add_argument(f"--no-{name}", dest="remove", action="append_const", const=name, default=[], help="remove")
+
+
+_NUMBER = re.compile("[0-9]{1,9}")  # more digits than that are no number of pixels
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (_NUMBER.fullmatch(width) and _NUMBER.fullmatch(height) and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT in pixels, got {text[:99]!r}")
+    return int(width), int(height)
+
+
+def _region(text: str) -> tuple[int, int, int, int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(map(_NUMBER.fullmatch, parts)):
+        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 in pixels, got {text[:99]!r}")
+    x0, y0, x1, y1 = map(int, parts)
+    if x0 >= x1 or y0 >= y1:
+        raise argparse.ArgumentTypeError(f"expected X0 below X1 and Y0 below Y1, got {text!r}")
+    return x0, y0, x1, y1
+
+
+def _pixels(text: str) -> int:
+    if not (_NUMBER.fullmatch(text) and int(text)):
+        raise argparse.ArgumentTypeError(f"expected pixels, got {text[:99]!r}")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, got {text[:99]!r}")
+    return int(text)
+
+
+def _dpi(text: str) -> tuple[float, float]:
+    x, _, y = text.partition(",")
+    try:
+        return float(x), float(y or x)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"expected X or X,Y, got {text[:99]!r}") from e
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text[:99]!r}")
+    return key, value

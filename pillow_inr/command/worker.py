@@ -1,0 +1,122 @@
+"""A process that makes one file at a time, in memory, and sends it."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from .convert import Fitted, Make
+from .messages import reason
+from .sources import Source
+
+_DYING = 5  # seconds that a process may take to end after its connection has
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a worker made of a picture."""
+
+    data: bytes
+    fitted: Fitted | None
+    notes: list[str]
+    error: str | None
+    stopped: bool
+
+
+class Worker:
+    """A process that makes one file at a time."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")  # forking a process that has threads, ours or torch's, may hang
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with _ignored_interrupts():
+            self.process.start()
+        theirs.close()
+
+    def begin(self, make: Make, source: Source) -> None:
+        """Hand it a picture."""
+        with suppress(OSError):  # it has died: that shows when the reply is read
+            self.connection.send((make, source))
+
+    def stop(self) -> None:
+        """Ask it to end the picture with what there is."""
+        with suppress(OSError):
+            self.connection.send(None)
+
+    def reply(self) -> Reply | None:
+        """What it has sent, or None if it died."""
+        try:
+            reply: Reply = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return reply
+
+    def fate(self) -> str:
+        """How it ended, once it has died."""
+        self.process.join(_DYING)
+        self.end()
+        code = self.process.exitcode or 0
+        return f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
+
+    def end(self) -> None:
+        """End it, whatever it is at: it has nothing to tidy up."""
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection) -> None:
+    """What a worker does, until there is nobody left to do it for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent says what to do
+    with suppress(EOFError, OSError):
+        while True:
+            task: tuple[Make, Source] | None = connection.recv()
+            if task is not None:  # else it was to stop what had just been finished
+                connection.send(_made(*task, _Stop(connection)))
+
+
+def _made(make: Make, source: Source, stop: _Stop) -> Reply:
+    data, notes, fitted, error = io.BytesIO(), list[str](), None, None
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            fitted = make(source, data, stop, notes.append)
+        except Exception as e:
+            error = reason(e)
+    notes += said.getvalue().splitlines()
+    return Reply(b"" if error else data.getvalue(), fitted, notes, error, stop.asked)
+
+
+class _Stop:
+    """Whether the parent has said anything since the picture was begun, which can only be that it is to stop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.asked = connection, False
+
+    def __call__(self) -> bool:
+        self.asked = self.asked or self.connection.poll()
+        return self.asked
+
+
+@contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    """No Ctrl-C for a moment: a process started in it ignores them from its very beginning."""
+    if not _signals_are_ours():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _signals_are_ours() -> bool:
+    """Whether signals can be set here: in the main thread, and put back, unless what they do is not Python's."""
+    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not None
