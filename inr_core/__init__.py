@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .arrival import Arrival
     from .container import SIGNATURE, Head, read_head, replace_metadata, verify
-    from .decoder import Decoder, FileInfo, LayerInfo, decode, describe
+    from .decoder import Decoder, decode
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
+    from .fileinfo import FileInfo, LayerInfo, describe
     from .header import Header
     from .interrupts import first_interrupt
     from .kernels.switch import backend
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _HOME = {
     "arrival": ("Arrival",),
     "container": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
-    "decoder": ("Decoder", "FileInfo", "LayerInfo", "decode", "describe"),
+    "decoder": ("Decoder", "decode"),
+    "fileinfo": ("FileInfo", "LayerInfo", "describe"),
     "encoder": ("encode",),
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError", "shown"),
     "header": ("Header",),

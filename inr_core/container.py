@@ -25,7 +25,7 @@ SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
 CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
 CRC = struct.Struct("<I")  # CRC-32 of type and data
-PIXELS = {"siren": b"NETW", "latent": b"LATS"}  # the chunks that hold the pixels, by model
+PIXELS = {"siren": b"NETW", "latent": b"LATS", "exact": b"STRP"}  # the chunks that hold the pixels, by model
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 LEVELS_MASK = 0x3F  # of a LATS chunk's first byte: how many levels it holds
 
@@ -54,7 +54,7 @@ def write(
 ) -> bytes:
     """The whole file; `header.payload_bytes` is filled in here. Raises SettingsError for what no reader accepts.
 
-    pixels: a network, or the payloads of a pyramid, coarse to fine.
+    pixels: a network, or the payloads of a pyramid, coarse to fine, or strips from top to bottom.
     """
     payloads = [pixels] if isinstance(pixels, bytes) else pixels
     pixel_chunks = b"".join(_chunk(PIXELS[header.model], payload) for payload in payloads)
@@ -140,7 +140,7 @@ def read_payload(header: Header, payload: bytes) -> bytes:
 def read_payloads(header: Header, payload: bytes) -> list[bytes]:
     """What the pixel chunks hold, out of everything from `payload_offset` on; ignores what follows.
 
-    Checks lengths and CRCs; one network, or a payload or more of a pyramid.
+    Checks lengths and CRCs; one network, or a payload or more of a pyramid, or strips.
     """
     size = header.payload_bytes
     if len(payload) < size:
@@ -160,7 +160,7 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
         chunks += 1
         kind, length = source.chunk_header()
         data = source.chunk_data(kind, length, MAX_PAYLOAD[header.model])
-        if kind == wanted and (header.model == "latent" or not found):
+        if kind == wanted and (header.model != "siren" or not found):
             found.append(data)
         elif kind == wanted:
             raise FormatError(f"chunk {_name(kind)}: expected once, got it again")

@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 
 from . import container
 from .errors import Interrupted, SettingsError, TargetError
+from .exact.colours import has_few_colours
+from .exact.picture import to_planes
+from .exact_job import ExactJob
 from .header import MAX_LATENT_PIXELS, check_header
 from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, torch_threads
 from .latent_job import LatentJob
 from .metadata import Metadata
-from .pixels import Array, default_mode
+from .pixels import Array, check_pixels, default_mode
 from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
 from .settings import Progress, Settings
 from .streams import pack
 from .threads import cores
+
+FEW_COLOURS = 16  # that mean something rather than show something
 
 
 def encode(
@@ -43,31 +48,46 @@ def encode(
     """
     settings = settings or Settings()
     mode = mode or default_mode(pixels)
-    model = choose_model(settings, math.prod(pixels.shape[:2]))
-    if settings.model == "auto" and pixels.dtype == np.uint16 and (pixels == pixels[:1, :1]).all():
-        model = "siren"  # exact for one colour, which the latent model is with 8 bits only
-    job = (LatentJob if model == "latent" else _SirenJob)(
-        pixels, mode, palette, metadata or Metadata(), settings, progress
-    )
+    check_pixels(pixels, mode, palette)
+    first, *others = choose_models(settings, mode, pixels)
+    job = pixels, mode, palette, metadata or Metadata(), settings, progress
+    try:
+        return _saved(_JOBS[first](*job), settings)
+    except TargetError:
+        if not others:
+            raise
+    return _saved(_JOBS[others[0]](*job), settings)
+
+
+def choose_models(settings: Settings, mode: str, pixels: Array) -> list[str]:
+    """The model to save checked pixels with, and perhaps another one, for a target that it cannot meet.
+
+    What was asked for or, left to us, "exact" for indices, two levels and few colours, which mean something, and else
+    "latent". Only "siren" can do with more pixels, and where options of its own are given. SettingsError: the model was
+    asked for and cannot be.
+    """
+    count = math.prod(pixels.shape[:2])
+    possible = count <= MAX_LATENT_PIXELS
+    if settings.model == "latent" and not possible:
+        raise SettingsError(f"model: 'latent' expects at most {MAX_LATENT_PIXELS} pixels, got {count}")
+    if settings.lossless:
+        return ["exact"]
+    if settings.model != "auto":
+        return [settings.model]
+    if settings.siren_options:
+        return ["siren"]
+    lossy = "latent" if possible else "siren"
+    if mode in ("1", "P") or has_few_colours(to_planes(pixels, mode), FEW_COLOURS):
+        return ["exact"] if settings.target_size is None else ["exact", lossy]
+    return [lossy] if settings.target_psnr is None else [lossy, "exact"]
+
+
+def _saved(job: LatentJob | _SirenJob | ExactJob, settings: Settings) -> bytes:
     if settings.target_psnr is not None:
         return job.reach_psnr(settings.target_psnr)
     if settings.target_size is not None:
         return job.meet_size(settings.target_size)
     return job.run(settings.quality).data
-
-
-def choose_model(settings: Settings, pixels: int) -> str:
-    """The model to save with: what was asked for or, left to us, "latent" wherever it can be and "siren" elsewhere.
-
-    It cannot for pictures too large for it, and where options of a siren are given. SettingsError: it was asked for and
-    cannot be.
-    """
-    possible = pixels <= MAX_LATENT_PIXELS
-    if settings.model == "latent" and not possible:
-        raise SettingsError(f"model: 'latent' expects at most {MAX_LATENT_PIXELS} pixels, got {pixels}")
-    if settings.model == "auto":
-        return "latent" if possible and not settings.siren_options else "siren"
-    return settings.model
 
 
 class _SirenJob(Job):
@@ -150,3 +170,10 @@ class _SirenJob(Job):
 
 def _ignore(progress: Progress) -> None:
     """The report of a fit nobody watches."""
+
+
+_JOBS: dict[str, type[LatentJob | _SirenJob | ExactJob]] = {
+    "latent": LatentJob,
+    "siren": _SirenJob,
+    "exact": ExactJob,
+}

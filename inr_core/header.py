@@ -9,7 +9,7 @@ from .errors import FormatError, InrError, SettingsError
 from .modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 
 HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
-MODELS = ("siren", "latent")
+MODELS = ("siren", "latent", "exact")
 
 MAX_PIXELS = 2**28
 MAX_HIDDEN = 1024
@@ -19,6 +19,7 @@ MAX_WORK = 2**42  # multiply-adds of the whole picture
 MAX_PAYLOAD = {  # bytes
     "siren": 2**24,  # MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
     "latent": 2**28,
+    "exact": 3 * 2**30,  # MAX_PIXELS of four samples of 16 bits, and what storing them adds
 }
 MAX_LATENT_PIXELS = 2**26  # they are decoded whole
 MAX_STEP = 255
@@ -36,8 +37,8 @@ class Header:
     channels: int  # outputs of the network, 1 … 4
     model: str
     prior: int  # 0: none
-    hidden: int  # neurons of each hidden layer; latent: the index of the quantisation step
-    layers: int  # linear layers; latent: levels of the pyramid
+    hidden: int  # neurons of each hidden layer; latent: the index of the quantisation step; exact: 0
+    layers: int  # linear layers; latent: levels of the pyramid; exact: 0
     payload_bytes: int  # from the first pixel chunk to the end of the file
 
     @property
@@ -113,6 +114,10 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
         return
     if header.prior != 0:
         raise error(f"header: prior: expected 0 (none), got {header.prior}, which this version does not have")
+    if header.model == "exact":
+        limit("hidden", header.hidden, 0, 0)
+        limit("layers", header.layers, 0, 0)
+        return
     limit("hidden neurons", header.hidden, 1, MAX_HIDDEN)
     limit("layers", header.layers, 2, MAX_LAYERS)
     limit("weights", header.macs, 1, MAX_WEIGHTS)

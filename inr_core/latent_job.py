@@ -18,7 +18,6 @@ from .job import Job, Result, choose_device, smallest_reaching, torch_threads
 from .latent_pixels import Samples
 from .latent_plan import (
     DEAD_ZONE,
-    FLAT,
     PRIORS,
     SAMPLED,
     SAMPLED_TILE,
@@ -46,17 +45,15 @@ class LatentJob(Job):
 
     def __init__(self, *job: Any) -> None:
         super().__init__(*job)
-        # what choosing a prior for a small picture leaves, by prior, step and levels: at effort 0 it is the file
-        self._unrefined: dict[tuple[int, int, int | None], tuple[Latents, Encoded]] = {}
+        # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
+        self._unrefined: dict[tuple[int, int], tuple[Latents, Encoded]] = {}
 
     def run(self, quality: float) -> Result:
         """Save once."""
-        return self._flat() if self._is_flat() else self._save(step_for(quality))
+        return self._save(step_for(quality))
 
     def meet_size(self, target: int) -> bytes:
         """The best file of at most `target` bytes."""
-        if self._is_flat() and len((flat := self._flat()).data) <= target:
-            return flat.data
         most = target * (SIZE_GAIN if self._iterations() else 1.0)
         index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > most, step_for(self.settings.quality)) + 1
         tried = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
@@ -75,8 +72,6 @@ class LatentJob(Job):
 
         Stopped or out of time, it keeps that file, or the nearest one where none has reached the target yet.
         """
-        if self._is_flat() and (flat := self._flat()).psnr >= target:
-            return flat.data
         index = last_true(lambda i: self._write(self._quantised(i))[1] >= target, step_for(self.settings.quality))
         tried = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
         best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
@@ -85,21 +80,6 @@ class LatentJob(Job):
         if best.psnr < target and not any(r.stopped for r in tried.values()):
             raise TargetError(f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB")
         return best.data
-
-    def _is_flat(self) -> bool:
-        return bool((self.samples == self.samples[:1, :1]).all())
-
-    def _flat(self) -> Result:
-        """One colour: a file of a few bytes that holds it exactly."""
-        best = Result(b"", -math.inf, False)
-        for index, levels in FLAT:
-            data, measured = self._write(self._quantised(index, levels))
-            if measured > best.psnr:
-                best = Result(data, measured, False)
-            if measured == math.inf:
-                break
-        self.done(best.data, 0, best.psnr)
-        return best
 
     def _approach(self, index: int, shift: Callable[[Result], int]) -> dict[int, Result]:
         """Files by step index: from a first guess to where `shift` of the file made says, until it says 0."""
@@ -142,11 +122,11 @@ class LatentJob(Job):
             return math.inf
         return max(0.0, self.settings.time_limit - (time.perf_counter() - self.started))
 
-    def _quantised(self, index: int, levels: int | None = None) -> Latents:
+    def _quantised(self, index: int) -> Latents:
         header, number = self.header, self._prior
-        if (number, index, levels) in self._unrefined:
-            return self._unrefined[number, index, levels][0]
-        levels = levels or levels_for(header.width, header.height)
+        if (number, index) in self._unrefined:
+            return self._unrefined[number, index][0]
+        levels = levels_for(header.width, header.height)
         return quantise(self.samples, prior.load(number), header.components, index, levels, DEAD_ZONE)
 
     @cached_property
@@ -174,7 +154,7 @@ class LatentJob(Job):
         )
         payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self._threads)
         if samples is self.samples:
-            self._unrefined[number, index, None] = latents, encoded
+            self._unrefined[number, index] = latents, encoded
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
         step = math.exp2(index / 16 - 6) / 255
         bits = 8 * sum(map(len, payloads))

@@ -13,7 +13,6 @@ PRIORS = (1, 2)  # what files are written with, whichever is better: photographs
 SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
-FLAT = ((120, 6), (80, 6), (40, 1), (40, 6))  # steps and levels of a picture of one colour, until one of them is exact
 STEP_OCTAVES = ((0.0, 6.6), (75.0, 3.8), (100.0, 0.0))  # log2 of the step in 8-bit levels, by quality, lines between
 DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
 TRADE = 0.085  # λ over the square of the step

@@ -148,11 +148,11 @@ def _expand(name: str, data: bytes) -> bytes:
     return data[1:] if data[0] == STORED else zstd_expand(data[1:], MAX_EXPANDED, f"chunk {name!r}")
 
 
-def zstd_squeeze(data: bytes) -> bytes:
+def zstd_squeeze(data: bytes, level: int = 19) -> bytes:
     """One Zstandard frame, which declares its decompressed size."""
     import zstandard
 
-    return zstandard.ZstdCompressor(level=19).compress(data)
+    return zstandard.ZstdCompressor(level=level).compress(data)
 
 
 def zstd_expand(data: bytes, limit: int, what: str) -> bytes:

@@ -8,16 +8,17 @@ import math
 import operator
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import SettingsError, shown
 
-MODELS = ("auto", "latent", "siren")
+MODELS = ("auto", "latent", "siren", "exact")
 SPARSITIES = ("rigl", "prune", "small-dense")
 QUANTIZATIONS = ("qat", "range", "distribution", "kmeans", "float16")
 
-SIREN_OPTIONS = (  # of no meaning to the latent model
+SIREN_OPTIONS = (  # of no meaning to the other models
     *("width", "depth", "omega_first", "omega_hidden", "density", "bits", "sparsity", "quantization", "steps", "batch"),
 )
 
@@ -60,7 +61,8 @@ class Settings:
     threads: int | None = None  # torch and decoder threads; None: all cores this process may use
     seed: int = 0
     time_limit: float | None = None  # seconds of fitting
-    model: str = "auto"  # "latent" wherever it can be: see `encoder.choose_model`
+    lossless: bool = False  # every sample comes back as it was
+    model: str = "auto"  # see `encoder.choose_models`
     width: int | None = None  # neurons of each hidden layer
     depth: int | None = None  # linear layers
     omega_first: float | None = None  # frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
@@ -86,8 +88,12 @@ class Settings:
             raise SettingsError(f"device: expected auto, cpu, cuda, cuda:N or mps, got {shown(device)}")
         if self.target_size is not None and self.target_psnr is not None:
             raise SettingsError("target_size and target_psnr: expected at most one of them, got both")
-        if self.model == "latent" and self.siren_options:
-            raise SettingsError(f"{self.siren_options[0]}: expected with model 'siren' only, got model 'latent'")
+        object.__setattr__(self, "lossless", _truth("lossless", self.lossless))
+        if self.lossless and self.model not in ("auto", "exact"):
+            raise SettingsError(f"lossless: expected with model 'exact' only, got model {self.model!r}")
+        if self.siren_options and (self.lossless or self.model not in ("auto", "siren")):
+            got = "lossless" if self.lossless else f"model {self.model!r}"
+            raise SettingsError(f"{self.siren_options[0]}: expected with model 'siren' only, got {got}")
 
     @property
     def siren_options(self) -> list[str]:
@@ -118,6 +124,14 @@ def _number(name: str, value: object) -> float | None:
         span = f"{kind} from {low} to {high}" if high < math.inf else f"{kind} above {low}"
         raise SettingsError(f"{name}: expected {span}, got {shown(value)}")
     return number
+
+
+def _truth(name: str, value: Any) -> bool:
+    """True or False, NumPy's or a number's too; SettingsError: none of these."""
+    with suppress(TypeError):
+        if getattr(value, "ndim", 0) == 0:
+            return bool(value if getattr(getattr(value, "dtype", None), "kind", "") == "b" else operator.index(value))
+    raise SettingsError(f"{name}: expected True or False, got {shown(value)}")
 
 
 def _to_integer(value: Any) -> int | None:

@@ -108,17 +108,19 @@ def _deep_grey(im: Image.Image) -> Pixels:
 
 
 def _palette(im: Image.Image, indices: Array) -> NDArray[np.uint8]:
-    """(N, 3) uint8, or (N, 4) with any transparency; N covers every index in use."""
+    """(N, 3) uint8, or (N, 4) with any transparency; N covers every index in use, and the clear one."""
     listed = np.array(im.getpalette("RGBA"), np.uint8).reshape(-1, 4)
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     colours[: len(listed)] = listed
     transparency = _transparency(im)
+    count = max(len(listed), int(indices.max()) + 1)
     if isinstance(transparency, bytes):
         colours[: len(transparency), 3] = np.frombuffer(transparency, np.uint8)
-    elif transparency is not None:
+    elif isinstance(transparency, int):
         colours[transparency, 3] = 0
-    colours = colours[: max(len(listed), int(indices.max()) + 1)]
+        count = max(count, transparency + 1)
+    colours = colours[:count]
     return colours if (colours[:, 3] < 255).any() else colours[:, :3].copy()
 
 

@@ -52,7 +52,7 @@ class Bar:
         self._step, self._steps = report.step, report.steps
         facts = [
             Fact(f"{report.step}/{report.steps}", 1),
-            Fact(f"{report.psnr:.2f} dB", 2),
+            Fact("exact" if report.psnr == math.inf else f"{report.psnr:.2f} dB", 2),
             Fact(f"{report.bpp:.3f} bpp", 3),
             Fact(f"{duration(report.seconds_left)} left", 0),
         ]

@@ -1,7 +1,7 @@
 """A second decoder of `.inr`, written from FORMAT.md alone: whole pictures, in plain Python, as slow as it is short.
 
 Nothing is shared with the package but the prior's file. The first half reads a file, the second evaluates its network;
-`reference_network` reads networks, `reference_latent` reads and evaluates the latent model.
+`reference_network` reads networks, `reference_latent` reads and evaluates the latent model, `reference_exact` strips.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import reference_exact as exact
 import reference_latent as latent
 from reference_coding import Field, Reader, Step, require, unzip
 from reference_network import Layer, read_network
 
 MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
-MAX_PAYLOAD, MAX_METADATA, MAX_EXPANDED, MAX_CHUNKS = (2**24, 2**28), 2**24, 2**20, 64
+MAX_PAYLOAD, MAX_METADATA, MAX_EXPANDED, MAX_CHUNKS = (2**24, 2**28, 3 * 2**30), 2**24, 2**20, 64
 MAX_LATENT_PIXELS, MAX_STEP, MAX_LEVELS = 2**26, 255, 16
 MAX_TEXTS, MAX_KEY = 1024, 1024
 
@@ -31,7 +32,7 @@ MODES = (  # name, bit depths, channels
     ("I;16", (16,), (1,)),
 )
 BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm", b"text")
-PIXELS = (b"NETW", b"LATS")  # the chunks with the pixels, by model
+PIXELS = (b"NETW", b"LATS", b"STRP")  # the chunks with the pixels, by model
 SINE = [round(511 * math.sin(2 * math.pi * (i + 0.5) / 4096)) for i in range(4096)]
 
 
@@ -62,6 +63,7 @@ class File:
     layers: list[Layer]  # model 0
     steps: list[Step]
     latents: list[bytes]  # model 1: the data of each chunk
+    strips: list[list[exact.Part]]  # model 2
     fields: list[Field]  # in order
 
 
@@ -71,6 +73,8 @@ def decode(data: bytes) -> list[list[tuple[int, ...]]]:
     if file.head.model == 1:
         rows = latent.samples_of(file.latents, shape_of(file.head), file.head.prior, SINE)
         return [[in_mode(file, samples) for samples in row] for row in rows]
+    if file.head.model == 2:
+        return [row for strip in file.strips for row in rows_of_strip(file, strip)]
     return [[pixel(file, i, j) for i in range(file.head.width)] for j in range(file.head.height)]
 
 
@@ -109,19 +113,44 @@ def read(data: bytes) -> File:
     layers: list[Layer] = []
     steps: list[Step] = []
     latents: list[bytes] = []
+    strips: list[list[exact.Part]] = []
     if head.model == 0:
         layers, steps = read_network(content, head.shapes)
-    else:
+    elif head.model == 1:
         latents.append(content.data)
+    else:
+        read_strip(content, head, strips)
     for _ in range(MAX_CHUNKS - 1):
         if reader.at - start < head.payload_bytes:
             kind, content = reader.chunk(MAX_PAYLOAD[head.model])
             if kind == b"LATS" and head.model == 1:
                 latents.append(content.data)
+            elif kind == b"STRP" and head.model == 2:
+                read_strip(content, head, strips)
             else:
                 require(kind[:1].islower(), "critical chunk after the pixels")
     require(reader.at - start == head.payload_bytes, "payload_bytes")
-    return File(head, palette, layers, steps, latents, sorted(reader.fields))
+    if head.model == 2:
+        require(len(strips) == -(-head.height // exact.rows_of_strip(head.width, head.height)), "number of strips")
+        places = [place for strip in strips for row in strip[0].planes[0] for place in row]
+        require(head.mode != "P" or max(places) < len(palette), "a place in the palette")
+    return File(head, palette, layers, steps, latents, strips, sorted(reader.fields))
+
+
+def read_strip(content: Reader, head: Head, strips: list[list[exact.Part]]) -> None:
+    """The next strip of model 2."""
+    rows = exact.rows_of_strip(head.width, head.height)
+    left = head.height - rows * len(strips)
+    require(left > 0, "too many strips")
+    planes = 1 if head.mode == "P" else head.channels
+    strips.append(exact.read_strip(content, planes, min(rows, left), head.width, 2**head.bit_depth))
+
+
+def rows_of_strip(file: File, strip: list[exact.Part]) -> list[list[tuple[int, ...]]]:
+    planes = [plane for part in strip for plane in part.planes]
+    scale = 255 if file.head.mode == "1" else 1
+    return [[tuple(scale * s for s in pixel) for pixel in zip(*rows, strict=True)]
+            for rows in zip(*planes, strict=True)]  # fmt: skip
 
 
 def is_text(block: bytes) -> bool:
@@ -146,14 +175,14 @@ def read_head(content: Reader) -> Head:
     bit_depth = content.unsigned(1, "bit depth", 1, 16)
     channels = content.unsigned(1, "channels", 1, 4)
     require(bit_depth in bit_depths and channels in outputs, "bit depth or channels of the mode")
-    model = content.unsigned(1, "model", 0, 1)
-    number = content.unsigned(2, "prior", model, 2 * model)
-    hidden = content.unsigned(2, "hidden", *((0, MAX_STEP) if model else (1, MAX_HIDDEN)))
-    layers = content.unsigned(1, "layers", *((1, MAX_LEVELS) if model else (2, MAX_LAYERS)))
+    model = content.unsigned(1, "model", 0, 2)
+    number = content.unsigned(2, "prior", *((0, 0), (1, 2), (0, 0))[model])
+    hidden = content.unsigned(2, "hidden", *((1, MAX_HIDDEN), (0, MAX_STEP), (0, 0))[model])
+    layers = content.unsigned(1, "layers", *((2, MAX_LAYERS), (1, MAX_LEVELS), (0, 0))[model])
     payload_bytes = content.unsigned(4, "payload_bytes", 0, MAX_PAYLOAD[model])
-    require(width * height <= (MAX_LATENT_PIXELS if model else MAX_PIXELS), "width · height")
+    require(width * height <= (MAX_LATENT_PIXELS if model == 1 else MAX_PIXELS), "width · height")
     head = Head(width, height, mode, bit_depth, channels, model, number, hidden, layers, payload_bytes)
-    if model == 1:
+    if model > 0:
         return head
     weights = sum(out * into for out, into in head.shapes)
     require(weights <= MAX_WEIGHTS and weights * width * height <= MAX_WORK, "weights")

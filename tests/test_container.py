@@ -121,7 +121,7 @@ def test_layout_is_pinned() -> None:
         ({"mode": 6, "bit_depth": 16}, "bit depth: expected 8 for mode CMYK, got 16"),
         ({"channels": 4}, "channels: expected 3 for mode RGB, got 4"),
         ({"mode": 3, "channels": 0}, "channels: expected 3 or 4 for mode P, got 0"),
-        ({"model": 2}, "model: expected 0 to 1, got 2"),
+        ({"model": 3}, "model: expected 0 to 2, got 3"),
         ({"prior": 7}, "prior: expected 0 (none), got 7, which this version does not have"),
         ({"hidden": 0}, "hidden neurons: expected 1 to 1024, got 0"),
         ({"hidden": 1025}, "hidden neurons: expected 1 to 1024, got 1025"),

@@ -70,7 +70,7 @@ def test_one_colour_is_exact_small_and_needs_no_training(colour: tuple[int, int,
     data = encode(pixels, progress=seen.append)
     assert np.array_equal(decode(data), pixels)
     assert len(data) < 130
-    assert [(p.phase, p.step) for p in seen] == [("done", 0)]
+    assert [(p.phase, p.step) for p in seen] == [("done", 1)]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (1000, 3), (2, 2)])
@@ -216,7 +216,7 @@ def test_progress_false_stops_with_a_complete_file() -> None:
         ({"target_size": 0}, "target_size: expected an integer from 128 to 2147483647, got 0"),
         ({"time_limit": 0}, "time_limit: expected a number above 0, got 0"),
         ({"bits": 11}, "bits: expected an integer from 4 to 10, got 11"),
-        ({"model": "dct"}, "model: expected one of auto, latent, siren, got 'dct'"),
+        ({"model": "dct"}, "model: expected one of auto, latent, siren, exact, got 'dct'"),
         ({"device": "tpu"}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'"),
         ({"qualty": 50}, "unknown option 'qualty'; did you mean 'quality'?"),
         (

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import format_example
+import format_example_exact
 import format_example_latent
 import hostile
 import numpy as np
@@ -43,7 +44,11 @@ NAMES = sorted(path.stem for path in GOLDEN.glob("*.inr"))
 EDITED = ("every_coder", "palette_alpha", "rgb_codebook", "rgb_sparse")
 EDITS = 250  # of each
 LATENT_TITLE = "A worked example of the latent model"
-EXAMPLES = {"A worked example": format_example, LATENT_TITLE: format_example_latent}
+EXAMPLES = {
+    "A worked example": format_example,
+    LATENT_TITLE: format_example_latent,
+    "A worked example of the exact model": format_example_exact,
+}
 SMALL = 2**18  # multiply-adds: plain Python takes a tenth of a second
 
 

@@ -12,8 +12,10 @@ import pytest
 from compiled import each_compiled
 from numpy.typing import NDArray
 
-from inr_core import Decoder, Metadata, decode, describe, differences, latent_level, prior, read_head, verify
+from inr_core import Decoder, Metadata, decode, describe, differences, header, latent_level, prior, read_head, verify
 from inr_core.container import Head, read_payload, read_payloads
+from inr_core.exact.picture import ExactDecoder
+from inr_core.exact.strips import symbol_bits
 from inr_core.kernels import switch
 from inr_core.latents import ALL_CODED, DIFFERENT
 from inr_core.modes import MODE_TABLE, MODES
@@ -39,7 +41,8 @@ def payloads_of(name: str) -> list[bytes]:
     return read_payloads(head.header, read(name)[head.payload_offset :])
 
 
-SIREN, LATENT = ([name for name in NAMES if head_of(name).header.model == model] for model in ("siren", "latent"))
+SIREN, LATENT, EXACT = ([name for name in NAMES if head_of(name).header.model == model] for model in header.MODELS)
+SAMPLES = {(mode, *both) for mode, info in MODE_TABLE.items() for both in product(info.bit_depths, info.channels)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,15 +112,29 @@ def test_sirens_cover_the_format() -> None:
 
 def test_pyramids_cover_the_format() -> None:
     headers = [head_of(name).header for name in LATENT]
-    samples = {(name, *depth_and_channels) for name, info in MODE_TABLE.items()
-               for depth_and_channels in product(info.bit_depths, info.channels)}  # fmt: skip
-    assert {(header.mode, header.bit_depth, header.channels) for header in headers} == samples
+    assert {(header.mode, header.bit_depth, header.channels) for header in headers} == SAMPLES
     assert {0, 255} <= {header.hidden for header in headers}
     assert {header.hidden % 16 for header in headers} == set(range(16))
     assert {1, 6, 9, 16} <= {header.layers for header in headers}
     assert {header.width % 2 for header in headers} == {header.height % 2 for header in headers} == {0, 1}
     named = {header.prior for header in headers}
     assert named == set(prior.known_ids()), "each prior needs a line in golden/latent_golden.py"
+
+
+def test_strips_cover_the_format() -> None:
+    """Every predictor with symbols of every number of bits, planes together and apart, with a frame and without."""
+    headers = [head_of(name).header for name in EXACT]
+    assert {(header.mode, header.bit_depth, header.channels) for header in headers} == SAMPLES
+    seen = set()
+    for name, own in zip(EXACT, headers, strict=True):
+        for parts in ExactDecoder(own, head_of(name).palette, payloads_of(name)).parts():
+            for part in parts:
+                bits = symbol_bits(part.colours or 1 << own.bit_depth)
+                seen |= {("predictor", bits, part.predictor), ("squeezed", bits > 8, part.squeezed)}
+                seen |= {("apart", part.planes, part.predictor) for _ in range(part.from_second)}
+    expected = {("predictor", 0, 0), *product(("squeezed",), (False, True), (False, True))}
+    expected |= {*product(("predictor",), (1, 2, 4, 8, 16), range(4)), *product(("apart",), (3, 4), range(4))}
+    assert seen >= expected
 
 
 def test_pyramids_cover_the_chunks() -> None:

@@ -95,8 +95,7 @@ with Image.open(sys.argv[1]) as im:
 with open(sys.argv[1], "rb") as fp:
     data = fp.read()
 print(inr_core.decode(data, size=(6, 4)).shape, len(inr_core.describe(data).layers))
-with Image.open(sys.argv[1]) as im:
-    rgb = im.convert("RGB")
+rgb = Image.linear_gradient("L").convert("RGB")
 for options in ({"effort": 1}, {"model": "siren", "effort": 0}):
     try:
         rgb.save("never.inr", **options)

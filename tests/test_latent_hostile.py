@@ -107,7 +107,7 @@ def test_other_headers_over_the_same_payload() -> None:
         ({"layers": 0}, "levels: expected 1 to 16, got 0"),
         ({"layers": 17}, "levels: expected 1 to 16, got 17"),
         ({"payload_bytes": 2**28 + 1}, "payload bytes: expected 0 to 268435456, got 268435457"),
-        ({"model": 2}, "model: expected 0 to 1, got 2"),
+        ({"model": 3}, "model: expected 0 to 2, got 3"),
     ],
 )
 def test_limits_of_the_header(fields: dict[str, int], message: str) -> None:

@@ -15,12 +15,13 @@ ORDER = [
     *("latentnet", "latentnet_torch", "latent_pixels", "latent_steps"),
     *("kernels.layers", "kernels.highpass", "kernels.phases", "kernels.parity", "kernels.synthesis"),
     *("latent_level", "latents"),
-    *("resample", "scaled", "decoder", "metrics", "plan", "latent_plan"),
+    *("exact.colours", "exact.prediction", "exact.strips", "exact.picture"),
+    *("resample", "scaled", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
     *("fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"),
     *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
     *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"),
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
-    *("unseen", "job", "latent_job", "encoder"),
+    *("unseen", "job", "latent_job", "exact_job", "encoder"),
 ]
 NATIVE = {"inr_core.kernels", "inr_core.kernels.native"}  # the compiled library, and the folder it is looked up in
 TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"}
@@ -45,7 +46,7 @@ def imported(path: Path, package: list[str], lazily: bool) -> set[str]:
 
 def test_core_imports_only_from_above() -> None:
     names = {".".join(p.relative_to(CORE).with_suffix("").parts) for p in CORE.glob("*.py")}
-    names |= {f"{folder}.{p.stem}" for folder in ("fit", "kernels") for p in (CORE / folder).glob("*.py")}
+    names |= {f"{folder}.{p.stem}" for folder in ("exact", "fit", "kernels") for p in (CORE / folder).glob("*.py")}
     assert sorted(n for n in names if not n.endswith("__init__")) == sorted(ORDER)
     for place, name in enumerate(ORDER):
         path = CORE / (name.replace(".", "/") + ".py")

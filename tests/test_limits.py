@@ -18,6 +18,7 @@ from networks import header_of, make_file, make_layers
 from PIL import Image, UnidentifiedImageError
 from toy_prior import smooth_picture
 
+import pillow_inr
 from inr_core import (
     FormatError,
     InrError,
@@ -37,6 +38,7 @@ from inr_core.fixedpoint import ROW_LIMIT
 from inr_core.rangecoder import MAX_ALPHABET, MAX_LANES, MAX_NODES, density_frequencies
 from inr_core.weights import UNIFORM
 
+pillow_inr.register()
 ROOT = Path(__file__).parents[1]
 SIREN = make_file(header_of("RGB"))
 LATENT = encode(smooth_picture(np.random.default_rng(0), 12, 9, 3), Settings(effort=0, threads=1))
@@ -111,7 +113,8 @@ def work() -> None:
 
 
 def payload() -> None:
-    for data, most, kind in ((SIREN, 2**24, b"NETW"), (LATENT, 2**28, b"LATS")):
+    exact = encode(np.zeros((2, 3), np.uint8))
+    for data, most, kind in ((SIREN, 2**24, b"NETW"), (LATENT, 2**28, b"LATS"), (exact, 3 * 2**30, b"STRP")):
         message = f"payload bytes: expected 0 to {most}, got {most + 1}"
         heads(data, {"payload_bytes": most}, {"payload_bytes": most + 1}, message)
         start = read_head(io.BytesIO(data)).payload_offset
@@ -291,7 +294,7 @@ def test_memory_of_decoding_is_so_many_bytes_a_pixel() -> None:
 
 
 def flat_latent(side: int) -> bytes:
-    return encode(np.full((side, side, 4), 99, np.uint8), Settings(effort=0, threads=1))
+    return encode(np.full((side, side, 4), 99, np.uint8), Settings(effort=0, threads=1, model="latent"))
 
 
 def test_files_that_promise_much_and_hold_nothing_cost_nothing() -> None:

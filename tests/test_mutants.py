@@ -36,8 +36,8 @@ def test_seeds_are_legal_and_cover_the_format() -> None:
         assert join(split(data)) == data
         header = inr_core.read_head(io.BytesIO(data)).header
         heads[header.model, header.mode] += 1
-    every = {("siren", mode) for mode in MODE_TABLE} | {("latent", mode) for mode in COMPONENTS}
-    assert set(heads) == every
+    every = {(model, mode) for model in ("siren", "exact") for mode in MODE_TABLE}
+    assert set(heads) == every | {("latent", mode) for mode in COMPONENTS}
     assert max(map(len, seeds())) < 4096
 
 
@@ -59,7 +59,11 @@ def test_mutants_are_repeatable_and_get_deep() -> None:
             assert not outcome[-1].startswith("FINDING"), outcome
             found[outcome[0]] += 1
     decoded = sum(count for outcome, count in found.items() if outcome.startswith("core: decoded"))
-    deep = sum(count for outcome, count in found.items() if "latents #" in outcome or "layer #" in outcome)
+    deep = sum(
+        count
+        for outcome, count in found.items()
+        if "latents #" in outcome or "layer #" in outcome or "strip #" in outcome
+    )
     assert decoded > 20
     assert deep > 80, "right CRCs lead past the container"
     assert len(found) > 80

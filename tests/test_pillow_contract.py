@@ -24,15 +24,15 @@ EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # ori
 METADATA = Metadata(exif=EXIF, icc=bytes(range(128)), xmp=b"<x/>", comment=b"c", dpi=(300, 72.5))
 
 
-def latent(mode: str) -> bytes:
+def picture(mode: str, model: str) -> bytes:
     info = MODE_TABLE[mode]
     size = 24, 16
-    data = seeds.latent(np.random.default_rng(3), mode, info.bit_depths[0], info.channels[0], size, 75)
+    data = seeds.picture(np.random.default_rng(3), mode, info.bit_depths[0], info.channels[0], size, 75, model)
     return inr_core.container.replace_metadata(data, METADATA)
 
 
 FILES = {f"siren {mode}": make_file(header_of(mode), metadata=METADATA) for mode in MODE_TABLE}
-FILES |= {f"latent {mode}": latent(mode) for mode in COMPONENTS}
+FILES |= {f"{model} {mode}": picture(mode, model) for model in ("latent", "exact") for mode in COMPONENTS}
 EVERY = pytest.mark.parametrize("name", FILES)
 
 

@@ -219,11 +219,11 @@ def test_a_smaller_size_stays_within_the_work_of_the_picture(
 ) -> None:
     data = tiny.encoded(photograph(240, 160))
     macs = inr_core.read_head(io.BytesIO(data)).header.macs
-    monkeypatch.setattr("inr_core.decoder.MAX_WORK", 240 * 160 * macs)
+    monkeypatch.setattr("inr_core.siren_render.MAX_WORK", 240 * 160 * macs)
     decode(data, size=size, threads=1)
     assert sum(samples) == most
     samples.clear()
-    monkeypatch.setattr("inr_core.decoder.MAX_WORK", 4 * 240 * 160 * macs)
+    monkeypatch.setattr("inr_core.siren_render.MAX_WORK", 4 * 240 * 160 * macs)
     decode(data, size=size, threads=1)
     assert sum(samples) > 240 * 160, "where there is room, one for each pixel at least"
 

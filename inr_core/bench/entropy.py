@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from .. import rangecoder as rc
 from ..container import SIGNATURE, read_head, read_payload
-from ..decoder import LayerInfo, describe
 from ..encoder import encode
 from ..fields import pack_number, with_length
+from ..fileinfo import LayerInfo, describe
 from ..metadata import zstd_squeeze
 from ..settings import Settings
 from ..streams import unpack

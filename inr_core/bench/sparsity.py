@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from ..decoder import decode, describe
+from ..decoder import decode
 from ..encoder import encode
+from ..fileinfo import describe
 from ..metrics import psnr
 from ..settings import SPARSITIES, Settings
 from . import options

@@ -33,12 +33,13 @@ ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
     "quality": (float, "N", "0 to 100: larger is better and bigger"),
     "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
     "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
+    "lossless": (bool, "", "every sample comes back as it was"),
     "effort": (int, "N", "0 to 9: time spent on the picture"),
     "time_limit": (float, "SECONDS", "of fitting for each picture"),
     "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
     "threads": (int, "N", "CPU threads"),
     "seed": (int, "N", "of everything random"),
-    "model": (str, "NAME", "auto, latent or siren; the options below are the siren's"),
+    "model": (str, "NAME", "auto, latent, exact or siren; the options below are the siren's"),
     "width": (int, "N", "neurons of each hidden layer"),
     "depth": (int, "N", "linear layers"),
     "omega_first": (float, "X", "frequency factor of the first sine layer"),
@@ -122,7 +123,11 @@ def _encode(encode: argparse.ArgumentParser) -> None:
         "take the place of several (default: as many as there are cores)",
     )
     for name, (kind, metavar, text) in ENCODE_OPTIONS.items():
-        encode.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+        option = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            encode.add_argument(option, action="store_true", default=None, help=text)
+        else:
+            encode.add_argument(option, type=kind, metavar=metavar, help=text)
 
 
 def _decode(decode: argparse.ArgumentParser) -> None:

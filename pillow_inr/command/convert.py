@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +56,7 @@ class Fitted:
 
     def line(self, target: Target, size: int) -> str:
         """In words; `size` is in bytes."""
-        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        psnr = "" if self.psnr is None else ", exact" if self.psnr == math.inf else f", {self.psnr:.2f} dB"
         return f"{target}: {size:,} bytes, {8 * size / self.pixels:.3f} bpp{psnr}, {self.seconds:.1f} s"
 
 

@@ -53,6 +53,7 @@ def to_json(source: Source, data: bytes, facts: FileInfo) -> dict[str, Any]:
         "moved_weights": facts.moved,
         "moved_bytes": facts.moved_bytes,
         "layers": [dataclasses.asdict(layer) for layer in facts.layers],
+        "parts": [dataclasses.asdict(part) for part in facts.parts],
         "chunks": [{"type": kind, "offset": offset, "bytes": length} for kind, offset, length in facts.chunks],
     }
 
@@ -87,9 +88,25 @@ def _network(facts: FileInfo) -> str:
         pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
         moved = f", {facts.moved:,} weights moved ({facts.moved_bytes:,} bytes)" if facts.moved else ""
         return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel"
+    if header.model == "exact":
+        return f"exact, {_counted(1 + facts.parts[-1].strip, 'strip')}, {_parts(facts)}"
     kept = sum(layer.nonzeros for layer in facts.layers)
     shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
     return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none"
+
+
+def _parts(facts: FileInfo) -> str:
+    """What the planes are stored as, and how many bytes that takes."""
+    ways: dict[str, int] = {}
+    for part in facts.parts:
+        planes = f"list of {_counted(part.colours, 'colour')}" if part.colours else _counted(part.planes, "plane")
+        way = f"{planes}, predictor {part.predictor}"
+        ways[way] = ways.get(way, 0) + part.bytes
+    return ", ".join(f"{way} ({size:,} bytes)" for way, size in ways.items())
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def _row(layer: LayerInfo) -> tuple[str, ...]:

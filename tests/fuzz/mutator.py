@@ -193,7 +193,10 @@ def arrange(chunks: list[Chunk], rng: random.Random, others: Sequence[bytes]) ->
     elif action == 2:
         chunks.insert(rng.randrange(len(chunks)), chunks.pop(k))
     elif action == 3:
-        chunks[k] = rng.choice((b"NETW", b"LATS", b"HEAD", b"PLTE", b"exif", b"zzZz", b"Zzzz", b"\0abc")), chunks[k][1]
+        chunks[k] = (
+            rng.choice((b"NETW", b"LATS", b"STRP", b"HEAD", b"PLTE", b"exif", b"zzZz", b"Zzzz", b"\0abc")),
+            chunks[k][1],
+        )
     elif action == 4:
         new = (
             rng.choice((b"skip", b"Stop", b"comm", b"dpis", b"PLTE", b"text")),

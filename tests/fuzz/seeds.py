@@ -1,4 +1,4 @@
-"""Seeds of the fuzzers: tiny legal files of both models and all modes, ordinary and such as no encoder writes."""
+"""Seeds of the fuzzers: tiny legal files of all models and modes, ordinary and such as no encoder writes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from inr_core import (
     symbols,
 )
 from inr_core.differences import ARRAYS, Difference, Differences, coded_mask
+from inr_core.exact import strips
+from inr_core.exact.picture import strip_shapes
+from inr_core.fields import pack_number
 from inr_core.header import Header
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer
@@ -46,7 +49,7 @@ KINDS = ((UNIFORM, 4, 1.0), (UNIFORM, 8, 0.4), (UNIFORM, 16, 0.5), (CODEBOOK, 3,
 @cache
 def seeds() -> tuple[bytes, ...]:
     """The files, the same ones every time: half a hundred of each model, none of more than a few thousand bytes."""
-    return (*_sirens(), *_latents(), *_wild_latents())
+    return (*_sirens(), *_latents(), *_wild_latents(), *_exact())
 
 
 def _sirens() -> Iterator[bytes]:
@@ -84,18 +87,28 @@ def _coded(header: Header, layers: list[QuantizedLayer], coder: int, lanes: int)
 def _latents() -> Iterator[bytes]:
     """What the encoder makes of pictures at effort 0."""
     rng = np.random.default_rng(1)
-    k = 0
+    for k, (mode, depth, channels) in enumerate(_samples()):
+        for quality in (10, 75, 98):
+            yield picture(rng, mode, depth, channels, SIZES[k % len(SIZES)], quality)
+    yield picture(rng, "RGB", 8, 3, (40, 30), 75)
+
+
+def _samples() -> Iterator[tuple[str, int, int]]:
+    """Every mode with every bit depth and number of channels."""
     for mode in COMPONENTS:
         for depth in MODE_TABLE[mode].bit_depths:
             for channels in MODE_TABLE[mode].channels:
-                for quality in (10, 75, 98):
-                    yield latent(rng, mode, depth, channels, SIZES[k % len(SIZES)], quality)
-                k += 1
-    yield latent(rng, "RGB", 8, 3, (40, 30), 75)
+                yield mode, depth, channels
 
 
-def latent(
-    rng: np.random.Generator, mode: str, depth: int, channels: int, size: tuple[int, int], quality: float
+def picture(
+    rng: np.random.Generator,
+    mode: str,
+    depth: int,
+    channels: int,
+    size: tuple[int, int],
+    quality: float,
+    model: str = "latent",
 ) -> bytes:
     """The file of a picture of any mode, without training."""
     width, height = size
@@ -109,8 +122,16 @@ def latent(
     else:
         pixels = smooth_picture(rng, height, width, channels, depth)
         pixels = pixels[..., 0] if channels == 1 else pixels
-    settings = Settings(quality=quality, effort=0, threads=1, model="latent")
+    settings = Settings(quality=quality, effort=0, threads=1, model=model)
     return encode(pixels, settings, mode=mode, palette=palette, metadata=METADATA)
+
+
+def _exact() -> Iterator[bytes]:
+    rng = np.random.default_rng(3)
+    for k, (mode, depth, channels) in enumerate(_samples()):
+        yield picture(rng, mode, depth, channels, SIZES[k % len(SIZES)], 75, "exact")
+    for _ in range(24):
+        yield wild_exact(rng)
 
 
 def _wild_latents() -> Iterator[bytes]:
@@ -121,8 +142,7 @@ def _wild_latents() -> Iterator[bytes]:
 
 def wild(seed: int) -> bytes:
     """A legal file that no encoder would write, another one for every seed."""
-    rng = np.random.default_rng(seed)
-    return wild_latent(rng) if seed % 2 else wild_siren(rng)
+    return (wild_siren, wild_latent, wild_exact)[seed % 3](np.random.default_rng(seed))
 
 
 def wild_siren(rng: np.random.Generator) -> bytes:
@@ -179,6 +199,31 @@ def wild_latent(rng: np.random.Generator) -> bytes:
         payloads = latents.encode_latents(picture, prior.load(1))[0]
     palette = make_palette(channels) if mode == "P" else None
     return container.write(header, palette, Metadata(), payloads)
+
+
+def wild_exact(rng: np.random.Generator) -> bytes:
+    """Few colours or many, planes together or apart, each part stored in any way."""
+    every = list(_samples())
+    mode, depth, channels = every[rng.integers(len(every))]
+    width, height = SIZES[rng.integers(len(SIZES))]
+    header = Header(width, height, mode, depth, channels, "exact", 0, 0, 0, 0)
+    (shape,) = strip_shapes(header)
+    palette = make_palette(channels) if mode == "P" else None
+    top = shape.size if palette is None else len(palette)
+    kind = np.uint16 if depth == 16 else np.uint8
+    samples = rng.integers(0, top, (shape.planes, height, width))
+    if rng.random() < 0.5:
+        few = rng.integers(0, top, (shape.planes, rng.choice((1, 2, 3, 9, 40))))
+        samples = few[:, rng.integers(0, few.shape[1], (height, width))]
+    planes: NDArray[np.unsignedinteger] = samples.astype(kind)
+    payload, first = b"", 0
+    while first < shape.planes:
+        own = planes[first : first + int(rng.integers(1, shape.planes - first + 1))]
+        ways = [*strips._listed(own, shape.size), *strips._plain(own, shape.size)]
+        head, body = ways[rng.integers(len(ways))]
+        payload += strips._part(head, body, 3) if rng.random() < 0.6 else head + pack_number(0) + body
+        first += len(own)
+    return container.write(header, palette, Metadata(), payload)
 
 
 def _differences(rng: np.random.Generator) -> Differences:

@@ -22,7 +22,11 @@ from networks import header_of, make_file, make_palette
 from PIL import Image
 
 from inr_core import Metadata, container, decode, latents, prior
+from inr_core.exact.picture import strip_shapes
+from inr_core.exact.prediction import MEDIAN
+from inr_core.fields import with_length
 from inr_core.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS, MAX_WORK, Header, check_header
+from inr_core.metadata import zstd_squeeze
 from inr_core.weights import UNIFORM, QuantizedLayer
 
 Maker = Callable[[int], bytes]  # side in pixels → file
@@ -63,6 +67,20 @@ def latent(noisy: bool, skip: bool, levels: int) -> Maker:
     return make
 
 
+def exact(predictor: int, from_second: bool) -> Maker:
+    """RGBA of 16 bits, all of it one byte again and again: a frame of next to nothing."""
+
+    def make(side: int) -> bytes:
+        header = Header(side, side, "RGBA", 16, 4, "exact", 0, 0, 0, 0)
+        payloads = []
+        for shape in strip_shapes(header):
+            body = zstd_squeeze(b"\x55" * (8 * shape.height * shape.width))
+            payloads.append(bytes([48 | 8 * from_second | predictor]) + with_length(body))
+        return container.write(header, None, Metadata(), payloads)
+
+    return make
+
+
 KINDS: dict[str, tuple[Maker, int, int]] = {  # name: file of a side, small side, large side
     "siren, 1 neuron, 64 layers": (siren(1, 64, 2), 512, 1024),
     "siren, 16 neurons, 64 layers": (siren(16, 64, 2), 256, 512),
@@ -73,6 +91,7 @@ KINDS: dict[str, tuple[Maker, int, int]] = {  # name: file of a side, small side
     "latent, no symbols": (latent(False, True, 16), 1024, 2048),
     "latent, every symbol": (latent(False, False, 1), 1024, 2048),
     "latent, every symbol, noise": (latent(True, False, 1), 512, 1024),
+    "exact, 16 bits, median": (exact(MEDIAN, True), 2048, 4096),
 }
 
 
@@ -80,8 +99,10 @@ def limit(data: bytes) -> int:
     """Pixels that a picture with these networks, or as many bytes a pixel, may have."""
     head = container.read_head(io.BytesIO(data)).header
     pixels = head.width * head.height
-    most = MAX_LATENT_PIXELS if head.model == "latent" else min(MAX_PIXELS, MAX_WORK // head.macs)
-    return min(most, MAX_PAYLOAD[head.model] * pixels // head.payload_bytes) if head.model == "latent" else most
+    if head.model == "siren":
+        return min(MAX_PIXELS, MAX_WORK // head.macs)
+    most = MAX_LATENT_PIXELS if head.model == "latent" else MAX_PIXELS
+    return min(most, MAX_PAYLOAD[head.model] * pixels // head.payload_bytes)
 
 
 def cost(data: bytes) -> tuple[float, int]:
@@ -113,8 +134,9 @@ def peak_memory() -> int:
 
 def _tiny(header: Header) -> bytes:
     """A file of the same model, so that imports and the prior are there before anything is measured."""
-    return latent(False, True, 1)(8) if header.model == "latent" else make_file(dataclasses.replace(
-        header_of("RGB"), width=8, height=8))  # fmt: skip
+    if header.model == "siren":
+        return make_file(dataclasses.replace(header_of("RGB"), width=8, height=8))
+    return (latent(False, True, 1) if header.model == "latent" else exact(MEDIAN, True))(8)
 
 
 def main() -> int:

@@ -113,7 +113,7 @@ def widest(number: int = 1) -> Differences:
 
 def with_chunks_between(data: bytes, kinds: Sequence[bytes]) -> bytes:
     """The file with an ancillary chunk after each of its first pixel chunks, which every reader skips."""
-    at = data.index(b"LATS") - 4
+    at = data.index(b"LATS" if b"LATS" in data else b"STRP") - 4
     out, added = data[:at], 0
     for kind in kinds:
         end = at + 12 + struct.unpack_from("<I", data, at)[0]

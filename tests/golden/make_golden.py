@@ -1,11 +1,12 @@
 """Write the golden files: small pictures of every mode and their decoded pixels, those of a siren fitted briefly.
 
 They pin the format: those that are there are written anew only when its version is bumped. From the repository's root,
-the first line writes the files that are not there yet, which a new prior needs; the others write all of a model:
+the first line writes the files of latents that are not there yet, which a new prior needs; the others all of a model:
 
     PYTHONPATH=tests python tests/golden/make_golden.py
     PYTHONPATH=tests python tests/golden/make_golden.py siren
     PYTHONPATH=tests python tests/golden/make_golden.py latent
+    PYTHONPATH=tests python tests/golden/make_golden.py exact
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import exact_golden
 import latent_golden
 import numpy as np
 from networks import header_of, make_file, make_layer
@@ -100,7 +102,11 @@ def siren_files() -> dict[str, bytes]:
     }
 
 
-MODELS: dict[str, Callable[[], dict[str, bytes]]] = {"siren": siren_files, "latent": latent_golden.files}
+MODELS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "siren": siren_files,
+    "latent": latent_golden.files,
+    "exact": exact_golden.files,
+}
 
 
 def main(model: str | None) -> None:

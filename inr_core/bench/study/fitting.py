@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...decoder import decode, describe
+from ...decoder import decode
 from ...encoder import encode
+from ...fileinfo import describe
 from ...fit.siren import clamp_through
 from ...fit.trainer import CHECK_EVERY, DIVERGED_STEPS, RESTARTS, diverged
 from ...job import choose_device, torch_threads

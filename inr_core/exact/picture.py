@@ -1,0 +1,116 @@
+"""A picture ↔ strips of its planes, from top to bottom, none of which needs another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from ..container import MAX_CHUNKS
+from ..errors import FormatError, TruncatedError
+from ..fields import FieldReader
+from ..header import Header
+from ..pixels import Array, Palette
+from ..threads import in_order
+from .colours import Planes
+from .strips import Part, Shape, read_parts, sample_type, unpack_parts
+
+STRIP_PIXELS = 2**20  # in larger pictures more, so that there are at most MAX_CHUNKS strips
+BILEVEL = 128  # from which sample on a pixel of mode 1 is white
+
+
+def strip_rows(width: int, height: int) -> list[tuple[int, int]]:
+    """First row and the one after the last of each strip of a picture."""
+    rows = max(STRIP_PIXELS // width, -(-height // MAX_CHUNKS))
+    return list(pairwise([*range(0, height, rows), height]))
+
+
+def strip_shapes(header: Header) -> list[Shape]:
+    """Of the strips of a picture of the exact model."""
+    planes = 1 if header.mode == "P" else header.channels
+    size = 1 << header.bit_depth
+    return [Shape(planes, bottom - top, header.width, size) for top, bottom in strip_rows(header.width, header.height)]
+
+
+def plane_groups(header: Header) -> tuple[int, ...]:
+    """Numbers of planes that belong together: a colour's, an alpha's."""
+    return (1,) if header.mode == "P" else header.components
+
+
+def to_planes(pixels: Array, mode: str) -> Planes:
+    """Pixels (h, w) or (h, w, C) of a mode → planes (P, h, w); those of mode 1 are 0 and 1."""
+    planes = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
+    return (planes >= BILEVEL).astype(np.uint8) if mode == "1" else planes
+
+
+def from_planes(planes: Planes, mode: str) -> Array:
+    """Planes (P, h, w) → pixels (h, w) or (h, w, C), as `to_planes` takes them."""
+    if mode == "1":
+        planes = planes * np.uint8(255)
+    return planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, 2))
+
+
+class ExactDecoder:
+    """Decodes the payloads of pixel chunks, one for each strip. FormatError, here or later: they are not that.
+
+    `cut`: the last payloads may be missing, and their pixels are 0 in all samples; TruncatedError if all are.
+    """
+
+    def __init__(
+        self, header: Header, palette: Palette | None, payloads: Sequence[bytes], threads: int = 1, *, cut: bool = False
+    ) -> None:
+        self._header, self._palette, self._payloads, self._threads = header, palette, payloads, threads
+        self._shapes = strip_shapes(header)
+        if cut and not payloads:
+            raise TruncatedError(f"strips: expected at least one of {len(self._shapes)}, got none")
+        if len(payloads) > len(self._shapes) or (len(payloads) < len(self._shapes) and not cut):
+            raise FormatError(f"strips: expected {len(self._shapes)}, got {len(payloads)}")
+
+    def strips(self, y0: int, y1: int) -> Iterator[tuple[int, Array]]:
+        """(first row, pixels in the file's mode) of each strip that has one of the rows y0 … y1 − 1."""
+        wanted = [
+            (k, top)
+            for k, (top, bottom) in enumerate(strip_rows(self._header.width, self._header.height))
+            if top < y1 and bottom > y0
+        ]
+        workers = min(self._threads, len(wanted))
+        if workers == 1:
+            yield from ((top, self._pixels(k)) for k, top in wanted)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            for (_, top), pixels in in_order(pool, lambda strip: self._pixels(strip[0]), wanted, 2 * workers):
+                yield top, pixels
+
+    def rows(self, y0: int, y1: int) -> Array:
+        """Rows y0 … y1 − 1 of the picture."""
+        pixels: Array | None = None
+        for top, rows in self.strips(y0, y1):
+            first, last = max(top, y0), min(top + len(rows), y1)
+            if pixels is None:  # after the first strip: most files that hold nothing are found out by then
+                pixels = np.empty((y1 - y0, *rows.shape[1:]), rows.dtype)
+            pixels[first - y0 : last - y0] = rows[first - top : last - top]
+        assert pixels is not None
+        return pixels
+
+    def parts(self) -> list[list[Part]]:
+        """What each strip is stored as."""
+        return [self._parts(k) for k in range(len(self._payloads))]
+
+    def _pixels(self, k: int) -> Array:
+        shape = self._shapes[k]
+        if k >= len(self._payloads):
+            blank: Planes = np.zeros((shape.planes, shape.height, shape.width), sample_type(shape.size))
+            return from_planes(blank, self._header.mode)
+        planes = unpack_parts(self._parts(k), shape, f"strip {k}")
+        if self._palette is not None and (largest := planes.max()) >= len(self._palette):
+            raise FormatError(f"strip {k}: expected places in a palette of {len(self._palette)}, got {largest}")
+        return from_planes(planes, self._header.mode)
+
+    def _parts(self, k: int) -> list[Part]:
+        fields = FieldReader(self._payloads[k])
+        parts = read_parts(fields, self._shapes[k], f"strip {k}")
+        if rest := len(fields.rest()):
+            raise FormatError(f"strip {k}: expected nothing after its parts, got {rest} bytes")
+        return parts

@@ -1,0 +1,92 @@
+"""Saving with the exact model: strip by strip, every sample kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from . import container
+from .errors import Interrupted, TargetError
+from .exact.picture import plane_groups, strip_rows, strip_shapes, to_planes
+from .exact.strips import pack_strip
+from .interrupts import first_interrupt
+from .job import Job, Result
+from .settings import Progress
+from .threads import cores, in_order
+
+LEVELS = (
+    1,
+    6,
+    12,
+    15,
+    19,
+    19,
+    19,
+    22,
+    22,
+    22,
+)  # of Zstandard, by effort; from 15 to 19 it is 1 to 15 % smaller
+HURRIED = 1  # the level of what is left when it is to end
+
+
+class ExactJob(Job):
+    """A picture as planes that come back as they are, whatever the quality."""
+
+    def __init__(self, *job: Any) -> None:
+        super().__init__(*job)
+        self.header = dataclasses.replace(self.header, model="exact", hidden=0, layers=0)
+        self.planes = to_planes(job[0], self.header.mode)
+        container.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
+
+    def run(self, quality: float) -> Result:
+        """Save once; any quality is this one."""
+        data, stopped = self._save()
+        self.done(data, len(strip_shapes(self.header)), math.inf)
+        return Result(data, math.inf, stopped)
+
+    def meet_size(self, target: int) -> bytes:
+        """The file, if it is of at most `target` bytes."""
+        data, _ = self._save()
+        if len(data) > target:
+            reason = f"target_size: expected at least {len(data)} bytes to keep every sample of this picture"
+            raise TargetError(f"{reason}, got {target}")
+        self.done(data, len(strip_shapes(self.header)), math.inf)
+        return data
+
+    def reach_psnr(self, target: float) -> bytes:
+        """The file, whose PSNR is infinite."""
+        return self.run(self.settings.quality).data
+
+    def _save(self) -> tuple[bytes, bool]:
+        """The file, and whether the caller wanted an end: then what was left is packed quickly, as after Ctrl-C."""
+        header, threads, limit = self.header, self.settings.threads or cores(), self.settings.time_limit
+        strips = strip_rows(header.width, header.height)
+        size = strip_shapes(header)[0].size
+        payloads: list[bytes] = []
+        stopped = False
+        with first_interrupt() as interrupted, ThreadPoolExecutor(threads) as pool:
+
+            def pack(rows: tuple[int, int]) -> bytes:
+                late = limit is not None and time.perf_counter() - self.started > limit
+                level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.effort]
+                return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level)
+
+            for (_, bottom), payload in in_order(pool, pack, strips, 2 * threads):
+                payloads.append(payload)
+                stopped |= self._told(payloads, len(strips), bottom)
+        data = container.write(header, self.palette, self.metadata, payloads)
+        if interrupted.is_set():
+            raise Interrupted(data)
+        return data, stopped
+
+    def _told(self, payloads: list[bytes], strips: int, rows: int) -> bool:
+        """Report so many rows done, but not the last ones; whether the caller says stop."""
+        done, seconds = len(payloads), time.perf_counter() - self.started
+        if self.progress is None or done == strips:
+            return False
+        bpp = 8 * sum(map(len, payloads)) / (self.header.width * rows)
+        report = Progress(done, strips, math.inf, bpp, seconds, seconds / done * (strips - done), "fit")
+        return self.progress(report) is False

@@ -1,0 +1,77 @@
+"""The golden files of the exact model: every mode as a save makes it, and every way to store planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from latent_golden import colours, palette, with_chunks_between
+from numpy.typing import NDArray
+
+from inr_core import Metadata, Settings, container, encode
+from inr_core.exact import strips
+from inr_core.exact.picture import to_planes
+from inr_core.header import Header
+from inr_core.modes import MODE_TABLE
+
+
+def picture(mode: str, pixels: NDArray[Any], metadata: Metadata | None = None, columns: int = 3) -> bytes:
+    """The file of pixels as they are saved."""
+    entries = palette(columns) if mode == "P" else None
+    return encode(pixels, Settings(lossless=True, threads=1), mode=mode, palette=entries, metadata=metadata)
+
+
+def stored(mode: str, pixels: NDArray[Any], groups: Sequence[int], ways: Sequence[int], packed: bool = True) -> bytes:
+    """The file of pixels whose planes are stored in chosen ways: the low bits of each part's flags."""
+    planes, depth = to_planes(pixels, mode), MODE_TABLE[mode].bit_depths[-1] if pixels.dtype == np.uint16 else 8
+    size = 1 << (1 if mode == "1" else depth)
+    payload, first = b"", 0
+    for count, way in zip(groups, ways, strict=True):
+        own = planes[first : first + count]
+        every = [*strips._listed(own, size), *strips._plain(own, size)]
+        head, body = next(found for found in every if found[0][0] & 15 == way)
+        payload += strips._part(head, body, 19) if packed else head + b"\0" + body
+        first += count
+    height, width = planes.shape[1:]
+    channels = MODE_TABLE[mode].channels[0]
+    header = Header(width, height, mode, 1 if mode == "1" else depth, channels, "exact", 0, 0, 0, 0)
+    return container.write(header, palette(3) if mode == "P" else None, Metadata(), payload)
+
+
+def files() -> dict[str, bytes]:
+    """Every file by its name."""
+    rgb, rgba, deep = colours(3), colours(4), colours(4, 16)
+    places = np.where(rgb[..., 1] > 200, 2, np.where(rgb[..., 0] > 128, 3, rgb[..., 2] > 100)).astype(np.uint8)
+    many = np.arange(100, dtype=np.uint8).repeat(3).reshape(-1, 3) * np.array([2, 1, 3], np.uint8)
+    metadata = Metadata(comment=b"golden", dpi=(300, 72.5), xmp=b"<x:xmpmeta/>")
+    made = {
+        "one_bit": picture("1", np.where(rgb[..., 1] > 128, 255, 0).astype(np.uint8)),
+        "grey": picture("L", rgb[..., 1]),
+        "grey_alpha": picture("LA", rgba[..., 2:]),
+        "grey_alpha_16_bits": picture("LA", deep[..., 2:]),
+        "palette": picture("P", places),
+        "palette_alpha": picture("P", places, metadata, 4),
+        "rgb": picture("RGB", rgb),
+        "rgb_16_bits": picture("RGB", deep[..., :3]),
+        "rgba": picture("RGBA", rgba),
+        "rgba_16_bits": picture("RGBA", deep),
+        "cmyk": picture("CMYK", rgba),
+        "ycbcr": picture("YCbCr", rgb),
+        "lab": picture("LAB", rgb),
+        "grey_16_bits": picture("I;16", deep[..., 0]),
+        "one_pixel": picture("RGB", rgb[:1, :1]),
+        "one_colour": picture("RGBA", np.full((40, 30, 4), (9, 8, 7, 0), np.uint8)),
+        "three_colours": picture("RGB", palette(3)[places % 3]),
+        "100_colours": picture("RGB", many[rgb[..., 0] * np.uint32(100) // 256]),
+        "chunk_after": with_chunks_between(picture("L", rgb[..., 1]), [b"abcd"]),
+        "unpacked": stored("RGBA", rgba, (3, 1), (11, 3), packed=False),
+        "unpacked_16_bits": stored("RGBA", deep, (3, 1), (11, 3), packed=False),
+    }
+    for predictor, name in enumerate(("none", "left", "above", "median")):
+        made[f"{name}_wide"] = stored("RGBA", deep, (3, 1), (8 + predictor, predictor))
+        made[f"{name}_places"] = stored("RGB", palette(3)[places % 3], (3,), (4 + predictor,))
+        made[f"{name}_bits"] = stored("1", (places % 2) * np.uint8(255), (1,), (predictor,))
+        made[f"{name}_12_colours"] = stored("RGB", many[rgb[..., 0] // 22], (3,), (4 + predictor,))
+        made[f"{name}_four"] = stored("RGBA", rgba, (4,), (8 + predictor,))
+    return {f"exact_{name}": data for name, data in made.items()}

@@ -1,0 +1,108 @@
+"""The exact model of FORMAT.md, in plain Python: strips of planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reference_coding import Reader, require, split_bits, unzip
+
+Plane = list[list[int]]  # rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some planes of a strip, and what they are made of."""
+
+    flags: int
+    colours: list[tuple[int, ...]]  # that it lists
+    stored: list[Plane]  # symbols as they are stored
+    symbols: list[Plane]
+    planes: list[Plane]
+
+
+def rows_of_strip(width: int, height: int) -> int:
+    return max(2**20 // width, -(-height // 64))
+
+
+def read_strip(content: Reader, planes: int, rows: int, width: int, size: int) -> list[Part]:
+    """The parts of a chunk that holds a strip."""
+    parts: list[Part] = []
+    while sum(len(part.planes) for part in parts) < planes:
+        parts.append(read_part(content, planes - sum(len(part.planes) for part in parts), rows, width, size))
+    require(content.left == 0, "bytes after a strip")
+    return parts
+
+
+def read_part(content: Reader, most: int, rows: int, width: int, size: int) -> Part:
+    flags = content.unsigned(1, "flags", 0, 63)
+    predictor, listed, from_second, planes = flags & 3, flags >> 2 & 1, flags >> 3 & 1, (flags >> 4) + 1
+    require(planes <= most, "planes of a part")
+    require(not from_second or (planes >= 3 and not listed), "differences from the second plane")
+    count = content.unsigned(1, "colours − 1", 0, 255) + 1 if listed else 0
+    wide = 2 if size > 256 else 1
+    of, symbol_planes = (count, 1) if listed else (size, planes)
+    bits = next(b for b in (0, 1, 2, 4, 8, 16) if 2**b >= of)
+    line = (width * bits + 7) // 8  # bytes of a row of a plane
+    length = count * planes * wide + rows * symbol_planes * line
+    n = content.number("n", 0, content.left)
+    body = unzip(content.take(n, "body"), length, length) if n else content.take(length, "body")
+    colours = list(zip(*list_of(body, count, planes, wide), strict=True))
+    require(all(value < size for colour in colours for value in colour), "a listed colour")
+    rest = body[count * planes * wide :]
+    if bits == 16:
+        values = [high * 256 + low for high, low in zip(rest[: len(rest) // 2], rest[len(rest) // 2 :], strict=True)]
+    elif bits == 8:
+        values = list(rest)
+    else:
+        lines = [rest[k * line : (k + 1) * line] for k in range(rows)]
+        values = [value for one in lines for value in split_bits(one, width, bits)] if bits else [0] * rows * width
+    require(max(values) < of, "a symbol")
+    stored = [arranged(values, plane, symbol_planes, rows, width, predictor) for plane in range(symbol_planes)]
+    symbols = [predicted(plane, predictor, of) for plane in stored] if predictor else stored
+    if listed:
+        made = [[[colours[place][k] for place in row] for row in symbols[0]] for k in range(planes)]
+    else:
+        made = [added(plane, symbols[1], size) if from_second and k in (0, 2) else plane
+                for k, plane in enumerate(symbols)]  # fmt: skip
+    return Part(flags, colours, stored, symbols, made)
+
+
+def list_of(body: bytes, count: int, planes: int, wide: int) -> list[list[int]]:
+    """The values of each plane in the list."""
+    n = count * planes
+    values = [body[k] if wide == 1 else body[k] * 256 + body[n + k] for k in range(n)]
+    return [values[k * count : (k + 1) * count] for k in range(planes)]
+
+
+def arranged(values: Sequence[int], plane: int, planes: int, rows: int, width: int, predictor: int) -> Plane:
+    if predictor == 0:  # pixel by pixel
+        return [[values[(y * width + x) * planes + plane] for x in range(width)] for y in range(rows)]
+    first = plane * rows * width
+    return [list(values[first + y * width : first + (y + 1) * width]) for y in range(rows)]
+
+
+def predicted(stored: Plane, predictor: int, size: int) -> Plane:
+    made: Plane = []
+    for y, row in enumerate(stored):
+        made.append([])
+        for x, f in enumerate(row):
+            made[y].append((prediction(made, y, x, predictor) + difference(f)) % size)
+    return made
+
+
+def difference(f: int) -> int:
+    return -((f + 1) // 2) if f % 2 else f // 2
+
+
+def prediction(made: Plane, y: int, x: int, predictor: int) -> int:
+    left = made[y][x - 1] if x else 0
+    above = made[y - 1][x] if y else 0
+    corner = made[y - 1][x - 1] if x and y else 0
+    return (0, left, above, sorted((left, above, left + above - corner))[1])[predictor]
+
+
+def added(plane: Plane, second: Plane, size: int) -> Plane:
+    return [
+        [(d + s - size // 2) % size for d, s in zip(*rows, strict=True)] for rows in zip(plane, second, strict=True)
+    ]
