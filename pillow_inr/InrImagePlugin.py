@@ -34,7 +34,8 @@ _PILLOWS = frozenset(
 )
 
 
-def _is_pillows(key: str) -> bool:
+def is_pillows(key: str) -> bool:
+    """Whether a key of `info` means something to Pillow."""
     return key in _PILLOWS or key.startswith(("Raw profile type ", "XML:"))
 
 
@@ -100,7 +101,7 @@ class InrImageFile(ImageFile.ImageFile):
         }
         self._text = dict(metadata.text or {})
         # As PNG, but a text never passes for what Pillow itself keeps there.
-        self.info.update({key: value for key, value in self._text.items() if not _is_pillows(key)})
+        self.info.update({key: value for key, value in self._text.items() if not is_pillows(key)})
         self.info.update({key: value for key, value in named.items() if value is not None})
         if head.palette_bytes is not None:
             channels = head.header.channels

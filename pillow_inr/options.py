@@ -72,7 +72,7 @@ class SaveOptions:
             icc=option("icc_profile", partial(to_data, "icc_profile"), inherited=True),
             xmp=option("xmp", partial(to_data, "xmp")),
             comment=option("comment", partial(to_data, "comment"), inherited=True),
-            dpi=option("dpi", _to_dpi_if_known),
+            dpi=option("dpi", to_known_dpi),
             text=option("text", to_text),
         )
         return cls(settings, metadata, option("progress", _to_progress) or False)
@@ -184,8 +184,8 @@ def to_dpi(value: Any) -> tuple[float, float] | None:
     return x, y
 
 
-def _to_dpi_if_known(value: Any) -> tuple[float, float] | None:
-    """The option `dpi`: broken files bring numbers along that are none, 0 or NaN say, to whatever picture."""
+def to_known_dpi(value: Any) -> tuple[float, float] | None:
+    """The same, but None for two numbers that no resolution has, 0 or NaN say: files bring them along."""
     try:
         return to_dpi(value)
     except SettingsError:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import struct
 
-TAG, SHORT = 0x112, 3
+from PIL import Image
+
+TAG, SHORT, LONG = 0x112, 3, 4
+_FORMATS = {SHORT: "H", LONG: "I"}  # of the first value, as `struct` calls it
 _ENTRY = 12  # bytes: tag, type, count, value
+_MOST = 65_535  # entries of a directory
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _START = {b"II*\0": "<", b"MM\0*": ">"}
 
 
@@ -18,9 +31,10 @@ def check_start(exif: bytes) -> str:
 
 
 def with_orientation(exif: bytes | None, orientation: int) -> bytes:
-    """EXIF data (without the "Exif" prefix) that has this orientation, 1 to 8; raises ValueError for what is no EXIF.
+    """EXIF data (without the "Exif" prefix) that has this orientation, 1 to 8.
 
-    The entry is changed in place. If there is none, a copy of the first directory with one is put at the end.
+    The entry is changed in place. If there is none, a copy of the first directory with one is put at the end. Raises
+    ValueError for what is no EXIF, and for a directory that has no room for an entry.
     """
     if not exif:
         exif = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"
@@ -31,6 +45,9 @@ def with_orientation(exif: bytes | None, orientation: int) -> bytes:
         k = first + _ENTRY * tags.index(TAG)
         return exif[:k] + entry + exif[k + _ENTRY :]
 
+    if len(tags) == _MOST:
+        msg = f"exif: expected a directory of less than {_MOST} entries, got {len(tags)}, and none for the orientation"
+        raise ValueError(msg)
     entries = [exif[k : k + _ENTRY] for k in range(first, end, _ENTRY)]
     place = sum(tag < TAG for tag in tags)
     directory = struct.pack(order + "H", len(tags) + 1) + b"".join([*entries[:place], entry, *entries[place:]])
@@ -47,8 +64,24 @@ def orientation_of(exif: bytes | None) -> int | None:
     tags = _tags(exif or b"", order, first, end)
     if TAG not in tags:
         return None
-    kind, count, value = struct.unpack_from(order + "HIH", exif or b"", first + _ENTRY * tags.index(TAG) + 2)
-    return value if (kind, count) == (SHORT, 1) and 1 <= value <= 8 else None
+    at = first + _ENTRY * tags.index(TAG)
+    kind, count = struct.unpack_from(order + "HI", exif or b"", at + 2)
+    if kind not in _FORMATS or not 1 <= count * struct.calcsize(_FORMATS[kind]) <= 4:  # beyond that it is elsewhere
+        return None
+    (value,) = struct.unpack_from(order + _FORMATS[kind], exif or b"", at + 8)
+    return int(value) if 1 <= value <= 8 else None
+
+
+def upright(im: Image.Image) -> Image.Image:
+    """A copy of the picture, turned as its orientation says. One that cannot be read says nothing.
+
+    As `ImageOps.exif_transpose`, but that also writes the EXIF data anew, which fails for much of what cameras write.
+    """
+    try:
+        method = _TURNS.get(im.getexif().get(TAG, 1))
+    except Exception:  # of whatever kind Pillow has for it
+        method = None
+    return im.copy() if method is None else im.transpose(method)
 
 
 def _directory(exif: bytes) -> tuple[str, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ def test_bad_exif_of_a_png_is_left_out(tmp_path: Path) -> None:
     texts = PngInfo()
     texts.add_text("Raw profile type exif", "\nexif\n  26\nno hexadecimal digits")
     tiny.picture().save(tmp_path / "a.png", pnginfo=texts)
-    assert inr("encode", tmp_path / "a.png", "--effort", "0", "-q") == (0, "", "")
+    code, out, err = inr("encode", tmp_path / "a.png", "--effort", "0", "-q")
+    assert (code, out) == (0, "")
+    assert re.fullmatch(r"inr: .*a.png: EXIF is left out: non-hexadecimal number found in fromhex\(\) .*\n", err)
     with Image.open(tmp_path / "a.inr") as im:
         assert im.info == {}
 

@@ -27,6 +27,7 @@ from pillow_inr.modes import from_image
 from pillow_inr.options import SaveOptions
 
 EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+DATA = {"comment": b"caf\xe9", "icc_profile": b"profile", "xmp": b"<x/>", "exif": b"Exif\0\0" + EXIF}
 THEIRS = """
     decoding_speed use_container use_original_profile lossless_jpeg jpeg_encode compress_metadata num_threads metadata
     jumb chroma enc_params icc_profile_type primary_index save_nclx_profile matrix_coefficients color_primaries
@@ -71,7 +72,7 @@ def test_pillows_plugins_are_read() -> None:
     assert {"optimize", "progressive", "subsampling", "method", "speed", "tiffinfo", "mct", "rle"} < {
         *options_of_pillow()
     }
-    assert {*options_of_pillow()} & OWN == {"quality", "bits", "exif", "icc_profile", "xmp", "dpi", "comment", "width"}
+    assert {*options_of_pillow()} & OWN == {*("quality", "lossless", "bits", "width"), *DATA, "dpi"}
 
 
 @pytest.mark.parametrize("name", sorted({*options_of_pillow(), *THEIRS} - OWN))
@@ -215,7 +216,6 @@ TEXTS = (
     "text",
     "quality",
 )
-DATA = {"comment": b"caf\xe9", "icc_profile": b"profile", "xmp": b"<x/>", "exif": b"Exif\0\0" + EXIF}
 OTHERS = {"dpi": (300, 72), "transparency": 3, "duration": 40, "loop": 0, "background": 1, "compression": None}
 
 

@@ -56,9 +56,11 @@ def _encode(args: argparse.Namespace) -> int:
 
     options = {name: getattr(args, name) for name in ENCODE_OPTIONS if getattr(args, name) is not None}
     try:
-        Settings.from_options(options)
+        settings = Settings.from_options(options)
     except SettingsError as e:
         raise UsageError(str(e)) from e
+    if settings.siren_options:  # --bits alone is clear here, but to Image.save it is an option of PNG's
+        options["model"] = "siren"
     given = named(args.files)
     output = Output(args.output, ".inr", given, args.overwrite, args.skip_existing)
     formats.check_name(output.file, formats.INR)

@@ -77,7 +77,7 @@ class Encoding:
             im.load()
             if self.strip:
                 carry.strip(im)
-            metadata = {} if self.strip else carry.into_inr(im)
+            metadata = {} if self.strip else carry.into_inr(im, note)
             with _watch(source.name, self.bar, stop) as watch:
                 im.save(fp, format=pillow_inr.InrImageFile.format, **self.options, **metadata, progress=watch)
         psnr = watch.last.psnr if watch.last else None
@@ -119,7 +119,7 @@ class Decoding:
             _load(im)
             if self.strip:
                 carry.strip(im)
-            options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text)
+            options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text, note)
             formats.save(im, fp, self.kind, options, note)
 
     def _pixels(self, data: bytes, note: Note) -> NDArray[Any]:

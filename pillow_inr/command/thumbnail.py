@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import io
 from collections.abc import Sequence
+from functools import partial
 
-from PIL import ImageOps
-
+from .. import carry
+from ..orientation import upright
 from . import formats
 from .messages import Blamed, Voice, blame
 from .output import Output, Target
@@ -22,19 +23,21 @@ def thumbnail(sources: Sequence[Source], output: Output, size: int, voice: Voice
     def one(source: Source) -> None:
         target = output.target(source)
         with blame(source):
-            data = small_png(source, size)
+            data = small_png(source, size, partial(voice.note, source))
         _put(data, target, output)
 
     return for_each(sources, one, voice)
 
 
-def small_png(source: Source, size: int) -> bytes:
-    """The PNG file of 8 bits a sample. Raises what opening and loading do."""
+def small_png(source: Source, size: int, note: carry.Note) -> bytes:
+    """The PNG file of 8 bits a sample, with a profile at most. Raises what opening and loading do."""
     with source.open_inr() as opened:
         opened.thumbnail((size, size))
-        im = formats.best(ImageOps.exif_transpose(opened), formats.FOR_THUMBNAILS)
+        im = formats.best(upright(opened), formats.FOR_THUMBNAILS)
+    for name in ("exif", "xmp", "comment", "dpi"):
+        im.info.pop(name, None)
     out = io.BytesIO()
-    im.save(out, "PNG")
+    im.save(out, "PNG", **carry.out_of_inr("PNG", im, {}, note))
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from PIL import Image, ImageOps, ImageTk
 
+from ..orientation import upright
 from . import formats
 from .messages import Voice
 from .sources import Source, for_each
@@ -61,7 +62,7 @@ class Viewer:
     def load(self, source: Source) -> None:
         """Decode one file, upright."""
         with source.open() as im:
-            self.picture = formats.best(ImageOps.exif_transpose(im), "RGBA")
+            self.picture = formats.best(upright(im), "RGBA")
 
     def wake(self) -> None:
         """Let Python look at signals now and then: as long as nothing happens in the window, Tk would not."""
