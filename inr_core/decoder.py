@@ -58,7 +58,7 @@ class Decoder:
         self.exact: ExactDecoder | None = None  # of the exact model
         self._payloads: list[bytes] = []
         self._cut: bytes | None = None  # what there is of the payload after these, if some may be missing
-        self._level: int | None = None  # the grid that smaller pictures are made from, where it is decided
+        self._grids: tuple[int, int] | None = None  # that smaller pictures are made from, where they are decided
         if header.model == "siren":
             self.network = to_network(unpack(read_payload(header, payload), header)[0], header)
             return
@@ -91,13 +91,13 @@ class Decoder:
         Made in a hurry, such a smaller picture may have a little less detail than that of a decoder that has all.
         """
         header = head.header
-        arrival, level, ended = scaled.read_for(fp, header, size or (header.width, header.height))
+        arrival, grids, ended = scaled.read_for(fp, header, size or (header.width, header.height))
         if ended and not truncated:
             total, missing = header.payload_bytes, arrival.missing
             raise TruncatedError(f"pixel chunks: expected {total} bytes, got {total - missing} ({missing} missing)")
         data = bytes(arrival.data)
         decoder = cls(head, data, threads, truncated=True) if arrival.missing else cls(head, data, threads)
-        decoder._level = level if size else None
+        decoder._grids = grids if size else None
         return decoder
 
     def bands(self, block: int | None = None) -> Iterator[tuple[int, Array]]:
@@ -132,17 +132,17 @@ class Decoder:
         if grey and header.mode != "RGB":
             raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
         if self.network:
-            grid = Grid.of(header, box, wanted, None if self._level is None else QUICK_SAMPLES)
+            grid = Grid.of(header, box, wanted, None if self._grids is None else QUICK_SAMPLES)
             pixels = np.concatenate([rows for _, rows in self._siren(self.network).bands(grid)])
             return luma(pixels) if grey else pixels
         if self.exact:
             pixels = self._exact_pixels(self.exact, box, wanted)
             return luma(pixels) if grey else pixels
-        level = scaled.grid_for(header, box, wanted) if self._level is None else self._level
+        grids = self._grids or scaled.grids_for(header, box, wanted)
         pyramid = self._pyramid()
         if grey:
-            return resample(pyramid.luma(level), box, wanted, level, alpha=False)[..., 0]
-        return self._pixels(scaled.scaled(pyramid, box, wanted, header, level))
+            return resample(pyramid.luma(grids[0]), box, wanted, grids[0], alpha=False)[..., 0]
+        return self._pixels(scaled.scaled(pyramid, box, wanted, header, grids))
 
     def differences(self) -> tuple[Differences, int]:
         """How the networks of a latent file differ from the prior's, and the bytes that say so."""

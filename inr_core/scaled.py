@@ -26,32 +26,33 @@ def level_for(box: Box, size: tuple[int, int], levels: int, share: float = FINE)
     return level
 
 
-def grid_for(header: Header, box: Box, size: tuple[int, int], share: float = FINE) -> int:
-    """The coarsest grid that is fine enough whatever the picture's alpha."""
-    return level_for(box, size, header.layers, MIXED * share if header.alpha else share)
+def grids_for(header: Header, box: Box, size: tuple[int, int], share: float = FINE) -> tuple[int, int]:
+    """The coarsest grid that will do for what is opaque, and the one for what is not."""
+    coarse, mixed = (level_for(box, size, header.layers, share * times) for times in (1, MIXED))
+    return coarse, mixed if header.alpha else coarse
 
 
-def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arrival, int, bool]:
+def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arrival, tuple[int, int], bool]:
     """Read as much of a file as a picture of `size` needs, from `payload_offset` on: all of it for a siren.
 
-    And the grid to make the picture from, and whether the file ended before it. FormatError as `Arrival`.
+    And the grids to make the picture from, and whether the file ended before them. FormatError as `Arrival`.
     """
     arrival = Arrival(header)
     box = (0, 0, header.width, header.height)
     latent = header.model == "latent" and size != (header.width, header.height)  # that takes all, and checks it
-    fine, near = (grid_for(header, box, size, share) if latent else 0 for share in (FINE, NEAR))
+    grids, near = (grids_for(header, box, size, share) if latent else (0, 0) for share in (FINE, NEAR))
     while arrival.missing:
         if latent and arrival.levels:
             finest = header.layers - arrival.levels
-            if finest <= fine:
+            if finest <= grids[1]:
                 break
-            if finest <= near and _faint(arrival, finest):
-                return arrival, finest, False
+            if finest <= near[1] and _faint(arrival, finest):
+                return arrival, (max(grids[0], finest), finest), False
         data = fp.read(min(arrival.wanted, PIECE))
         if not data:
-            return arrival, fine, True
+            return arrival, grids, True
         arrival.feed(data)
-    return arrival, fine, False
+    return arrival, grids, False
 
 
 def _faint(arrival: Arrival, finest: int) -> bool:
@@ -64,15 +65,15 @@ def _faint(arrival: Arrival, finest: int) -> bool:
     return bits + header.hidden / 16 - 6 - finest < FAINT
 
 
-def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], header: Header, level: int) -> Samples:
-    """The part `box` of a picture at another size, from a grid or finer, opaque ones from a coarser: (h, w, C)."""
+def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], header: Header, grids: tuple[int, int]) -> Samples:
+    """The part `box` of a picture at another size, from one of the grids or finer: (h, w, C)."""
     x0, y0, x1, y1 = box
     if size[0] < x1 - x0 or size[1] < y1 - y0 or size == (x1 - x0, y1 - y0):
-        coarse = max(level, level_for(box, size, header.layers))
-        samples = decoder.samples(coarse)
-        if coarse > level and not opaque(samples):
-            samples, coarse = decoder.samples(level), level
-        return resample(samples, box, size, coarse, alpha=header.alpha)
+        level, mixed = grids
+        samples = decoder.samples(level)
+        if mixed < level and not opaque(samples):
+            samples, level = decoder.samples(mixed), mixed
+        return resample(samples, box, size, level, alpha=header.alpha)
     left, top = (max(0, low - MARGIN) & ~3 for low in (x0, y0))
     right, bottom = min(x1 + MARGIN, header.width), min(y1 + MARGIN, header.height)
     if 4 * (right - left) * (bottom - top) > MAX_LATENT_PIXELS:

@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageStat
 
 import pillow_inr  # noqa: F401 (registers the format with Pillow)
+from pillow_inr.modes import in_8_bits
 
 SAMPLES = Path(__file__).parent
 DEFAULT_PICTURES = ("chelsea.webp", "chart.png", "gradient.png", "logo.png")
@@ -71,6 +72,7 @@ class Row:
 
 def over_white(im: Image.Image) -> Image.Image:
     """`im` as RGB, its transparent parts white."""
+    im = in_8_bits(im)
     if not im.has_transparency_data:
         return im.convert("RGB")
     rgba = im.convert("RGBA")

@@ -127,6 +127,12 @@ def test_opaque_pictures_are_what_they_were() -> None:
         got = decode(opaque, size=size, region=region)
         assert np.array_equal(got[..., :3], decode(plain, size=size, region=region))
         assert (got[..., 3] == 255).all()
+    thumbnails = []
+    for data in (plain, opaque):
+        with Image.open(io.BytesIO(data)) as im:
+            im.thumbnail((12, 12), reducing_gap=1.0)
+            thumbnails.append(im.convert("RGB").tobytes())
+    assert thumbnails[0] == thumbnails[1]
 
 
 def test_where_nothing_can_be_seen_colours_stay() -> None:
