@@ -35,6 +35,8 @@ HURRIED = 1  # the level of what is left when it is to end
 class ExactJob(Job):
     """A picture as planes that come back as they are, whatever the quality."""
 
+    exact = True
+
     def __init__(self, *job: Any) -> None:
         super().__init__(*job)
         self.header = dataclasses.replace(self.header, model="exact", hidden=0, layers=0)

@@ -40,6 +40,8 @@ class Result:
 class Job:
     """The picture, ready to be fitted as often as its target needs; InrError for pixels that cannot be stored."""
 
+    exact = False  # whether every sample is kept, also of colours that nobody can see
+
     def __init__(
         self,
         pixels: Array,
@@ -58,7 +60,9 @@ class Job:
         self.peak = 65_535 if bit_depth == 16 else 255
         self.header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
         self.alpha = self.header.alpha
-        if self.alpha and width * height <= MAX_LATENT_PIXELS:  # beyond, memory is dearer, and a siren does not need it
+        if (
+            self.alpha and not self.exact and width * height <= MAX_LATENT_PIXELS
+        ):  # beyond, memory is dearer, and a siren does not need it
             self.samples = with_colours_continued(self.samples)
         self.started = time.perf_counter()
 

@@ -27,7 +27,15 @@ def decode(data: bytes, size: tuple[int, int], box: Box | None = None) -> list[l
     """Rows of pixels, as `reference_decoder.decode`, of a region x0, y0, x1, y1 at a size."""
     file = reference.read(data)
     box = box or (0, 0, file.head.width, file.head.height)
-    rows = latent_rows(file, box, size) if file.head.model == 1 else siren_rows(file, box, size)
+    if file.head.model == 2:
+        pixels = reference.decode(data)
+        x0, y0, x1, y1 = box
+        if size == (x1 - x0, y1 - y0):
+            return [row[x0:x1] for row in pixels[y0:y1]]
+        colours = [[file.palette[pixel[0]] for pixel in row] for row in pixels] if file.palette else pixels
+        rows = resized(file.head, colours, box, size, 0)
+    else:
+        rows = latent_rows(file, box, size) if file.head.model == 1 else siren_rows(file, box, size)
     return [[reference.in_mode(file, samples) for samples in row] for row in rows]
 
 
@@ -96,6 +104,12 @@ def latent_rows(file: File, box: Box, size: tuple[int, int]) -> Rows:
     if level > 0 and has_alpha(head) and any(pixel[-1] < peak_of(head) for row in rows for pixel in row):
         level = grid(6)
         rows = samples(level)
+    return resized(head, rows, box, size, level)
+
+
+def resized(head: Head, rows: Rows, box: Box, size: tuple[int, int], level: int) -> Rows:
+    """Of a grid."""
+    (x0, y0, x1, y1), (w, h) = box, size
     columns = [resampled(head, column, y0, y1, h, level) for column in zip(*rows, strict=True)]
     return [resampled(head, row, x0, x1, w, level) for row in zip(*columns, strict=True)]
 

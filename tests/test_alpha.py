@@ -41,13 +41,13 @@ def error(pixels: Pixels, colour: tuple[int, ...] = COLOUR, least: int = 40) -> 
 
 @pytest.fixture(scope="module")
 def data() -> bytes:
-    return encode(rings(), Settings(effort=0))
+    return encode(rings(), Settings(effort=0, model="latent"))
 
 
 @pytest.mark.parametrize("under", [0, 255])
 @pytest.mark.parametrize("effort", [0, 1])
 def test_a_colour_stays_itself_at_every_size(under: int, effort: int) -> None:
-    data = encode(rings(96, under), Settings(effort=effort))
+    data = encode(rings(96, under), Settings(effort=effort, model="latent"))
     for size in ((7, 9), (16, 16), (31, 12), (96, 95), (96, 96), (120, 200)):
         assert error(decode(data, size=size)) <= 4, size
     for size in ((9, 7), (40, 30), (90, 100)):
@@ -57,14 +57,15 @@ def test_a_colour_stays_itself_at_every_size(under: int, effort: int) -> None:
 def test_deep_colours_stay_themselves() -> None:
     deep = rings(96).astype(np.uint16) * 257
     for channels, colour in ((slice(0, 4), tuple(257 * c for c in COLOUR)), (slice(2, 4), (257 * COLOUR[2],))):
-        data = encode(deep[..., channels].copy(), Settings(effort=0))
+        data = encode(deep[..., channels].copy(), Settings(effort=0, model="latent"))
         for size in ((9, 9), (40, 33), (96, 50), (160, 170)):
             assert error(decode(data, size=size), colour, 10_000) <= 4 * 257
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 @pytest.mark.parametrize("side", [12, 30, 150])
-def test_thumbnails_have_no_rim(tmp_path: Path, mode: str, side: int) -> None:
+@pytest.mark.parametrize("model", ["latent", "exact"])
+def test_thumbnails_have_no_rim(tmp_path: Path, mode: str, side: int, model: str) -> None:
     picture = Image.fromarray(rings())
     colour: tuple[int, ...] = COLOUR
     if mode == "LA":
@@ -75,25 +76,25 @@ def test_thumbnails_have_no_rim(tmp_path: Path, mode: str, side: int) -> None:
         picture.putpalette([0, 0, 0, *COLOUR, *COLOUR, *COLOUR, 125, 65, 20, 60, 30, 10])  # the last two are not used
         picture.info["transparency"] = b"\0\x50\xa0\xff\xff\xb0"
     path = tmp_path / "a.inr"
-    picture.save(path, effort=0)
+    picture.save(path, effort=0, model=model)
     for gap in (None, 1.0, 2.0):
         with Image.open(path) as im:
             im.thumbnail((side, side), reducing_gap=gap)
             small = np.asarray(im.convert("RGBA") if mode == "P" else im)
         assert max(small.shape[:2]) == side
-        assert error(small, colour) <= 9  # Pillow's own rounding of faint colours is in it
+        assert error(small, colour) <= 12  # Pillow's own rounding of faint colours is in it
     assert inr("thumbnail", path, tmp_path / "a.png", "--size", side) == (0, "", "")
     assert inr("decode", path, "--size", f"{side}x{side}", "-o", tmp_path / "b.png") == (0, "", "")
     for name in ("a.png", "b.png"):
         with Image.open(tmp_path / name) as im:
-            assert error(np.asarray(im.convert("RGBA" if mode == "P" else mode)), colour) <= 9
+            assert error(np.asarray(im.convert("RGBA" if mode == "P" else mode)), colour) <= 12
 
 
 def test_a_thumbnail_reads_a_part_and_is_like_one_of_all() -> None:
     picture = rings(320)
     noise = np.random.default_rng(3).normal(0, 6, (320, 320, 1))
     picture[..., :3] = (picture[..., :3] + noise).clip(0, 255).astype(np.uint8)
-    data = encode(picture, Settings(effort=0, quality=85))
+    data = encode(picture, Settings(effort=0, model="latent", quality=85))
     with Image.open(io.BytesIO(data)) as whole:
         reduced = np.asarray(whole.resize((20, 20), Image.Resampling.LANCZOS)).astype(int)
     with Image.open(io.BytesIO(data[: len(data) // 3])) as im:
@@ -105,7 +106,7 @@ def test_a_thumbnail_reads_a_part_and_is_like_one_of_all() -> None:
 
 def test_faint_colours_count_little() -> None:
     """Black of an alpha of 3 is not clear, but no rim either."""
-    data = encode(rings(faint=3), Settings(effort=0, quality=90))
+    data = encode(rings(faint=3), Settings(effort=0, model="latent", quality=90))
     for side in (24, 48, 130):
         small = decode(data, size=(side, side))
         red = small[small[..., 3] > 128, 0].astype(int)
@@ -114,7 +115,11 @@ def test_faint_colours_count_little() -> None:
 
 def test_what_is_under_clear_pixels_costs_nothing() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
-    files = {encode(rings(64, under), Settings(effort=effort)) for under in (0, 255, noise) for effort in (0, 0)}
+    files = {
+        encode(rings(64, under), Settings(effort=effort, model="latent"))
+        for under in (0, 255, noise)
+        for effort in (0, 0)
+    }
     assert len(files) == 1
 
 
@@ -122,7 +127,7 @@ def test_opaque_pictures_are_what_they_were() -> None:
     """An alpha of 255 changes no colour, at no size."""
     rgb = np.random.default_rng(1).integers(0, 256, (12, 10, 3), np.uint8).repeat(6, 0).repeat(6, 1)
     rgba = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-    plain, opaque = (encode(picture, Settings(effort=0)) for picture in (rgb, rgba))
+    plain, opaque = (encode(picture, Settings(effort=0, model="latent")) for picture in (rgb, rgba))
     for size, region in (((9, 11), None), ((60, 72), None), ((33, 80), (1, 2, 50, 40)), ((130, 150), None)):
         got = decode(opaque, size=size, region=region)
         assert np.array_equal(got[..., :3], decode(plain, size=size, region=region))
@@ -139,10 +144,11 @@ def test_where_nothing_can_be_seen_colours_stay() -> None:
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[..., :3] = 200, 90, 10
     for size in ((5, 5), (64, 64), (100, 100)):
-        got = decode(encode(picture, Settings(effort=0)), size=size)
-        assert (got == [200, 90, 10, 0]).all()
+        got = decode(encode(picture, Settings(effort=0, model="latent")), size=size)
+        assert (got[..., 3] == 0).all()
+        assert (np.abs(got[..., :3].astype(int) - [200, 90, 10]) <= 2).all()
     picture[:8, :8] = 200, 90, 10, 255  # in a corner something can
-    got = decode(encode(picture, Settings(effort=0)), size=(8, 8))
+    got = decode(encode(picture, Settings(effort=0, model="latent")), size=(8, 8))
     assert got[0, 0, 3] > 200
     assert (np.abs(got[..., :3].astype(int) - [200, 90, 10]) <= 3).all()
 

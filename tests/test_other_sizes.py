@@ -51,6 +51,12 @@ def test_of_a_pyramid(name: str, box: Box | None, size: tuple[int, int]) -> None
     assert_same((GOLDEN / f"latent_{name}.inr").read_bytes(), size, box)
 
 
+@pytest.mark.parametrize("name", ["one_bit", "grey_alpha", "palette", "palette_alpha", "rgba_16_bits"])
+@pytest.mark.parametrize(("box", "size"), [(None, (4, 3)), ((1, 2, 9, 8), (5, 13)), ((2, 1, 6, 5), (4, 4))])
+def test_of_exact_samples(name: str, box: Box | None, size: tuple[int, int]) -> None:
+    assert_same((GOLDEN / f"exact_{name}.inr").read_bytes(), size, box)
+
+
 def test_what_is_opaque_is_made_from_a_coarser_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     levels: list[int] = []
     samples = LatentDecoder.samples
