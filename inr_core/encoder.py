@@ -16,7 +16,7 @@ from .exact.colours import has_few_colours
 from .exact.picture import to_planes
 from .exact_job import ExactJob
 from .header import MAX_LATENT_PIXELS, check_header
-from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, torch_threads
+from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching
 from .latent_job import LatentJob
 from .metadata import Metadata
 from .pixels import Array, check_pixels, default_mode
@@ -99,7 +99,6 @@ class _SirenJob(Job):
 
     def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> Result:
         """Fit once; `max_bytes` bounds the whole file."""
-        from .fit.pace import Pace
         from .fit.trainer import fit
 
         overhead = len(container.write(self.header, self.palette, self.metadata, b""))  # refuses what no file can hold
@@ -120,9 +119,7 @@ class _SirenJob(Job):
             least = plan.smallest_bytes + overhead
             raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {max_bytes}")
         threads = self.settings.threads or cores()
-        pace = Pace(threads) if self.settings.threads is None and self.device.type == "cpu" else None
-        with torch_threads(threads):
-            fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore, pace)
+        fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore, threads)
         data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
         if fitted.interrupted:
             raise Interrupted(data)

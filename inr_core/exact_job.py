@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import container
@@ -15,7 +14,7 @@ from .exact.strips import pack_strip
 from .interrupts import first_interrupt
 from .job import Job, Result
 from .settings import Progress
-from .threads import cores, in_order
+from .threads import Crew, cores
 
 LEVELS = (
     1,
@@ -69,14 +68,14 @@ class ExactJob(Job):
         size = strip_shapes(header)[0].size
         payloads: list[bytes] = []
         stopped = False
-        with first_interrupt() as interrupted, ThreadPoolExecutor(threads) as pool:
+        with first_interrupt() as interrupted, Crew(threads) as crew:
 
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit
                 level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.effort]
                 return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level)
 
-            for (_, bottom), payload in in_order(pool, pack, strips, 2 * threads):
+            for (_, bottom), payload in crew.in_order(pack, strips):
                 payloads.append(payload)
                 stopped |= self._told(payloads, len(strips), bottom)
         data = container.write(header, self.palette, self.metadata, payloads)

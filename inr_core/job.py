@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from .errors import InrError, SettingsError, shown
 from .header import MAX_LATENT_PIXELS, MAX_PIXELS, Header
 from .metadata import Metadata
 from .metrics import psnr
+from .own_thread import apart
 from .pixels import Array, check_pixels, to_samples
 from .settings import Progress, Settings
 from .unseen import with_colours_continued
@@ -106,17 +107,4 @@ def choose_device(name: str) -> torch.device:
     kind = name.split(":")[0]
     if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
         raise SettingsError(f"device: expected one this machine has, got {shown(name)}")
-    return torch.device(name)
-
-
-@contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """Run torch's operations on that many threads."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return apart(partial(torch.device, name))

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from . import container, prior
 from .errors import Interrupted, TargetError
 from .header import MAX_STEP
-from .job import Job, Result, choose_device, smallest_reaching, torch_threads
+from .job import Job, Result, choose_device, smallest_reaching
 from .latent_pixels import Samples
 from .latent_plan import (
     DEAD_ZONE,
@@ -45,6 +44,7 @@ class LatentJob(Job):
 
     def __init__(self, *job: Any) -> None:
         super().__init__(*job)
+        self._chosen: int | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int], tuple[Latents, Encoded]] = {}
 
@@ -129,12 +129,14 @@ class LatentJob(Job):
         levels = levels_for(header.width, header.height)
         return quantise(self.samples, prior.load(number), header.components, index, levels, DEAD_ZONE)
 
-    @cached_property
+    @property
     def _prior(self) -> int:
         """The prior that makes the picture, or evenly spread tiles of a large one, cost the least without refining."""
-        index = step_for(self.settings.quality)
-        costs = {number: sum(self._cost(part, number, index) for part in self._sample()) for number in PRIORS}
-        return min(costs, key=lambda number: costs[number])
+        if self._chosen is None:
+            index = step_for(self.settings.quality)
+            costs = {number: sum(self._cost(part, number, index) for part in self._sample()) for number in PRIORS}
+            self._chosen = min(costs, key=lambda number: costs[number])
+        return self._chosen
 
     def _sample(self) -> list[Array]:
         """Parts of the picture, (h, w, C) each."""
@@ -181,8 +183,7 @@ class LatentJob(Job):
                 stopped = self.progress(Progress(step, iterations, psnr, bpp, seconds, left, "fit")) is False
             return not stopped
 
-        with torch_threads(1 if device.type == "cpu" else threads):
-            refined, interrupted = refine(self.samples, latents, prior.load(self._prior), how, report)
+        refined, interrupted = refine(self.samples, latents, prior.load(self._prior), how, report)
         return refined, stopped, interrupted
 
     def _write(self, latents: Latents) -> tuple[bytes, float]:

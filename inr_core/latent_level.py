@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,12 @@ from .kernels.synthesis import CompiledSynthesis
 from .latent_maps import Maps, PhaseMaps, chroma_maps, luma_maps
 from .latent_steps import Step, keys_of
 from .latentnet import CellModel, Ops, PhaseModel
+from .own_thread import apart
 from .prior import CELL_MAX, ORDER, PhaseNet, Prior
+from .threads import Crew, single_threaded_blas
 from .wavelet import HALO, inverse
+
+_Result = TypeVar("_Result")
 
 Ints = NDArray[np.int32]
 
@@ -41,27 +44,30 @@ def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
 
 
 class Workers:
-    """Threads that evaluate bands, each with scratch of its own."""
+    """Threads that evaluate bands, each with scratch of its own; a GPU has one."""
 
     def __init__(self, threads: int, device: str) -> None:
+        self.device = device
         self.kernels = switch.level() if device == "cpu" else None  # compiled ones, if any
-        self.ops = [_ops(device) for _ in range(threads if device == "cpu" else 1)]
-        self._pool: ThreadPoolExecutor | None = None
-        self._exact = self.ops[0].exact()
+        self.ops: list[Ops] = [Ops() for _ in range(threads)] if device == "cpu" else []
+        self._crew = Crew(1)
 
-    def __enter__(self) -> None:
-        self._exact = self.ops[0].exact()
-        self._exact.__enter__()
-        if len(self.ops) > 1:
-            self._pool = ThreadPoolExecutor(len(self.ops))
+    def run(self, work: Callable[[], _Result]) -> _Result:
+        """Do what calls `bands`."""
+        if self.device != "cpu":
+            return apart(partial(self._through_torch, work))
+        with single_threaded_blas(), Crew(len(self.ops)) as self._crew:
+            return work()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pool:
-            self._pool.shutdown()
-            self._pool = None
-        self._exact.__exit__(kind, error, trace)
+    def _through_torch(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            from .latentnet_torch import TorchOps
+            from .torch_settings import undisturbed
+        except ImportError as e:
+            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(self.device)}") from e
+        with undisturbed():
+            self.ops = self.ops or [TorchOps(self.device)]
+            return work()
 
     def bands(self, first: int, last: int, width: int, positions: int, work: Callable[[Ops, int, int], None]) -> None:
         """Call work(ops, a, b) for every band [a, b) of rows [first, last), in any order.
@@ -73,27 +79,12 @@ class Workers:
             positions = (last - first) * width if len(self.ops) == 1 else positions
         rows = max(1, (self.ops[0].positions or positions) // width)
         bands = [(a, min(a + rows, last)) for a in range(first, last, rows)]
-        if self._pool is None or len(bands) == 1:
-            for a, b in bands:
-                work(self.ops[0], a, b)
-            return
 
         def share(k: int) -> None:
             for a, b in bands[k :: len(self.ops)]:
                 work(self.ops[k], a, b)
 
-        for _ in self._pool.map(share, range(len(self.ops))):
-            pass
-
-
-def _ops(device: str) -> Ops:
-    if device == "cpu":
-        return Ops()
-    try:
-        from .latentnet_torch import TorchOps
-    except ImportError as e:
-        raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(device)}") from e
-    return TorchOps(device)
+        self._crew.map(share, range(min(len(self.ops), len(bands))))
 
 
 class Component:

@@ -6,7 +6,7 @@ Products with a step are float64, exact: integers below 2^48 times a power of tw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class Step:
         """What the networks know of the step: −40 … 40."""
         return max(-STEP_RANGE, min(STEP_RANGE, self.index - 160))
 
-    @cached_property
+    @property
     def _parts(self) -> tuple[int, int]:
         octave, k = divmod(self.index, 16)
         return octave + UNIT_BITS[self.bit_depth], k

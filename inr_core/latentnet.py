@@ -7,7 +7,6 @@ column, against a row of ones: the product *is* (Σ w·a + b + 2^(s−1))·2^−
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from .fixedpoint import PHASE_BITS, SINE_TABLE
 from .latent_maps import NONE, Layout
 from .prior import MEAN_HALF, ORDER, OWN, PHASES, RELU_MAX, CellNet, PhaseNet, conditioned
 from .symboltables import SCALES
-from .threads import single_threaded_blas
 
 MEAN_VALUES = 2 * MEAN_HALF
 RESIDUAL_MAX = 16383  # of the cell, in 1/64 of a step
@@ -35,9 +33,9 @@ class Ops:
         self._scratch: dict[str, Any] = {}
         self.positions: int | None = None  # to evaluate at once; None: as many as fit a core's cache
 
-    def exact(self) -> AbstractContextManager[None]:
-        """What products are made in."""
-        return single_threaded_blas()
+    def product(self, weight: Any, values: Any, out: Any) -> Any:
+        """weight @ values, exact, into `out`."""
+        return np.matmul(weight, values, out=out)
 
     def scratch(self, name: str, *shape: int) -> Any:
         """A float32 array of a shape, valid until the next call with this name."""
@@ -116,7 +114,7 @@ class PhaseModel:
         _unfold(maps[: self.pairs, first : first + rows + 2], columns[:-1])
         columns[-1] = 1
         weight = self._known[ranks.start * self.hidden : ranks.stop * self.hidden]
-        return ops.xp.matmul(weight, columns, out=ops.scratch("shared", len(weight), n))
+        return ops.product(weight, columns, ops.scratch("shared", len(weight), n))
 
     def keys(self, ops: Ops, rank: int, maps: Any, shared: Any, first: int, rows: int) -> Any:
         """What the symbols of phase ORDER[rank] follow: scale index · 512 + mean + 256, (bands, rows, w) float32.
@@ -135,17 +133,17 @@ class PhaseModel:
         if rank:
             columns = ops.scratch("columns", 9 * OWN * rank, n)
             _unfold(maps[self.pairs : self.pairs + OWN // 2 * rank, first : first + rows + 2], columns)
-            xp.matmul(own, columns, out=b[:-1])
+            ops.product(own, columns, b[:-1])
             b[:-1] += given
             given = b[:-1]
         xp.floor(given, out=a[:-1])
         xp.clip(a[:-1], 0, RELU_MAX, out=a[:-1])
         a[-1] = 1
-        xp.matmul(w2, a, out=b[:-1])
+        ops.product(w2, a, b[:-1])
         xp.floor(b[:-1], out=b[:-1])
         xp.clip(b[:-1], 0, RELU_MAX, out=b[:-1])
         b[-1] = 1
-        out = xp.matmul(w3, b, out=ops.scratch("a", 2 * self.bands, n))
+        out = ops.product(w3, b, ops.scratch("a", 2 * self.bands, n))
         xp.floor(out, out=out)
         scale, mean = out[: self.bands], out[self.bands :]
         xp.clip(scale, 0, SCALES - 1, out=scale)
@@ -206,13 +204,13 @@ class CellModel:
         columns[-1] = 1
         phase, a = ops.scratch("phase", self.hidden, n), ops.scratch("a", self.hidden + 1, n)
         a[-1] = 1
-        xp.matmul(self.w1, columns, out=phase)
+        ops.product(self.w1, columns, phase)
         ops.sine(phase, a[:-1])
-        xp.matmul(self.wm, a, out=phase)
+        ops.product(self.wm, a, phase)
         ops.sine(phase, a[:-1])
         outputs = 4 * self.planes
         taps = ops.scratch("columns", 9 * outputs, n)
-        xp.matmul(self.w2, a[:-1], out=taps)
+        ops.product(self.w2, a[:-1], taps)
         taps = taps.reshape(9, outputs, n)
         rows -= 2
         total = ops.scratch("b", outputs, rows * width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from .errors import SettingsError, shown
 from .fixedpoint import PHASE_BITS, SINE_TABLE
 from .latentnet import Ops
-from .network_torch import exact_products
+from .torch_settings import exact_product
 
 GPU_POSITIONS = 1 << 18  # of a grid evaluated at once: enough to keep a GPU busy
 
@@ -32,13 +31,13 @@ class TorchOps(Ops):
             raise SettingsError(f"device: expected one of this machine's, got {shown(device)} ({message})") from e
         self.positions = None if self.device.type == "cpu" else GPU_POSITIONS
 
-    def exact(self) -> AbstractContextManager[None]:
-        """While products are made: no TF32, no bfloat16."""
-        return exact_products()
+    def product(self, weight: Any, values: Any, out: Any) -> Any:
+        """weight @ values, exact, into `out`."""
+        return exact_product(weight, values, out)
 
     def empty(self, size: int) -> Any:
         """Float32 memory."""
-        return torch.empty(size, device=self.device)
+        return torch.empty(size, dtype=torch.float32, device=self.device)
 
     def put(self, array: NDArray[Any]) -> Any:
         """A host array to the device."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,8 @@ def _encode(
     state = _State(latents, differences.adapted(prior, latents.differences), Workers(threads, device))
     writer = SymbolWriter(prior.tables)
 
-    with state.workers:
+    def code() -> tuple[list[bytes], Samples]:
+        nonlocal writer
         state.start(latents.lowpass)
         payloads, head, group, different = [], _pack_lowpass(latents.lowpass), 0, 0
         if latents.differences:
@@ -122,7 +124,9 @@ def _encode(
                 first = bytes([group | different | (0 if skip else ALL_CODED)])
                 payloads.append(first + head + writer.finish())
                 writer, head, group, different = SymbolWriter(prior.tables), b"", 0, 0
-        samples = state.samples(0)
+        return payloads, state.samples(0)
+
+    payloads, samples = state.workers.run(code)
     return payloads, replace(latents, details=kept), samples
 
 
@@ -205,8 +209,7 @@ class LatentDecoder:
         state.components[0].forget_chroma()
         if self._level > level:
             self._check(level)
-            with state.workers:
-                self._refine()
+            state.workers.run(self._refine)
         planes = state.components[0].planes
         out = np.empty((*planes.shape[1:], 1), np.uint8 if state.shape.bit_depth == 8 else np.uint16)
         from_planes(planes, state.shape.bit_depth, out)
@@ -222,9 +225,12 @@ class LatentDecoder:
         state = self._state
         crop = _State(replace(state.shape, width=box[2] - box[0], height=box[3] - box[1]), state.prior, state.workers)
         crop.components = [component.cropped(*box) for component in state.components]
-        with state.workers:
+
+        def refine() -> None:
             for component in crop.components:
                 component.refine(-1, True, NoSymbols(), None)
+
+        state.workers.run(refine)
         return crop.samples(-1)
 
     def _check(self, level: int) -> None:
@@ -235,13 +241,16 @@ class LatentDecoder:
         if level > self._level and self._number:
             raise ValueError(f"level: expected at most {self._level}, which is decoded already, got {level}")
         self._check(level)
-        with self._state.workers:
-            if not self._number:
-                self._open()
-            while self._level > level:
-                self._refine()
-                if not self._left and self._reader:
-                    self._reader.finish()
+        if self._level > level or not self._number:
+            self._state.workers.run(partial(self._go_on, level))
+
+    def _go_on(self, level: int) -> None:
+        if not self._number:
+            self._open()
+        while self._level > level:
+            self._refine()
+            if not self._left and self._reader:
+                self._reader.finish()
 
     def _refine(self) -> None:
         """One level."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -24,11 +23,10 @@ class Layer:
     weight: NDArray[np.int32]  # (out, in)
     multiplier: int  # 1 … 2**32 − 1
     bias: NDArray[np.int64]  # (out,)
+    factors: fx.Reals = field(init=False, repr=False)  # the weights in the float type that multiplies them exactly
 
-    @cached_property
-    def factors(self) -> fx.Reals:
-        """The weights in the float type that multiplies them exactly; shared by all threads."""
-        return self.weight.astype(fx.product_dtype(self.weight))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", self.weight.astype(fx.product_dtype(self.weight)))
 
 
 @dataclass(frozen=True)

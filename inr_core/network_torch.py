@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from . import fixedpoint as fx
 from .errors import SettingsError, shown
 from .network import Network
+from .own_thread import apart
+from .torch_settings import exact_product, undisturbed
 
 GPU_BLOCK_ACTIVATIONS = 2**23  # of one layer in a block: enough to keep a GPU busy
 
@@ -24,17 +25,21 @@ class TorchEvaluator:
 
     def __init__(self, network: Network, peak: int, device: str) -> None:
         self.network, self.peak = network, peak
-        factors = [layer.factors for layer in network.layers]
         try:
-            self.device = torch.device(device)
-            self._table = torch.from_numpy(fx.SINE_TABLE).to(self.device)
-            self._weight = [torch.from_numpy(weight).to(self.device) for weight in factors]
+            apart(partial(self._put, device))
         except (AssertionError, RuntimeError, TypeError) as e:  # torch has no error of its own; TypeError: MPS, float64
             message = str(e).partition("\n")[0]
             raise SettingsError(
                 f"device: expected one that can decode this file, got {shown(device)} ({message})"
             ) from e
-        self._bias = [torch.from_numpy(layer.bias).to(self.device)[:, None] for layer in network.layers]
+
+    def _put(self, device: str) -> None:
+        """What the network is, to the device."""
+        self.device = torch.device(device)
+        layers = self.network.layers
+        self._table = torch.from_numpy(fx.SINE_TABLE).to(self.device)
+        self._weight = [torch.from_numpy(layer.factors).to(self.device) for layer in layers]
+        self._bias = [torch.from_numpy(layer.bias).to(self.device)[:, None] for layer in layers]
 
     @property
     def block(self) -> int:
@@ -45,40 +50,21 @@ class TorchEvaluator:
 
     def samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
         """Samples 0 … peak at every (x, y): (w,) and (h,) coordinates → (h, w, C) int64."""
+        return apart(partial(self._samples, x, y))
+
+    def _samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
         first = self.network.layers[0]
-        columns = torch.from_numpy(fx.first_phase(first.weight[:, 0], first.multiplier, x).astype(np.int64))
-        rows = torch.from_numpy(fx.first_phase(first.weight[:, 1], first.multiplier, y).astype(np.int64))
-        phase = rows.to(self.device)[:, :, None] + columns.to(self.device)[:, None, :]  # (width, h, w) int64
-        phase = phase.flatten(1) + self._bias[0]
-        with torch.no_grad(), exact_products():
+        with undisturbed():
+            columns = torch.from_numpy(fx.first_phase(first.weight[:, 0], first.multiplier, x).astype(np.int64))
+            rows = torch.from_numpy(fx.first_phase(first.weight[:, 1], first.multiplier, y).astype(np.int64))
+            phase = rows.to(self.device)[:, :, None] + columns.to(self.device)[:, None, :]  # (width, h, w) int64
+            phase = phase.flatten(1) + self._bias[0]
             for layer, weight, bias in zip(self.network.layers[1:], self._weight[1:], self._bias[1:], strict=True):
                 index = (phase & 0xFFFFFFFF) >> fx.PHASE_SHIFT  # int64 holds what wraps in 32 bits
                 act = self._table[index].to(weight.dtype)
-                acc = (weight @ act).to(torch.int64)  # (out, n), exact
+                acc = exact_product(weight, act).to(torch.int64)  # (out, n)
                 # acc · multiplier stays below 2**63, and only its low 32 bits matter to a hidden layer
                 phase = acc * layer.multiplier + bias
-        samples = (phase >> fx.OUTPUT_SHIFT).clamp_(0, self.peak)
-        out: NDArray[np.int64] = samples.T.reshape(len(y), len(x), -1).cpu().numpy()
-        return out
-
-
-@contextmanager
-def exact_products() -> Iterator[None]:
-    """TF32 and bfloat16 round the integers: whatever the program allows elsewhere, they are off while we multiply."""
-    if not hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # torch before 2.9
-        allowed = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(allowed)
-        return
-    backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
-    before = [backend.fp32_precision for backend in backends]
-    for backend in backends:
-        backend.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        for backend, precision in zip(backends, before, strict=True):
-            backend.fp32_precision = precision
+            samples = (phase >> fx.OUTPUT_SHIFT).clamp_(0, self.peak)
+            out: NDArray[np.int64] = samples.T.reshape(len(y), len(x), -1).cpu().numpy()
+            return out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
@@ -16,7 +15,7 @@ from .header import MAX_WORK, Header
 from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates
 from .resample import Box, means
-from .threads import in_order, single_threaded_blas
+from .threads import Crew, single_threaded_blas
 
 Ints = NDArray[np.int64]
 
@@ -123,11 +122,8 @@ class SirenRenderer:
             finally:
                 evaluators.put(evaluator)
 
-        if workers == 1:
-            yield from ((top, work(top)) for top in tops)
-            return
-        with ThreadPoolExecutor(workers) as pool:
-            yield from in_order(pool, work, tops, 2 * workers)
+        with Crew(workers) as crew:
+            yield from crew.in_order(work, tops)
 
     def _torch_bands(self, grid: Grid, block: int | None) -> Iterator[tuple[int, Array]]:
         try:

@@ -1,22 +1,25 @@
-"""How many cores there are, and keeping a threaded BLAS from fighting our own threads."""
+"""How many cores there are, threads that share work where they can be had, and a BLAS that leaves threads to us."""
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TypeVar
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
-Item = TypeVar("Item")
-Made = TypeVar("Made")
+from .held import Held
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def cores() -> int:
@@ -24,46 +27,151 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Nesting:
-    """How many blocks of code want a single-threaded BLAS right now, and what to go back to after the last."""
+def start_thread(function: Callable[..., object], *arguments: object) -> bool:
+    """Run a function in a new thread, which ends no later than the program; False where none can be started.
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.depth = 0
-        self.before = 1
+    Not by threading.Thread: its start() waits until the thread says that it runs, for ever where the memory for saying
+    so cannot be had.
+    """
+    try:
+        _thread.start_new_thread(function, arguments)
+    except (RuntimeError, MemoryError):  # limits of the system; the interpreter is ending
+        return False
+    return True
 
 
-_nesting = _Nesting()
+class Task(Generic[_Result]):
+    """A call that is made once, by whichever thread comes first."""
+
+    def __init__(self, function: Callable[..., _Result], *arguments: Any) -> None:
+        self._function, self._arguments = function, arguments
+        self._by: dict[str, int] = {}  # the thread that makes it, set once and in one step, interrupts or not
+        self._ended = threading.Event()
+        self._result: _Result
+        self._error: BaseException | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has been made."""
+        return self._ended.is_set()
+
+    def claim(self) -> bool:
+        """Whether it is left to this thread: no other has begun it, nor will."""
+        return self._by.setdefault("thread", threading.get_ident()) == threading.get_ident()
+
+    def run(self) -> None:
+        """Make the call, if it is left to this thread. Only what interrupts is raised here and not by `result`."""
+        if self.ended or not self.claim():
+            return
+        try:
+            self._result = self._function(*self._arguments)
+        except BaseException as e:
+            self._error = e
+            if not isinstance(e, Exception):
+                raise
+        finally:
+            self._ended.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it has ended or the time is over; whether it has ended."""
+        return self._ended.wait(seconds)
+
+    def result(self) -> _Result:
+        """What the call gave, once it has ended; raises what it raised."""
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # it refers to this frame
+        return self._result
 
 
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
+class Crew:
+    """Up to `threads` threads for calls that may be made side by side: the caller's, and helpers as they are wanted.
+
+    Where no thread can be started the caller makes all calls. A context manager: helpers leave at its end. `around` is
+    what every helper runs in.
+    """
+
+    def __init__(self, threads: int, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        self.threads = threads
+        self._around = around
+        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+        self._helpers = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _ in range(self._helpers):
+            self._tasks.put(None)
+        self._helpers = 0
+
+    def __del__(self) -> None:
+        self.__exit__(None, None, None)
+
+    def map(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+        """Results in order; what the first of the calls raised that raised anything, after all have ended."""
+        return [result for _, result in self._in_order(function, items, len(items))]
+
+    def in_order(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[tuple[_Item, _Result]]:
+        """Each item with its result, in order, as soon as it is there; only a few beforehand, to keep memory bounded."""
+        return self._in_order(function, items, 2 * self.threads if self.threads > 1 else 0)
+
+    def _in_order(
+        self, function: Callable[[_Item], _Result], items: Sequence[_Item], ahead: int
+    ) -> Iterator[tuple[_Item, _Result]]:
+        self._call_for(min(self.threads, len(items)) - 1)
+        waiting: deque[tuple[_Item, Task[_Result]]] = deque()
+        try:
+            for item in items:
+                task = Task(function, item)
+                waiting.append((item, task))
+                if self._helpers:
+                    self._tasks.put(task)
+                if len(waiting) > ahead:
+                    yield self._first(waiting)
+            while waiting:
+                yield self._first(waiting)
+        finally:
+            for task in [task for _, task in waiting if not task.claim()]:
+                task.wait()
+
+    def _first(self, waiting: deque[tuple[_Item, Task[_Result]]]) -> tuple[_Item, _Result]:
+        """The first result, and this thread helps until it is there."""
+        item, first = waiting[0]
+        for _, task in waiting:
+            if first.ended:
+                break
+            task.run()
+        first.wait()
+        waiting.popleft()
+        return item, first.result()
+
+    def _call_for(self, helpers: int) -> None:
+        while self._helpers < helpers and start_thread(_help, self._tasks, self._around):
+            self._helpers += 1
+
+
+def _help(tasks: SimpleQueue[Task[Any] | None], around: Callable[[], AbstractContextManager[object]]) -> None:
+    with around():
+        while (task := tasks.get()) is not None:
+            with suppress(BaseException):  # `result` raises it
+                task.run()
+            del task  # nothing is kept while waiting
+
+
+def single_threaded_blas() -> AbstractContextManager[object]:
     """Run NumPy's products in the calling thread, where NumPy's wheel carries an OpenBLAS that can be told.
 
     Blocks are spread over our own threads, and every product then runs in one of them: about a quarter faster than
-    a threaded BLAS, and a number of threads the user asked for is kept. Elsewhere nothing is changed. The setting is
-    the whole process's, so it is made by the first thread that enters and undone by the last that leaves.
+    a threaded BLAS, and a number of threads the user asked for is kept. Elsewhere nothing is changed.
     """
-    functions = _openblas()
-    if functions is None:
-        yield
-        return
-    get, put = functions
-    with _nesting.lock:
-        if _nesting.depth == 0:
-            _nesting.before = get()
-            put(1)
-        _nesting.depth += 1
-    try:
-        yield
-    finally:
-        with _nesting.lock:
-            _nesting.depth -= 1
-            if _nesting.depth == 0:
-                put(_nesting.before)
+    return _nesting.to(1)
 
 
-@cache
 def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     root = Path(np.__file__).parent
     for path in [*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]:
@@ -80,15 +188,8 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
-def in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Made], items: Iterable[Item], ahead: int
-) -> Iterator[tuple[Item, Made]]:
-    """Each item with what was made of it, in order, at most `ahead` of them waiting, so that memory stays bounded."""
-    waiting: deque[tuple[Item, Future[Made]]] = deque()
-    for item in items:
-        waiting.append((item, pool.submit(work, item)))
-        if len(waiting) >= ahead:
-            first, result = waiting.popleft()
-            yield first, result.result()
-    for first, result in waiting:
-        yield first, result.result()
+def _blas_threads() -> Held:
+    return Held(*(_openblas() or (lambda: 1, lambda threads: None)))
+
+
+_nesting = _blas_threads()

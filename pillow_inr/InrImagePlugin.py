@@ -4,7 +4,9 @@
 #
 from __future__ import annotations
 
+import io
 import math
+import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -59,7 +61,7 @@ class InrImageFile(ImageFile.ImageFile):
     n_frames = 1
     is_animated = False
     _text: dict[str, str] = {}  # noqa: RUF012 (replaced, never changed)
-    _lock: AbstractContextManager[Any] = nullcontext()  # of an unpickled image, which has nothing left to load
+    _locks: dict[int, AbstractContextManager[Any]] | None = None  # by process; an unpickled image has nothing to load
     _arriving: tuple[Head, Arrival] | None = None  # what an ImageFile.Parser has been fed
     _painted = 0  # bytes of it that the pixels were made from
     _gap: float | None = None  # of the call of `thumbnail` that is going on
@@ -86,7 +88,7 @@ class InrImageFile(ImageFile.ImageFile):
         self._size = header.width, header.height
         self._set_info(head)
         head = replace(head, metadata=Metadata())  # `info` has it
-        self._lock = threading.RLock()
+        self._locks = {}
         self._arriving = head, Arrival(header)
         self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (*self._arriving, None))]
 
@@ -112,6 +114,11 @@ class InrImageFile(ImageFile.ImageFile):
                 alpha = bytes(entry[3] for entry in entries)
                 one_clear = alpha.count(0) == 1 and alpha.count(255) == len(alpha) - 1
                 self.info["transparency"] = alpha.index(0) if one_clear else alpha
+
+    @property
+    def _lock(self) -> AbstractContextManager[Any]:
+        # A process that was forked while another thread loaded this image has a lock that nobody will give back.
+        return nullcontext() if self._locks is None else self._locks.setdefault(os.getpid(), threading.RLock())
 
     @property
     def text(self) -> dict[str, str]:
@@ -241,6 +248,24 @@ def _in_proportion(full: tuple[int, int], size: tuple[float, float], least: Call
     return width, height
 
 
+class _File:
+    """Reads an open file from a place on, wherever it is read by others."""
+
+    def __init__(self, descriptor: int, place: int) -> None:
+        self.descriptor, self.place = descriptor, place
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self.descriptor, size, self.place)
+        self.place += len(data)
+        return data
+
+
+def _unshared(fp: IO[bytes], place: int) -> Any:
+    """Of a file on disk, what does not move the place that forked processes share; anything else as it is."""
+    on_disk = type(fp) is io.BufferedReader and type(fp.raw) is io.FileIO and hasattr(os, "pread")
+    return _File(fp.fileno(), place) if on_disk else fp
+
+
 class InrDecoder(ImageFile.PyDecoder):
     """Reads as much of the file as the picture needs, or, where an ImageFile.Parser feeds it, waits for all of it."""
 
@@ -257,7 +282,8 @@ class InrDecoder(ImageFile.PyDecoder):
         try:
             if self.fd is not None:
                 needed = draft.needed if draft and draft.size != (head.header.width, head.header.height) else None
-                self._write(Decoder.of_file(self.fd, head, needed, DECODE_THREADS, truncated=truncated), draft)
+                fp = _unshared(self.fd, head.payload_offset)
+                self._write(Decoder.of_file(fp, head, needed, DECODE_THREADS, truncated=truncated), draft)
                 return -1, 0
             assert isinstance(buffer, (bytes, bytearray, memoryview))
             arrival.feed(bytes(buffer))

@@ -119,7 +119,7 @@ def test_both_are_evaluated_alike() -> None:
     assert race.ours.psnr == pytest.approx(race.plain.psnr, abs=1e-4)  # the same network, not trained yet
     assert (race.ours.seconds, race.ours.steps, race.plain.seconds, race.plain.steps) == (1.5, 3, 2.5, 4)
     ((x, _),) = run.grid.blocks()
-    said = (run.siren.forward(x).detach().clamp(-1, 1).numpy().reshape(16, 24, 3) + 1) * 127.5
+    said = (run.siren.forward(x).clamp(-1, 1).numpy().reshape(16, 24, 3) + 1) * 127.5
     error = np.square(said - picture).mean()
     assert race.ours.psnr == pytest.approx(10 * math.log10(255**2 / error), abs=1e-3)
     loop.run(100)
@@ -139,9 +139,9 @@ def test_every_loop_trains(what: str) -> None:
     def loss() -> float:
         ((x, target),) = grid.blocks()
         ours = isinstance(loop, speed_loops.OurLoop)
-        forward = (loop._run.quantized or loop._run.siren.forward) if ours else loop.model
+        forward = (loop._run.quantized or loop._run.siren).forward if ours else loop.model
         with torch.no_grad():
-            return float(grid.loss(forward(x), target))
+            return float(grid.apart(forward(x), target).square().mean())
 
     if what in (FLOAT_PHASE, QUANTIZED):
         assert (loop._run.quantized is not None) == (what == QUANTIZED)
@@ -273,5 +273,5 @@ def test_every_contestant_has_the_same_network() -> None:
     for chunk in (len(x), 100):
         torch.testing.assert_close(speed_decode.Bare(siren).forward(x, chunk), expected)
     ours = decode(speed_decode.random_file((24, 16), 16, 4))
-    bare = ((expected.detach().numpy() + 1) * 127.5).clip(0, 255).round().astype(np.uint8).reshape(16, 24, 3)
+    bare = ((expected.numpy() + 1) * 127.5).clip(0, 255).round().astype(np.uint8).reshape(16, 24, 3)
     assert psnr(ours, bare) > 30  # what eight bits leave of a random network

@@ -264,8 +264,8 @@ def test_decoding_needs_no_blas_that_can_be_told(monkeypatch: pytest.MonkeyPatch
         raise OSError(f"{name}: no such library")
 
     monkeypatch.setattr("ctypes.CDLL", missing)
-    assert threads._openblas.__wrapped__() is None
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    assert threads._openblas() is None
+    monkeypatch.setattr(threads, "_nesting", threads._blas_threads())
     assert (decode(RGB, threads=2) == expected).all()
 
 

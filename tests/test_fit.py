@@ -14,9 +14,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from inr_core.fit.pace import Pace  # noqa: E402
+from inr_core.fit import gradients as gradients_of  # noqa: E402
+from inr_core.fit.adam import Adam  # noqa: E402
+from inr_core.fit.gradients import Gradients  # noqa: E402
 from inr_core.fit.quantize import QuantizedForward, integer_weight, kmeans, post_training  # noqa: E402
-from inr_core.fit.siren import Grid, Siren, clamp_through  # noqa: E402
+from inr_core.fit.siren import Grid, Siren  # noqa: E402
 from inr_core.fit.sparsity import Pruning, RigL, erk_counts, largest, random_masks  # noqa: E402
 from inr_core.fit.trainer import Fitted, Run, fit  # noqa: E402
 from inr_core.header import Header  # noqa: E402
@@ -25,6 +27,7 @@ from inr_core.pixels import axis_coordinates  # noqa: E402
 from inr_core.plan import FitPlan, shapes_of  # noqa: E402
 from inr_core.settings import Progress  # noqa: E402
 from inr_core.streams import pack  # noqa: E402
+from inr_core.threads import Crew  # noqa: E402
 from inr_core.weights import to_network  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -92,12 +95,12 @@ def test_largest_breaks_ties_to_an_exact_count() -> None:
 
 
 def test_rigl_swaps_the_smallest_for_the_steepest() -> None:
-    weight = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
-    weight.grad = torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 2.0, 0.0]])
+    weight = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]])
+    gradient = torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 2.0, 0.0]])
     mask = torch.tensor([[True, True, True, True, False, False, False, False]])
-    (new,) = RigL(rate=0.5).update([weight], [mask], [4], 0.0)
+    (new,) = RigL(rate=0.5).update([weight], [gradient], [mask], [4], 0.0)
     assert new.tolist() == [[True, True, False, False, False, True, True, False]]
-    (same,) = RigL(rate=0.5).update([weight], [mask], [4], 1.0)  # the rate has decayed to nothing
+    (same,) = RigL(rate=0.5).update([weight], [gradient], [mask], [4], 1.0)  # the rate has decayed to nothing
     assert same.tolist() == mask.tolist()
 
 
@@ -105,15 +108,6 @@ def test_pruning_follows_the_cubic() -> None:
     weight = torch.arange(1000.0).reshape(10, 100)
     counts = [int(Pruning().update([weight], [100], f)[0].sum()) for f in (0.0, 0.5, 1.0)]
     assert counts == [1000, 100 + round(900 / 8), 100]
-
-
-def test_clamp_through_keeps_the_gradient() -> None:
-    y = torch.tensor([-3.0, 0.5, 2.0], requires_grad=True)
-    clamped = clamp_through(y)
-    assert clamped.tolist() == [-1.0, 0.5, 1.0]
-    torch.autograd.backward(clamped.sum())
-    assert y.grad is not None
-    assert y.grad.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_batches_take_one_pixel_of_every_stratum() -> None:
@@ -134,21 +128,21 @@ def test_unseen_colours_do_not_count() -> None:
     _, target = grid.batch(16)
     guess = target.clone()
     guess[8:, :3] = 1.0  # wrong, but transparent
-    assert float(grid.loss(guess, target)) == 0.0
-    guess[0, 0] = 1.0
-    assert float(grid.loss(guess, target)) == pytest.approx(4 / 64)
+    assert grid.apart(guess, target).count_nonzero() == 0
+    guess[0, 0] = 3.0  # counts as 1
+    assert grid.apart(guess, target)[0, 0] == 2
+    assert grid.apart(guess, target).count_nonzero() == 1
 
 
 def test_masked_weights_never_round_to_zero() -> None:
     siren = Siren(shapes_of(8, 3, 1), 30.0, 30.0, 0, CPU)
     masks = random_masks([(8, 2), (8, 8), (1, 8)], [16, 20, 8], 0, CPU)
-    with torch.no_grad():
-        siren.weights[1].mul_(masks[1] * 1e-9)
-        siren.weights[1].view(-1)[masks[1].view(-1).nonzero()[0]] = 0.1
+    siren.weights[1].mul_(masks[1] * 1e-9)
+    siren.weights[1].view(-1)[masks[1].view(-1).nonzero()[0]] = 0.1
     forward = QuantizedForward(siren, [None, masks[1], None], [8, 8, 8], 9, 255)
-    values = integer_weight(siren.weights[1].detach(), masks[1], forward.scales[1])
+    values = integer_weight(siren.weights[1], masks[1], forward.scales[1])
     assert torch.equal(values != 0, masks[1])
-    assert len(forward.layers()[1].codes) == 20
+    assert len(forward.stored()[1].codes) == 20
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8, 10])
@@ -158,9 +152,8 @@ def test_training_forward_is_the_decoders(bits: int) -> None:
     samples = scene()
     grid = Grid(samples, 255, False, CPU, 0)
     forward = QuantizedForward(siren, [None] * 5, [bits + 5, *[bits] * 4], 9, 255)
-    fitted = Fitted(forward.layers(), 0, False, False)
-    with torch.no_grad():
-        y = clamp_through(forward(grid.batch(20 * 28)[0])).reshape(20, 28, 3).numpy()
+    fitted = Fitted(forward.stored(), 0, False, False)
+    y = forward.forward(grid.batch(20 * 28)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
     difference = np.abs((y + 1) * 127.5 - decoded(fitted, 20, 28))
     assert float(difference.max()) < 4.0  # a phase on a cell's edge may fall to either side in float32
     assert float(np.median(difference)) <= 0.5
@@ -171,31 +164,65 @@ def straight(exact: Any, rounded: Any) -> Any:
     return exact + (rounded - exact).detach()
 
 
-def test_the_gradient_goes_straight_through_every_rounding() -> None:
-    """By hand and by autograd, of the same network in float64: sines of quantised weights and phases."""
-    siren = Siren(shapes_of(10, 4, 3), 40.0, 30.0, 2, CPU)
-    masks = [None, random_masks([(10, 10)], [60], 0, CPU)[0], None, None]
-    forward = QuantizedForward(siren, masks, [12, 7, 7, 7], 9, 255)
-    cells, omegas = 4096 / (2 * math.pi), siren.omegas
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(400, 2, generator=generator) * 2 - 1
-    target = torch.rand(400, 3, generator=generator)
-    y = forward(x)
-    ours = torch.autograd.grad((y - target).square().mean(), siren.parameters)
-    weights = [w.detach().double().requires_grad_() for w in siren.weights]
-    biases = [b.detach().double().requires_grad_() for b in siren.biases]
-    a = phase = x.double()
+def in_double(siren: Siren, forward: QuantizedForward | None, x: Any, weights: list[Any], biases: list[Any]) -> Any:
+    """The network in float64, differentiably: sines of quantised weights and phases, or of the float ones."""
+    last = len(siren.omegas)
+    cells, a = 4096 / (2 * math.pi), x.double()
     for k, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        per_bias = 512 * omegas[k] / (2 * math.pi) if k < 3 else 255 / 2 * 2**14
+        if forward is None:
+            phase = a @ weight.T + bias
+            a = torch.sin(siren.omegas[k] * phase) if k < last else phase
+            continue
+        per_bias = 512 * siren.omegas[k] / (2 * math.pi) if k < last else 255 / 2 * 2**14
         w = straight(weight, forward.integers(k).double() * forward.scales[k].step)
         phase = a @ w.T + straight(bias, torch.round(bias * per_bias) / per_bias)
-        if k < 3:
-            phase = straight(omegas[k] * phase, (torch.floor(omegas[k] * phase * cells) + 0.5) / cells)
+        a = phase
+        if k < last:
+            phase = straight(siren.omegas[k] * phase, (torch.floor(siren.omegas[k] * phase * cells) + 0.5) / cells)
             a = straight(torch.sin(phase), torch.round(torch.sin(phase) * 255) / 255)
-    assert float((y.double() - phase).detach().abs().max()) < 1e-3
-    expected = torch.autograd.grad((phase - target).square().mean(), [*weights, *biases])
-    for mine, its in zip(ours, expected, strict=True):
-        assert float((mine.double() - its).norm() / its.norm()) < 2e-3
+    return a
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("chunk", [37, 512])
+def test_gradients_by_hand_are_autograds(quantised: bool, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same network in float64. They go straight through every rounding, and through the clamp of the samples."""
+    monkeypatch.setattr(gradients_of, "CHUNK", chunk)
+    monkeypatch.setattr(gradients_of, "SUMS", 4)
+    siren = Siren(shapes_of(10, 4, 4), 40.0, 30.0, 2, CPU)
+    siren.biases[-1].copy_(torch.tensor([1.0, -1.0, 0.0, 0.1]))  # to both sides of what is clamped
+    masks = [None, random_masks([(10, 10)], [60], 0, CPU)[0], None, None]
+    forward = QuantizedForward(siren, masks, [12, 7, 7, 7], 9, 255) if quantised else None
+    grid = Grid(np.random.default_rng(0).integers(0, 3, (20, 28, 4)).astype(np.uint8) * 120, 255, True, CPU, 0)
+    x, target = grid.batch(400)
+    with Crew(3) as crew:
+        found = Gradients(siren.shapes, 400, CPU, crew)
+        found.compute(forward or siren, grid)
+    weights = [w.double().requires_grad_() for w in siren.weights]
+    biases = [b.double().requires_grad_() for b in siren.biases]
+    y = in_double(siren, forward, x, weights, biases)
+    assert float(((forward or siren).forward(x).double() - y).detach().abs().max()) < 2e-3
+    seen = torch.cat([(target[:, 3:] != -1).expand(-1, 3), torch.ones(400, 1, dtype=torch.bool)], 1)
+    assert not seen.all()
+    assert (y.detach().abs() > 1).any()
+    loss = ((straight(y, y.clamp(-1, 1)) - target).square() * seen).mean()
+    assert float(found.loss) == pytest.approx(float(loss.detach()), rel=1e-3)
+    expected = torch.autograd.grad(loss, [*weights, *biases])
+    for mine, its in zip([*found.total.weights, *found.total.biases], expected, strict=True):
+        assert float((mine.double() - its).norm() / its.norm()) < (1e-2 if quantised else 1e-4)
+
+
+def test_adam_by_hand_is_torchs() -> None:
+    random = torch.Generator().manual_seed(0)
+    values, theirs = (torch.rand(50, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    ours, other = Adam(values), torch.optim.Adam([theirs.requires_grad_()])
+    for rate in (0.1, 0.03, 0.01, 0.005):
+        gradient = torch.randn(50, generator=random)
+        ours.start_step(rate)
+        ours.step(gradient)
+        other.param_groups[0]["lr"], theirs.grad = rate, gradient
+        other.step()
+    torch.testing.assert_close(values, theirs.detach())
 
 
 def test_fit_reaches_a_floor_and_is_repeatable() -> None:
@@ -232,8 +259,7 @@ def test_float16_is_nearly_the_float_network() -> None:
     siren = Siren(shapes_of(24, 4, 3), 30.0, 30.0, 5, CPU)
     layers = post_training(siren, [None] * 4, [13, 8, 8, 8], 16, 255, "float16")
     grid = Grid(scene(), 255, False, CPU, 0)
-    with torch.no_grad():
-        y = siren.forward(grid.batch(560)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
+    y = siren.forward(grid.batch(560)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
     error = (y + 1) * 127.5 - decoded(Fitted(layers, 0, False, False), 20, 28)
     assert float(np.sqrt(np.square(error).mean())) < 1.0
 
@@ -300,8 +326,7 @@ def test_second_interrupt_ends_at_once() -> None:
 @pytest.mark.parametrize("method", ["kmeans", "float16"])
 def test_wide_layers_keep_the_row_limit(method: str) -> None:
     siren = Siren(shapes_of(1024, 3, 3), 30.0, 30.0, 0, CPU)
-    with torch.no_grad():
-        siren.weights[1].fill_(0.01)
+    siren.weights[1].fill_(0.01)
     layers = post_training(siren, [None] * 3, [13, 8, 8], 9, 255, method)
     to_network(layers, Header(4, 4, "RGB", 8, 3, "siren", 0, 1024, 3, 0))
 
@@ -333,37 +358,3 @@ def test_what_counts_as_diverging(losses: tuple[float, ...], restarts: int) -> N
     for loss in losses:
         state._restart_if_diverged(loss * state.variance)
     assert state.restarts == restarts
-
-
-class _Clock:
-    """Pretends that steps take the seconds given for torch's number of threads."""
-
-    def __init__(self, seconds: dict[int, float]) -> None:
-        self.now, self.seconds = 100.0, seconds
-
-    def perf_counter(self) -> float:
-        return self.now
-
-    def run(self, pace: Pace, steps: int) -> list[int]:
-        used = []
-        for _ in range(steps):
-            pace.step()
-            used.append(torch.get_num_threads())
-            self.now += self.seconds[used[-1]]
-        return used
-
-
-def test_pace_stays_with_the_faster_and_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
-    try:
-        clock = _Clock({1: 0.010, 2: 0.006})
-        monkeypatch.setattr("inr_core.fit.pace.time", clock)
-        pace = Pace(2)
-        assert clock.run(pace, 40) == [1] * 5 + [2] * 35
-        clock.seconds = {1: 0.010, 2: 0.030}  # somebody else needs the other core
-        later = clock.run(pace, 400)
-        assert later.count(2) < 320
-        assert later[-1] == 1
-        assert clock.run(Pace(1), 3) == [1] * 3
-    finally:
-        torch.set_num_threads(before)

@@ -15,7 +15,7 @@ from torch import Tensor  # noqa: E402
 
 from inr_core import latent_plan, prior  # noqa: E402
 from inr_core.differences import ARRAYS  # noqa: E402
-from inr_core.fit import band_products, latent, latent_nets  # noqa: E402
+from inr_core.fit import band_products, float_wavelet, latent, latent_nets, tiles  # noqa: E402
 from inr_core.fit import latent_model as lm  # noqa: E402
 from inr_core.fit.adapt import _parameter  # noqa: E402
 from inr_core.fit.laplace import Findings, allowed_share, changes  # noqa: E402
@@ -43,7 +43,7 @@ def close(a: Tensor, b: Tensor, share: float = 1e-3) -> bool:
 
 def noisy_model(planes: int) -> lm.LatentModel:
     """Every parameter matters; of a grey component chroma stays 0, as decoders have it."""
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     model = lm.LatentModel(hidden=6, entropy_hidden=8, chroma_hidden=4, levels=3).requires_grad_(False)
     for parameter in model.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
@@ -60,7 +60,9 @@ def parameters(model: lm.LatentModel) -> dict[str, Tensor]:
     return {name: named[_parameter(name)] for name in ARRAYS}
 
 
-def random_latents(size: tuple[int, int], planes: int, levels: int) -> tuple[Tensor, list[Tensor], list[lm.Size]]:
+def random_latents(
+    size: tuple[int, int], planes: int, levels: int
+) -> tuple[Tensor, list[Tensor], list[float_wavelet.Size]]:
     """Planes of the coarsest grid, latents of every level and the sizes of all grids."""
     random = torch.Generator().manual_seed(size[0] * size[1])
     sizes = [(-(-size[0] >> k), -(-size[1] >> k)) for k in range(levels + 1)]
@@ -240,10 +242,10 @@ def test_band_products_are_those_of_the_model_and_their_adjoints(size: tuple[int
     random = torch.Generator().manual_seed(4)
     low, bands, x = (torch.randn(*shape, generator=random) for shape in ((2, h, w), (6, h, w), (2, *size)))
     y = band_products.synthesis(low, bands, size)
-    assert close(y, lm.inverse_wavelet(low[None], bands[None], size)[0], 1e-5)
+    assert close(y, float_wavelet.inverse_wavelet(low[None], bands[None], size)[0], 1e-5)
     back, details = band_products.synthesis_back(x)
     assert ((back * low).sum() + (details * bands).sum()).item() == pytest.approx((x * y).sum().item(), abs=1e-2)
-    assert torch.allclose(x - band_products.blur(x), lm.highpass(x), atol=1e-5)
+    assert torch.allclose(x - band_products.blur(x), float_wavelet.highpass(x), atol=1e-5)
     other = torch.randn(2, *size, generator=random)
     forth, adjoint = (band_products.blur(x) * other).sum(), (band_products.blur_back(other) * x).sum()
     assert forth.item() == pytest.approx(adjoint.item(), abs=1e-3)
@@ -290,7 +292,7 @@ def test_tiles_cost_little_and_threads_change_nothing(monkeypatch: pytest.Monkey
         return float(error + trade * step**2 * 8 * sum(map(len, payloads)))
 
     def refined(tile: int, threads: int) -> Latents:
-        monkeypatch.setattr(latent, "TILE", tile)
+        monkeypatch.setattr(tiles, "TILE", tile)
         how = latent.Refinement(6, trade, adapt=True, threads=threads)
         return latent.refine(samples, quantised, start, how, lambda *_: True)[0]
 

@@ -168,8 +168,8 @@ def test_same_input_same_bytes_whatever_the_threads() -> None:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    latent = pytest.importorskip("inr_core.fit.latent")
-    monkeypatch.setattr(latent, "TILE", 128)
+    tiles = pytest.importorskip("inr_core.fit.tiles")
+    monkeypatch.setattr(tiles, "TILE", 128)
 
 
 @pytest.mark.usefixtures("small_tiles")

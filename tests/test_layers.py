@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
 ORDER = [
     *("errors", "interrupts", "modes", "settings", "header", "metadata", "container", "arrival"),
-    *("kernels.switch", "pixels", "threads", "fixedpoint", "network", "network_torch"),
+    *("kernels.switch", "held", "threads", "own_thread", "torch_settings"),
+    *("pixels", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
     *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "latent_maps", "differences"),
     *("latentnet", "latentnet_torch", "latent_pixels", "latent_steps"),
@@ -17,16 +18,17 @@ ORDER = [
     *("latent_level", "latents"),
     *("exact.colours", "exact.prediction", "exact.strips", "exact.picture"),
     *("resample", "scaled", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
-    *("fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"),
-    *("fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
-    *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"),
+    *("fit.parameters", "fit.layer_pass", "fit.siren", "fit.gradients", "fit.adam", "fit.sparsity", "fit.quantize"),
+    *("fit.captured", "fit.clock", "fit.trainer"),
+    *("fit.float_wavelet", "fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
+    *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass", "fit.tiles"),
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
     *("unseen", "job", "latent_job", "exact_job", "encoder"),
 ]
 NATIVE = {"inr_core.kernels", "inr_core.kernels.native"}  # the compiled library, and the folder it is looked up in
-TORCH = {"network_torch", "fit.siren", "fit.sparsity", "fit.quantize", "fit.captured", "fit.pace", "fit.trainer"}
-TORCH |= {"latentnet_torch", "fit.latent_model", "fit.adapt", "fit.prior", "fit.latent", "fit.calibrate"}
-TORCH |= {"fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass"}
+NO_TORCH = {"fit.clock", "fit.export_prior", "fit.float_prior", "fit.graphics", "fit.pictures", "fit.tiles"}
+TORCH = {name for name in ORDER if name.startswith("fit.")} - NO_TORCH
+TORCH |= {"torch_settings", "network_torch", "latentnet_torch"}
 
 
 def imported(path: Path, package: list[str], lazily: bool) -> set[str]:

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from .. import container
 from ..fit.quantize import post_training
-from ..fit.siren import Grid, Siren, clamp_through
+from ..fit.siren import Grid, Siren
 from ..fit.trainer import Run
 from ..header import Header
-from ..job import torch_threads
 from ..metadata import Metadata
 from ..plan import FitPlan
 from ..streams import pack
@@ -39,7 +38,7 @@ class FloatFit:
     def picture(self) -> NDArray[np.float64]:
         """What the float network itself says, (H, W, 3), 0 … 255, not rounded."""
         with torch.no_grad():
-            blocks = [clamp_through(self.siren.forward(x)) for x, _ in self.grid.blocks()]
+            blocks = [self.siren.forward(x).clamp(-1, 1) for x, _ in self.grid.blocks()]
         y = torch.cat(blocks).cpu().double().numpy().reshape(self.grid.height, self.grid.width, -1)
         picture: NDArray[np.float64] = (y + 1) * (PEAK / 2)
         return picture
@@ -51,11 +50,10 @@ class FloatFit:
 
 def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.device = CPU) -> FloatFit:
     """Fit by the format's own loop, only that nothing is quantised; `plan.quantization` must not be "qat"."""
-    run = Run(samples, PEAK, False, plan, device)
-    with torch_threads(threads):
+    with Run(samples, PEAK, False, plan, device, threads) as run, run.at_work():
         run.train(lambda progress: None, threading.Event())
         run.finish()
-    return FloatFit(run.siren, run.grid, run.stored_masks(), plan.bias_bits)
+        return FloatFit(run.siren, run.grid, run.stored_masks(), plan.bias_bits)
 
 
 def file_of(size: tuple[int, int], layers: Sequence[QuantizedLayer]) -> bytes:

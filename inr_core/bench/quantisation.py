@@ -61,7 +61,7 @@ def measure(
 ) -> None:
     """The rows of one picture, fitted on a device."""
     from ..fit.trainer import fit
-    from ..job import choose_device, torch_threads
+    from ..job import choose_device
     from .float_fit import PEAK, file_of, fit_float
 
     pixels = samples(im)
@@ -95,8 +95,8 @@ def measure(
     for bits in args.bits:
         report.say(f"{name}: fitting, qat with {bits} bits, {base.steps} steps")
         plan = dataclasses.replace(_with_bits(base, bits), quantization="qat")
-        with torch_threads(threads), stopwatch() as seconds:
-            aware = fit(pixels, PEAK, False, plan, where, lambda progress: None)
+        with stopwatch() as seconds:
+            aware = fit(pixels, PEAK, False, plan, where, lambda progress: None, threads)
         if aware.interrupted:
             raise KeyboardInterrupt
         add_file("qat", bits, file_of(im.size, aware.layers), seconds[0])

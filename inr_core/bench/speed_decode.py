@@ -17,11 +17,11 @@ from ..container import read_head
 from ..decoder import Decoder, decode
 from ..fit.quantize import QuantizedForward
 from ..fit.siren import Grid, Siren
-from ..job import torch_threads
 from ..plan import BIAS_BITS, shapes_of
 from .float_fit import CPU, PEAK, file_of
 from .report import Cell, Report, stopwatch
 from .speed_loops import waves
+from .torch_threads import torch_threads
 
 BITS = 8
 CHUNK = 8192  # pixels
@@ -38,7 +38,7 @@ def random_siren(width: int, depth: int) -> Siren:
 def random_file(size: tuple[int, int], width: int, depth: int) -> bytes:
     """An RGB file of `size` (width, height) with that network, its weights of eight bits."""
     siren = random_siren(width, depth)
-    return file_of(size, QuantizedForward(siren, [None] * depth, [BITS] * depth, BIAS_BITS, PEAK, "range").layers())
+    return file_of(size, QuantizedForward(siren, [None] * depth, [BITS] * depth, BIAS_BITS, PEAK, "range").stored())
 
 
 def measure(report: Report, data: bytes, threads: Sequence[int], rounds: int) -> None:

@@ -16,7 +16,6 @@ from contextlib import suppress
 import torch
 
 from ..fit.trainer import BEST_PHASE, fit
-from ..job import torch_threads
 from ..plan import FitPlan, make_plan
 from ..settings import Progress, Settings
 from .pictures import Samples
@@ -36,6 +35,7 @@ from .speed_loops import (
     waves,
 )
 from .speed_products import Rates, multiply_adds, training_rate
+from .torch_threads import torch_threads
 
 ENDLESS = 10_000_000  # steps: the time ends every fit
 TURN = 8  # steps, or as many as a fit makes between two reports if those are more
@@ -94,7 +94,7 @@ def measure(
         report.say(f"fit: {name}, {seconds:g} s")
         plan = dataclasses.replace(plan_of(picture, options, device), steps=ENDLESS, time_limit=seconds)
         with torch_threads(threads):
-            turns = take_turns(picture, plan, device)
+            turns = take_turns(picture, plan, device, threads)
         peaks = {
             what: peak_of(what, picture, plan, device)
             if device.type == "cuda"
@@ -134,14 +134,14 @@ def _add_rows(
         report.add(table, row)
 
 
-def take_turns(picture: Samples, plan: FitPlan, device: torch.device) -> list[Turn]:
+def take_turns(picture: Samples, plan: FitPlan, device: torch.device, threads: int) -> list[Turn]:
     """Fit for `plan.time_limit` seconds, the other loops' included, and make every loop's steps in turns of TURN."""
     assert plan.time_limit is not None
     plain = [PLAIN, PLAIN_OUR_SAMPLER, *([PLAIN_TF32] if device.type == "cuda" else [])]
     loops = {what: make_loop(what, picture, plan, device) for what in plain}
     referee = _Referee(loops, BEST_PHASE * plan.time_limit, device)
     with suppress(_Enough):
-        if fit(picture, PEAK, False, plan, device, referee.watch).interrupted:
+        if fit(picture, PEAK, False, plan, device, referee.watch, threads).interrupted:
             raise KeyboardInterrupt
     return referee.turns
 

@@ -10,11 +10,11 @@ import statistics
 
 import torch
 
-from ..job import torch_threads
 from .report import Cell, Report
 from .speed_fit import plan_of
 from .speed_loops import FLOAT_PHASE, PLAIN, QUANTIZED, make_loop, peak_of, steps_in_turns, waves
 from .speed_products import Rates, multiply_adds, training_rate
+from .torch_threads import torch_threads
 
 WIDTHS, DEPTHS = (32, 64, 128), (4, 6, 8)  # the middle ones, where something else changes
 PIXELS = {"cpu": (2**10, 2**11, 2**13), "cuda": (2**11, 2**15, 2**18)}

@@ -24,7 +24,6 @@ from ..encoder import encode
 from ..fit.float_prior import float_state
 from ..fit.latent import SHARES, STIFFNESS, Refinement, refine
 from ..fit.latent_model import RGB_TO_YCC, LatentModel, Pyramid, laplace_bits, low_precision, to_rgb
-from ..job import torch_threads
 from ..latent_plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for
 from ..latents import Latents, quantise
 from ..settings import Settings
@@ -33,6 +32,7 @@ from .report import Cell, Report, stopwatch
 from .speed_fresh import run_fresh
 from .speed_loops import peak_while, synchronise, waves
 from .speed_products import BFLOAT16, FLOAT32, Rates
+from .torch_threads import torch_threads
 
 QUALITY = 75.0
 CPU = torch.device("cpu")
@@ -154,8 +154,7 @@ def ours(picture: Picture, threads: int, adapt: bool, count: int) -> list[float]
         return True
 
     how = Refinement(WARM_UP + count, TRADE, adapt, threads=threads, device=picture.device.type)
-    with torch_threads(1):
-        refine(picture.samples, picture.latents, picture.prior, how, report)
+    refine(picture.samples, picture.latents, picture.prior, how, report)
     return [b - a for a, b in zip(marks[WARM_UP - 1 :], marks[WARM_UP:], strict=False)]
 
 

@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..fit.captured import training_on
 from ..fit.siren import Grid, Siren
 from ..fit.trainer import Run
-from ..network_torch import exact_products
 from ..plan import FitPlan
+from ..torch_settings import EXACT, FASTER, products
 from .fresh import peak_bytes
 from .pictures import Samples
 from .report import stopwatch
@@ -30,7 +29,7 @@ WARM_UP = 5  # steps: more than ours makes before it records
 PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32 = "plain loop, randint", "plain loop, our sampler", "plain loop, TF32"
 FLOAT_PHASE, QUANTIZED = "ours, float phase", "ours, quantised phase"
 
-Precision = Callable[[], AbstractContextManager[None]]  # of float32 products
+Precision = Callable[[], AbstractContextManager[object]]  # of float32 products
 
 
 class Loop(Protocol):
@@ -45,17 +44,20 @@ class OurLoop:
 
     def __init__(self, samples: Samples, plan: FitPlan, device: torch.device, phase: str) -> None:
         self.device = device
-        self._run = Run(samples, PEAK, False, plan, device)
+        self._run = Run(samples, PEAK, False, plan, device, torch.get_num_threads())
         if phase == QUANTIZED:
-            self._run.finish()  # which starts that phase
+            with self._run.at_work():
+                self._run.finish()  # which starts that phase
 
     def run(self, steps: int) -> float:
         """Make so many steps; the seconds they took."""
-        with training_on(self.device), stopwatch() as seconds:
+        run = self._run
+        with run.at_work(), stopwatch() as seconds:
             for _ in range(steps):
-                self._run.grid.draw(self._run.plan.batch)
-                self._run.gradients()
-                self._run.update()
+                run.optimizer.start_step(run.learning_rate)
+                run.grid.draw(run.plan.batch)
+                run.compute_gradients()
+                run.update()
             synchronise(self.device)
         return seconds[0]
 
@@ -67,7 +69,7 @@ class PlainLoop:
         self, plan: FitPlan, draw: Callable[[], tuple[Tensor, Tensor]], device: torch.device, tf32: bool = False
     ) -> None:
         self.draw, self.device = draw, device
-        self.precision: Precision = partial(training_on, device) if tf32 else exact_products
+        self.precision: Precision = partial(products, device, FASTER if tf32 else EXACT)
         self.model = PlainSiren(Siren(plan.shapes, plan.omega_first, plan.omega_hidden, plan.seed, device))
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=plan.learning_rate)
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ..fit.captured import training_on
 from ..fit.latent_model import low_precision
-from ..job import torch_threads
-from ..network_torch import exact_products
 from ..plan import FitPlan
+from ..torch_settings import EXACT, FASTER, products
 from .report import Report, stopwatch
 from .speed_loops import synchronise
+from .torch_threads import torch_threads
 
 SIZES = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices
 FLOAT32, TF32, BFLOAT16 = "float32", "TF32", "bfloat16"
@@ -42,7 +41,7 @@ def product_rate(threads: int, kind: str, rounds: int, device: torch.device) -> 
     size = SIZES[device.type]
     a = torch.ones((size, size), dtype=torch.bfloat16 if kind == BFLOAT16 else torch.float32, device=device)
     taken = []
-    with torch_threads(threads), training_on(device) if kind == TF32 else exact_products():
+    with torch_threads(threads), products(device, FASTER if kind == TF32 else EXACT):
         for _ in range(rounds + 1):
             with stopwatch() as seconds:
                 torch.mm(a, a)

@@ -10,20 +10,19 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Event
 
 import torch
 from torch import Tensor
 
-from ..fit.captured import training_on
 from ..fit.siren import Grid
 from ..fit.trainer import Run
-from ..job import torch_threads
-from ..network_torch import exact_products
+from ..own_thread import Watch, watched
 from ..settings import Progress
+from ..torch_settings import products
 from .report import Cell, Report
 from .speed_fit import networks, plan_of
 from .speed_loops import PEAK, PLAIN, PlainLoop, draw_randint, make_loop, synchronise, waves
+from .torch_threads import torch_threads
 
 EVALUATED = 2**14  # pixels, the same at every check
 CHECK_SECONDS = 0.2  # of training between two checks, at the least
@@ -59,10 +58,11 @@ def measure(
         plan = plan_of(picture, options, device)
         with torch_threads(threads):
             make_loop(PLAIN, picture, plan, device)  # what is done once only is none of both's
-            run = Run(picture, PEAK, False, plan, device)
+            run = Run(picture, PEAK, False, plan, device, threads)
             plain = PlainLoop(plan, draw_randint(Grid(picture, PEAK, False, device, plan.seed), plan.batch), device)
             race = _Race(run, plain, psnr, limit)
-            race.start()
+            with run:
+                race.start()
         for runner in (race.ours, race.plain):
             reached = runner.psnr >= psnr
             row: dict[str, Cell] = {
@@ -95,7 +95,7 @@ class _Runner:
         self.seconds += seconds
         self.steps += steps
         forward, error, count = self.forward(), 0.0, 0
-        with torch.no_grad(), exact_products():
+        with torch.no_grad(), products(grid.device):
             for x, target in grid.blocks(EVALUATED):
                 error += (forward(x).clamp(-1, 1) - target).double().square().sum().item()
                 count += target.numel()
@@ -107,7 +107,7 @@ class _Race:
 
     def __init__(self, run: Run, loop: PlainLoop, psnr: float, limit: float) -> None:
         self.run, self.loop, self.wanted, self.limit = run, loop, psnr, limit
-        self.ours = _Runner(OURS, lambda: run.quantized or run.siren.forward)
+        self.ours = _Runner(OURS, lambda: (run.quantized or run.siren).forward)
         self.plain = _Runner(PLAIN, lambda: loop.model)
         self._resumed = 0.0
         self._steps = 1  # of the last turn
@@ -115,10 +115,14 @@ class _Race:
     def start(self) -> None:
         """Until both are done."""
         self._resumed = time.perf_counter()
-        with suppress(_Finished), training_on(self.run.device):
-            self.run.train(self._watch, Event())
+        with suppress(_Finished):
+            watched(self._train, self._watch)
         while self._running(self.plain):
             self._turn_of_plain()
+
+    def _train(self, watch: Watch) -> None:
+        with self.run.at_work():
+            self.run.train(watch.report, watch.interrupted, watch.check)
 
     def _running(self, runner: _Runner) -> bool:
         return runner.psnr < self.wanted and runner.seconds < self.limit

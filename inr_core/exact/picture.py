@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..errors import FormatError, TruncatedError
 from ..fields import FieldReader
 from ..header import Header
 from ..pixels import Array, Palette
-from ..threads import in_order
+from ..threads import Crew
 from .colours import Planes
 from .strips import Part, Shape, read_parts, sample_type, unpack_parts
 
@@ -75,12 +74,8 @@ class ExactDecoder:
             for k, (top, bottom) in enumerate(strip_rows(self._header.width, self._header.height))
             if top < y1 and bottom > y0
         ]
-        workers = min(self._threads, len(wanted))
-        if workers == 1:
-            yield from ((top, self._pixels(k)) for k, top in wanted)
-            return
-        with ThreadPoolExecutor(workers) as pool:
-            for (_, top), pixels in in_order(pool, lambda strip: self._pixels(strip[0]), wanted, 2 * workers):
+        with Crew(self._threads) as crew:
+            for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted):
                 yield top, pixels
 
     def rows(self, y0: int, y1: int) -> Array:

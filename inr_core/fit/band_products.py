@@ -1,18 +1,19 @@
 """The inverse wavelet and the blur as products with band matrices, block by block, and their adjoints.
 
-The same matrices as `latent_model`'s: of each block of rows only the columns that hold anything take part.
+The same matrices as `float_wavelet`'s: of each block of rows only the columns that hold anything take part.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from .latent_model import BANDS, Size, _blur_matrix, wavelet_matrices
+from .float_wavelet import BANDS, Size, blur_matrix, wavelet_matrices
 
 BLOCK = 32  # rows of a product on a CPU; a GPU, where every product has to be launched, takes all
+KEPT = 512  # matrices, of some 100 kB on a CPU: a picture's tiles have not so many sizes
 
 Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is there
 
@@ -28,13 +29,13 @@ def _blocks(matrix: Tensor, device: torch.device) -> list[Block]:
     return found
 
 
-@cache
+@lru_cache(KEPT)
 def _blur(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
-    matrix = _blur_matrix(n)
+    matrix = blur_matrix(n)
     return _blocks(matrix, device), _blocks(matrix.T, device)
 
 
-@cache
+@lru_cache(KEPT)
 def _synthesis(n: int, device: torch.device) -> tuple[list[Block], ...]:
     """From the low and from the high half, and back to them."""
     low, high = wavelet_matrices(n)[1].chunk(2, 1)
@@ -56,7 +57,7 @@ def _columns(blocks: list[Block], x: Tensor, out: Tensor, add: bool = False) -> 
 
 
 def blur(x: Tensor) -> Tensor:
-    """Planes (planes, h, w) blurred as `latent_model.highpass` does."""
+    """Planes (planes, h, w) blurred as `float_wavelet.highpass` does."""
     down, across = _blur(x.shape[1], x.device)[0], _blur(x.shape[2], x.device)[0]
     return _columns(across, _rows(down, x, torch.empty_like(x)), torch.empty_like(x))
 
@@ -68,7 +69,7 @@ def blur_back(x: Tensor) -> Tensor:
 
 
 def synthesis(low: Tensor, bands: Tensor, size: Size) -> Tensor:
-    """`latent_model.inverse_wavelet` of planes (planes, h, w) and bands (3·planes, h, w), for planes of `size`."""
+    """`float_wavelet.inverse_wavelet` of planes (planes, h, w) and bands (3·planes, h, w), for planes of `size`."""
     from_low, from_high = _synthesis(size[1], low.device)[:2]
     parts = torch.unflatten(bands, 0, (-1, BANDS))
     middle = low.new_empty((2, *low.shape[:2], size[1]))

@@ -86,9 +86,12 @@ def _counts(latents: Latents, prior: Prior) -> Ints:
     counter = _Counter(prior.tables)
     size, step, workers = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Workers(1, "cpu")
     component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), workers)
-    with workers:
+
+    def code() -> None:
         for level in range(latents.levels - 1, -1, -1):
             component.refine(level, False, counter, latents.details[0][level])
+
+    workers.run(code)
     return counter.counts
 
 

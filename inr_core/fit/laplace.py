@@ -109,7 +109,9 @@ def changes(
 
 def allowed_share(shape: torch.Size, share: float, random: torch.Generator) -> Tensor:
     """A mask of that shape, true for a random share."""
-    draws = torch.empty(-(-shape.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None, generator=random)
+    draws = torch.empty(-(-shape.numel() // 4), dtype=torch.int64, device="cpu").random_(
+        -(1 << 63), None, generator=random
+    )
     return (draws.view(torch.int16)[: shape.numel()] < round(share * (1 << 16)) - (1 << 15)).view(shape)
 
 

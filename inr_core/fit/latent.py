@@ -16,9 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -28,7 +26,10 @@ from torch import Tensor
 from ..latent_pixels import UNIT_BITS, Samples, to_planes
 from ..latent_steps import Step
 from ..latents import Latents
+from ..own_thread import Watch, watched
 from ..prior import Prior
+from ..threads import Crew
+from ..torch_settings import products, undisturbed
 from ..wavelet import forward
 from .adapt import Networks
 from .float_prior import float_state
@@ -37,9 +38,8 @@ from .latent_model import RGB_TO_YCC, LatentModel, low_precision
 from .latent_nets import Moved, Weights
 from .latent_pass import Pass, Window
 from .phases import clear_padding, from_phases, to_phases
+from .tiles import MARGINS, Tile, tiles_of
 
-TILE, UNIT = 512, 64  # pixels: the most of a tile's side, and what it is a multiple of
-MARGINS = (16, 32, 64, 64)  # pixels that a tile's levels see beyond it, finest first; multiples of 2^(level + 3)
 NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
 STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
 SHARES = (0.3, 0.08)  # of the latents that may change, in the first iteration and in the last
@@ -61,66 +61,64 @@ class Refinement:
     time_limit: float = math.inf  # seconds
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """What is refined at a time, and what of it each of its levels has to see beside it: each wider than the finer."""
-
-    own: Window
-    windows: list[Window]  # by level
-
-
-def _tiles(height: int, width: int) -> list[_Tile]:
-    """Nearly equal tiles on multiples of UNIT."""
-
-    def edges(n: int) -> list[tuple[int, int]]:
-        count = -(-n // TILE)
-        cuts = [min(n, round(k * n / count / UNIT) * UNIT) for k in range(count)] + [n]
-        return list(pairwise(cuts))
-
-    def wider(own: Window, margin: int) -> Window:
-        top, left = max(0, own.top - margin), max(0, own.left - margin)
-        return Window(top, min(height, own.bottom + margin), left, min(width, own.right + margin))
-
-    owns = [Window(*rows, *columns) for rows in edges(height) for columns in edges(width)]
-    return [_Tile(own, [wider(own, margin) for margin in MARGINS]) for own in owns]
-
-
 def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, report: Report) -> tuple[Latents, bool]:
     """Better latents for the samples (H, W, C) they were quantised from, and whether Ctrl-C ended the search for them.
 
     As many iterations as asked for, unless the report says stop or the time is over: what there is then is kept.
+    `report` is called by the thread that has called this, while others work.
     """
-    model = LatentModel.of(float_state(prior)).to(how.device).requires_grad_(False)
-    peak = (1 << latents.bit_depth) - 1
-    components = []
-    first = 0
-    for k, planes in enumerate(latents.components):
-        target = samples[..., first : first + planes]
-        visible = samples[..., -1] > 0 if how.alpha and first + planes < samples.shape[2] else None
-        components.append(_Component(model, latents, k, target, visible, how))
-        first += planes
-    networks = Networks(model, prior, components[0].price) if how.adapt else None
-    started = time.perf_counter()
-    interrupted = False
-    with ThreadPoolExecutor(how.threads) as pool:
+
+    def work(watch: Watch) -> tuple[Latents, bool]:
+        with undisturbed(), Crew(how.threads, around=undisturbed) as crew:
+            return _Search(samples, latents, prior, how, crew).run(watch)
+
+    return watched(work, report)
+
+
+class _Search:
+    """Iterations over all components of a picture."""
+
+    def __init__(self, samples: Samples, latents: Latents, prior: Prior, how: Refinement, crew: Crew) -> None:
+        self.samples, self.latents, self.how = samples, latents, how
+        model = LatentModel.of(float_state(prior)).to(how.device).requires_grad_(False)
+        self.components = []
+        first = 0
+        for k, planes in enumerate(latents.components):
+            target = samples[..., first : first + planes]
+            visible = samples[..., -1] > 0 if how.alpha and first + planes < samples.shape[2] else None
+            self.components.append(_Component(model, latents, k, target, visible, how, crew))
+            first += planes
+        self.networks = Networks(model, prior, self.components[0].price) if how.adapt else None
+
+    def run(self, watch: Watch) -> tuple[Latents, bool]:
+        """Iterate; what `refine` gives."""
+        started = time.perf_counter()
         try:
-            for k in range(how.iterations):
-                share = SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, how.iterations - 1)
-                bits = networks.bits() if networks else 0.0
-                results = [component.iterate(pool, k, share, networks) for component in components]
-                error = sum(e for e, _ in results) / samples.size
-                bits += sum(b for _, b in results)
-                if networks:
-                    networks.step((k + 1) / how.iterations)
-                psnr = 10 * math.log10(1 / max(error, 1 / peak**2 / samples.size))
-                if not report(k + 1, psnr, bits / (latents.width * latents.height)):
+            for k in range(self.how.iterations):
+                psnr, bits = self._iterate(k, watch)
+                going_on = watch.report(k + 1, psnr, bits / (self.latents.width * self.latents.height))
+                if not going_on or time.perf_counter() - started > self.how.time_limit:
                     break
-                if time.perf_counter() - started > how.time_limit:
-                    break
-        except KeyboardInterrupt:
-            interrupted = True
-    found = networks.differences() if networks else {}
-    return replace(latents, details=[c.quantised() for c in components], differences=found), interrupted
+        except _Interrupted:
+            pass
+        found = self.networks.differences() if self.networks else {}
+        details = [component.quantised() for component in self.components]
+        return replace(self.latents, details=details, differences=found), watch.interrupted.is_set()
+
+    def _iterate(self, k: int, watch: Watch) -> tuple[float, float]:
+        """One iteration; PSNR and bits as they were before."""
+        share = SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, self.how.iterations - 1)
+        bits = self.networks.bits() if self.networks else 0.0
+        results = [component.iterate(k, share, self.networks, watch) for component in self.components]
+        if self.networks:
+            self.networks.step((k + 1) / self.how.iterations)
+        peak, count = (1 << self.latents.bit_depth) - 1, self.samples.size
+        error = sum(e for e, _ in results) / count
+        return 10 * math.log10(1 / max(error, 1 / peak**2 / count)), bits + sum(b for _, b in results)
+
+
+class _Interrupted(Exception):
+    """By Ctrl-C, between tiles: an iteration that is not done changes nothing more."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ class _Part:
 
     first: int  # the finest of them; its planes are those of grid `first`
     last: int  # one beyond the coarsest
-    tiles: list[_Tile]  # of grid `first`
+    tiles: list[Tile]  # of grid `first`
     target: Tensor  # (planes, h, w) of that grid: samples at grid 0, planes in orthonormal scaling at others
     weight: Tensor | None = None  # (h, w) of each pixel's error
 
@@ -155,8 +153,9 @@ class _Component:
         target: Samples,
         visible: NDArray[np.bool_] | None,
         how: Refinement,
+        crew: Crew,
     ) -> None:
-        self.model, self.how, self.index = model, how, index
+        self.model, self.how, self.index, self.crew = model, how, index, crew
         self.planes = latents.components[index]
         height, width = target.shape[:2]
         self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
@@ -168,13 +167,13 @@ class _Component:
         peak = (1 << latents.bit_depth) - 1
         samples = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), np.float32) / peak - 0.5)
         weight = None if visible is None else torch.from_numpy(visible).to(how.device)
-        tiles = _tiles(height, width)
+        tiles = tiles_of(height, width)
         whole = Window(0, height, 0, width)
         coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
         if len(tiles) == 1:
-            tiles = [_Tile(whole, [whole] * coarse)]
-        ycc = torch.tensor(RGB_TO_YCC) if self.planes == 3 else torch.ones(1, 1)
-        self._to_samples = torch.linalg.inv(ycc).to(how.device)
+            tiles = [Tile(whole, [whole] * coarse)]
+        ycc = np.array(RGB_TO_YCC if self.planes == 3 else [[1.0]], np.float32)
+        self._to_samples = torch.linalg.inv(torch.from_numpy(ycc)).to(how.device)
         self.parts = [_Part(0, coarse, tiles, samples.to(how.device), weight)]
         if coarse < latents.levels:
             planes = to_planes(target, latents.bit_depth)
@@ -184,7 +183,7 @@ class _Component:
             coarsest = Window(0, h, 0, w)
             wanted = self._orthonormal(planes, latents, coarse)
             self.parts.insert(
-                0, _Part(coarse, latents.levels, [_Tile(coarsest, [coarsest] * (latents.levels - coarse))], wanted)
+                0, _Part(coarse, latents.levels, [Tile(coarsest, [coarsest] * (latents.levels - coarse))], wanted)
             )
 
     def _orthonormal(self, planes: NDArray[np.int32], latents: Latents, level: int | None = None) -> Tensor:
@@ -200,7 +199,7 @@ class _Component:
             from_phases(q, size).cpu().numpy().astype(np.int32) for q, size in zip(self.q, self.sizes[1:], strict=True)
         ]
 
-    def iterate(self, pool: ThreadPoolExecutor, k: int, share: float, networks: Networks | None) -> tuple[float, float]:
+    def iterate(self, k: int, share: float, networks: Networks | None, watch: Watch) -> tuple[float, float]:
         """Squared error of the samples and bits of the latents as they were; better latents in their place."""
         dtype = torch.bfloat16 if low_precision(self.low.device) else torch.float32
         weights = Weights(self.model, self.planes, self.step, dtype)
@@ -210,14 +209,17 @@ class _Component:
             adapt = networks is not None and not part.first
 
             def work(number: int, part: _Part = part, low: Tensor = low, adapt: bool = adapt) -> _Result:
+                watch.check()
+                if watch.interrupted.is_set():
+                    raise _Interrupted
                 seed = np.random.SeedSequence([self.how.seed, k, self.index, part.first, number]).generate_state(2)
-                random = torch.Generator().manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
+                random = torch.Generator("cpu").manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
                 moved = Moved(networks.zeros(), k % 2) if networks and adapt else None
-                with torch.no_grad():
+                with products(self.low.device):
                     return self._better(part, part.tiles[number], low, weights, random, share, moved)
 
             error = 0.0  # of the last part: the samples'
-            results = list(pool.map(work, range(len(part.tiles))))  # all of them before any latent changes
+            results = self.crew.map(work, range(len(part.tiles)))  # all of them before any latent changes
             for tile, result in zip(part.tiles, results, strict=True):
                 error += result.error
                 bits += result.bits
@@ -232,15 +234,15 @@ class _Component:
         coarser = self.q[part.last :]
         if not coarser:
             return self.low
-        with torch.no_grad():
-            h, w = self.sizes[part.last]
-            windows = [Window(0, h, 0, w)] * len(coarser)
+        h, w = self.sizes[part.last]
+        windows = [Window(0, h, 0, w)] * len(coarser)
+        with products(self.low.device):
             return Pass(weights, coarser, windows, part.last, self.price).planes(self.low)
 
     def _better(
         self,
         part: _Part,
-        tile: _Tile,
+        tile: Tile,
         low: Tensor,
         weights: Weights,
         random: torch.Generator,
@@ -289,8 +291,8 @@ class _Component:
 
     def _norms(self) -> Tensor:
         """What a unit of each plane does to the mean of its samples' squared errors (planes, 1, 1)."""
-        norms = torch.tensor(NORMS) / 3 if self.planes == 3 else torch.ones(1)
-        return norms[:, None, None].to(self.low.device)
+        norms = np.array(NORMS, np.float32) / 3 if self.planes == 3 else np.ones(1, np.float32)
+        return torch.from_numpy(norms)[:, None, None].to(self.low.device)
 
     def _stiffness(self, level: int) -> Tensor:
         """Second derivatives of the error by latents' phases (4·3·planes, 1, 1)."""

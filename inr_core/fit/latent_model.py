@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -21,11 +20,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Of bior4.4, orthonormal scaling: analysis low and high, synthesis low and high; the second halves mirror the first.
-_H0 = (0.03782845550726, -0.02384946501956, -0.11062440441844, 0.37740285561283, 0.85269867900889)
-_H1 = (-0.06453888262870, 0.04068941760916, 0.41809227322162, -0.78848561640558)
+from .float_wavelet import BANDS, Size, forward_wavelet, highpass, inverse_wavelet
+
 PHASES = (0, 3, 1, 2)  # y % 2 · 2 + x % 2, in coding order
-BANDS = 3  # of a plane and a level
 RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 SIGNED_LIMIT, SIGNED_SCALE = 8.0, 0.5
 HIGHPASS_SCALE, ENTROPY_HIGHPASS, CELL_LIMIT = 0.25, 8.0, 16.0
@@ -33,72 +30,7 @@ LOG_SCALE = (-5.0, 6.0)  # natural logarithm of a Laplace scale, in steps
 REFERENCE_STEP = 16 / 255  # the quantisation step in which the networks' conditioning is zero
 MIN_PROBABILITY = 1e-7
 
-Size = tuple[int, int]
 Pack = tuple[Tensor, Tensor]  # magnitudes and signed values of a level's latents, as the networks see them
-
-
-def _reflect(i: int, n: int) -> int:
-    """Whole-sample symmetric extension."""
-    if n == 1:
-        return 0
-    i = abs(i) % (2 * (n - 1))
-    return 2 * (n - 1) - i if i >= n else i
-
-
-@cache
-def wavelet_matrices(n: int) -> tuple[Tensor, Tensor]:
-    """Analysis (m, n) and synthesis (n, m) along an axis of n samples, m even: low half first, then high."""
-    low, high = (*_H0, *_H0[3::-1]), (*_H1, *_H1[2::-1])
-    half = (n + 1) // 2
-    m = 2 * half
-    analysis, synthesis = np.zeros((m, n)), np.zeros((n, m))
-    for k in range(half):
-        for tap in range(9):
-            analysis[k, min(_reflect(2 * k + tap - 4, m), n - 1)] += low[tap]
-        for tap in range(7):
-            analysis[half + k, min(_reflect(2 * k + tap - 2, m), n - 1)] += high[tap]
-    for o in range(n):
-        for d in range(-4, 5):
-            source = _reflect(o + d, m)
-            if source % 2 == 1:  # the other filter's taps with alternating signs
-                synthesis[o, half + source // 2] -= low[d + 4] * (-1) ** d
-            elif abs(d) <= 3:
-                synthesis[o, source // 2] -= high[d + 3] * (-1) ** d
-    return torch.tensor(analysis, dtype=torch.float32), torch.tensor(synthesis, dtype=torch.float32)
-
-
-@cache
-def _blur_matrix(n: int) -> Tensor:
-    blur = torch.zeros(n, n)
-    for i in range(n):
-        for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
-            blur[i, min(max(i + d, 0), n - 1)] += weight / 8
-    return blur
-
-
-def highpass(x: Tensor) -> Tensor:
-    """Planes (…, H, W) less their blur by [1 2 2 2 1] ⊗ [1 2 2 2 1] / 64, edges repeated."""
-    rows, columns = (_blur_matrix(n).to(x.device) for n in x.shape[-2:])
-    with torch.autocast(x.device.type, enabled=False):  # planes need all of their bits, also where networks do not
-        return x - rows @ x @ columns.T
-
-
-def forward_wavelet(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Planes (B, C, H, W) → low (B, C, h, w) and bands (B, 3·C, h, w), orthonormal scaling."""
-    (rows, _), (columns, _) = (wavelet_matrices(n) for n in x.shape[-2:])
-    y = rows.to(x.device) @ x @ columns.to(x.device).T
-    h, w = y.shape[-2] // 2, y.shape[-1] // 2
-    bands = torch.stack([y[..., :h, w:], y[..., h:, :w], y[..., h:, w:]], 2)
-    return y[..., :h, :w], bands.flatten(1, 2)
-
-
-def inverse_wavelet(low: Tensor, bands: Tensor, size: Size) -> Tensor:
-    """The inverse of `forward_wavelet` for planes of (H, W) `size`."""
-    (_, rows), (_, columns) = (wavelet_matrices(n) for n in size)
-    bands = bands.reshape(bands.shape[0], -1, BANDS, *bands.shape[2:])
-    top, bottom = torch.cat([low, bands[:, :, 0]], -1), torch.cat([bands[:, :, 1], bands[:, :, 2]], -1)
-    with torch.autocast(low.device.type, enabled=False):  # planes need all of their bits, also where networks do not
-        return rows.to(low.device) @ torch.cat([top, bottom], -2) @ columns.to(low.device).T
 
 
 @dataclass(frozen=True)
@@ -112,7 +44,7 @@ class Pyramid:
     @classmethod
     def of(cls, rgb: Tensor, levels: int) -> Pyramid:
         """From samples (B, 3, H, W) in [−1/2, 1/2]."""
-        low = torch.einsum("ij,bjhw->bihw", torch.tensor(RGB_TO_YCC, device=rgb.device), rgb)
+        low = torch.einsum("ij,bjhw->bihw", rgb_to_ycc().to(rgb.device), rgb)
         bands, sizes = [], []
         for _ in range(levels):
             sizes.append((low.shape[-2], low.shape[-1]))
@@ -121,9 +53,14 @@ class Pyramid:
         return cls(low, bands, sizes)
 
 
+def rgb_to_ycc() -> Tensor:
+    """(3, 3)."""
+    return torch.tensor(RGB_TO_YCC, dtype=torch.float32, device="cpu")
+
+
 def to_rgb(planes: Tensor) -> Tensor:
     """Y, Cb, Cr planes (B, 3, H, W) → samples in [−1/2, 1/2], not clamped."""
-    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(torch.tensor(RGB_TO_YCC)).to(planes.device), planes)
+    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(rgb_to_ycc()).to(planes.device), planes)
 
 
 def condition(step: float) -> float:
@@ -149,6 +86,19 @@ def _block_diagonal(blocks: Tensor) -> Tensor:
     return matrix
 
 
+def _normal(shape: Sequence[int], deviation: float, random: torch.Generator) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape, generator=random, dtype=torch.float32, device="cpu") * deviation)
+
+
+def _spread(shape: Sequence[int], random: torch.Generator) -> Tensor:
+    """Evenly, from −1 to 1."""
+    return torch.rand(shape, generator=random, dtype=torch.float32, device="cpu") * 2 - 1
+
+
+def _zeros(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(shape, dtype=torch.float32, device="cpu"))
+
+
 class PhaseNet(nn.Module):
     """Scale and mean of every position's bands: a 3×3 layer, masked so that a phase sees only those decoded before it.
 
@@ -157,25 +107,25 @@ class PhaseNet(nn.Module):
 
     mask: Tensor
 
-    def __init__(self, context: int, own: int, hidden: int, outputs: int, levels: int) -> None:
+    def __init__(self, context: int, own: int, hidden: int, outputs: int, levels: int, random: torch.Generator) -> None:
         super().__init__()
         self.hidden, self.outputs = hidden, outputs
         inputs = context + 4 * own
         seen = 9 * (context + 2 * own)
-        self.w1 = nn.Parameter(torch.randn(4 * hidden, inputs, 3, 3) * (1.2 / math.sqrt(seen)))
-        self.b1 = nn.Parameter(torch.zeros(levels, 4 * hidden))
-        self.qb = nn.Parameter(torch.zeros(2, 4 * hidden))  # times condition and its square
-        self.w2 = nn.Parameter(torch.randn(4, hidden, hidden) * (1.4 / math.sqrt(hidden)))
-        self.b2 = nn.Parameter(torch.zeros(4 * hidden))
-        self.w3 = nn.Parameter(torch.randn(4, outputs, hidden) * (0.1 / math.sqrt(hidden)))
-        start = torch.zeros(levels, 4, 2, outputs // 2)
-        start[:, :, 0] = (torch.arange(levels) * 0.5 - 1)[:, None, None]  # coarser bands are wider
-        self.b3 = nn.Parameter(start.reshape(levels, 4 * outputs))
-        mask = torch.ones(4, hidden, inputs, 1, 1)
+        self.w1 = _normal((4 * hidden, inputs, 3, 3), 1.2 / math.sqrt(seen), random)
+        self.b1 = _zeros(levels, 4 * hidden)
+        self.qb = _zeros(2, 4 * hidden)  # times condition and its square
+        self.w2 = _normal((4, hidden, hidden), 1.4 / math.sqrt(hidden), random)
+        self.b2 = _zeros(4 * hidden)
+        self.w3 = _normal((4, outputs, hidden), 0.1 / math.sqrt(hidden), random)
+        start = np.zeros((levels, 4, 2, outputs // 2), np.float32)
+        start[:, :, 0] = (np.arange(levels) * 0.5 - 1)[:, None, None]  # coarser bands are wider
+        self.b3 = nn.Parameter(torch.from_numpy(start.reshape(levels, 4 * outputs)))
+        mask = np.ones((4, hidden, inputs, 1, 1), np.float32)
         for phase in range(4):
             for other in PHASES[PHASES.index(phase) :]:
                 mask[phase, :, context + other :: 4] = 0
-        self.register_buffer("mask", mask.reshape(4 * hidden, inputs, 1, 1), persistent=False)
+        self.register_buffer("mask", torch.from_numpy(mask.reshape(4 * hidden, inputs, 1, 1)), persistent=False)
 
     def forward(self, x: Tensor, level: int, condition: float) -> Tensor:
         """(B, inputs, h, w) → (B, h, w, 4, outputs)."""
@@ -191,10 +141,10 @@ class PhaseNet(nn.Module):
 class EntropyNet(nn.Module):
     """Laplace scales and means of a level's bands."""
 
-    def __init__(self, hidden: int, chroma_hidden: int, levels: int) -> None:
+    def __init__(self, hidden: int, chroma_hidden: int, levels: int, random: torch.Generator) -> None:
         super().__init__()
-        self.luma = PhaseNet(3 + 3 + 3 + 4, 6, hidden, 2 * BANDS, levels)
-        self.chroma = PhaseNet(12 + 6 + 6 + 8, 6, chroma_hidden, 4 * BANDS, levels)
+        self.luma = PhaseNet(3 + 3 + 3 + 4, 6, hidden, 2 * BANDS, levels, random)
+        self.chroma = PhaseNet(12 + 6 + 6 + 8, 6, chroma_hidden, 4 * BANDS, levels, random)
 
     def forward(
         self, own: Pack, parent: Pack, grandparent: Pack, high: Tensor, level: int, condition: float
@@ -229,15 +179,15 @@ class EntropyNet(nn.Module):
 class Cell(nn.Module):
     """Planes and bands of a level → planes of the next finer one: the inverse wavelet beside two sine layers."""
 
-    def __init__(self, hidden: int, levels: int) -> None:
+    def __init__(self, hidden: int, levels: int, random: torch.Generator) -> None:
         super().__init__()
-        self.w1 = nn.Parameter(torch.randn(hidden, 12, 3, 3) * 0.05)
-        self.lb = nn.Parameter((torch.rand(1, hidden) * 2 - 1).repeat(levels, 1))
-        self.qb = nn.Parameter(torch.zeros(2, hidden))
-        self.wm = nn.Parameter(torch.randn(hidden, hidden) * (1.2 / math.sqrt(hidden)))
-        self.bm = nn.Parameter(torch.rand(hidden) * 2 - 1)
-        self.w2 = nn.Parameter(torch.zeros(12, hidden, 3, 3))
-        self.b2 = nn.Parameter(torch.zeros(12))
+        self.w1 = _normal((hidden, 12, 3, 3), 0.05, random)
+        self.lb = nn.Parameter(_spread((1, hidden), random).repeat(levels, 1))
+        self.qb = _zeros(2, hidden)
+        self.wm = _normal((hidden, hidden), 1.2 / math.sqrt(hidden), random)
+        self.bm = nn.Parameter(_spread((hidden,), random))
+        self.w2 = _zeros(12, hidden, 3, 3)
+        self.b2 = _zeros(12)
 
     def forward(
         self, planes: Tensor, high: Tensor, bands: Tensor, size: Size, level: int, condition: float, step: float
@@ -277,14 +227,22 @@ class Decoded:
 
 
 class LatentModel(nn.Module):
-    """The networks that all pictures share; levels beyond the last share its biases."""
+    """The networks that all pictures share, untrained; levels beyond the last share its biases."""
 
-    def __init__(self, hidden: int = 40, entropy_hidden: int = 32, chroma_hidden: int = 16, levels: int = 6) -> None:
+    def __init__(
+        self,
+        hidden: int = 40,
+        entropy_hidden: int = 32,
+        chroma_hidden: int = 16,
+        levels: int = 6,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
-        self.cell = Cell(hidden, levels)
-        self.ent = EntropyNet(entropy_hidden, chroma_hidden, levels)
-        self.lg = nn.Parameter(torch.zeros(levels, 9))  # logarithms of the steps' gains
-        self.rec = nn.Parameter(torch.tensor([0.05, 0.02]))  # how far values are reconstructed towards their means
+        random = torch.Generator("cpu").manual_seed(seed)
+        self.cell = Cell(hidden, levels, random)
+        self.ent = EntropyNet(entropy_hidden, chroma_hidden, levels, random)
+        self.lg = _zeros(levels, 9)  # logarithms of the steps' gains
+        self.rec = nn.Parameter(torch.from_numpy(np.array([0.05, 0.02], np.float32)))  # how far towards their means
 
     @classmethod
     def of(cls, state: Mapping[str, NDArray[np.floating]]) -> LatentModel:
@@ -347,5 +305,5 @@ class LatentModel(nn.Module):
 
     @staticmethod
     def _nothing(batch: int, h: int, w: int, like: Tensor) -> Pack:
-        zeros = torch.zeros(batch, 9, h, w, device=like.device)
+        zeros = torch.zeros(batch, 9, h, w, dtype=torch.float32, device=like.device)
         return zeros, zeros

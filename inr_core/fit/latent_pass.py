@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from .band_products import blur, blur_back, synthesis, synthesis_back
+from .float_wavelet import Size
 from .laplace import Findings
-from .latent_model import CELL_LIMIT, ENTROPY_HIGHPASS, HIGHPASS_SCALE, SIGNED_LIMIT, SIGNED_SCALE, Size
+from .latent_model import CELL_LIMIT, ENTROPY_HIGHPASS, HIGHPASS_SCALE, SIGNED_LIMIT, SIGNED_SCALE
 from .latent_nets import Moved, Weights
 from .phases import assign_phases, clear_padding, from_phases, to_phases
 

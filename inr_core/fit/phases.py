@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .latent_model import Size
+from .float_wavelet import Size
 
 
 def to_phases(x: Tensor) -> Tensor:

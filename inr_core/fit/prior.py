@@ -95,9 +95,9 @@ class Training:
 
 def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: State | None, hidden: int) -> State:
     """The averaged weights after all steps, or after as many as Ctrl-C left time for."""
-    torch.manual_seed(training.seed)
     random = np.random.default_rng(training.seed)
-    model = (LatentModel.of(start) if start else LatentModel(hidden, levels=LEVELS)).to(training.device)
+    model = LatentModel.of(start) if start else LatentModel(hidden, levels=LEVELS, seed=training.seed)
+    model = model.to(training.device)
     average = {name: value.detach().clone() for name, value in model.named_parameters()}
     gains = [model.lg, model.rec]
     networks = [p for name, p in model.named_parameters() if name not in ("lg", "rec")]

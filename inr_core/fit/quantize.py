@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import fixedpoint as fx
-from ..network_torch import exact_products
 from ..weights import (
     CODEBOOK,
     HALF,
@@ -30,6 +27,8 @@ from ..weights import (
     half_codes,
     uniform_codes,
 )
+from . import layer_pass
+from .layer_pass import Layer
 from .siren import Siren
 
 MAX_MULTIPLIER = 2**32 - 1
@@ -59,7 +58,7 @@ def choose_scale(siren: Siren, k: int, peak: int, mask: Tensor, bits: int, metho
     """The quantisation step of layer k: from the largest weight ("range"), three σ ("distribution"), or least error."""
     unit = multiplier_unit(siren, k, peak)
     limit = 2 ** (bits - 1) - 1
-    weight = siren.weights[k].detach()[mask]
+    weight = siren.weights[k][mask]
     largest = float(weight.abs().max())
     if method == "distribution":
         clips = [min(largest, SIGMAS * float(weight.square().mean().sqrt()))]
@@ -83,7 +82,8 @@ def integer_weight(weight: Tensor, mask: Tensor | None, scale: Scale) -> Tensor:
     q = _round(weight, scale)
     if mask is None:
         return q
-    q = torch.where(q == 0, torch.where(weight < 0, -1.0, 1.0), q)
+    one = torch.ones_like(q)
+    q = torch.where(q == 0, torch.where(weight < 0, -one, one), q)
     return q * mask
 
 
@@ -91,7 +91,7 @@ class _Tables:
     """Sine and cosine by phase, of the middles of the format's cells: looked up faster than torch computes a sine."""
 
     def __init__(self, device: torch.device) -> None:
-        middles = (torch.arange(2**fx.PHASE_BITS, dtype=torch.float64) + 0.5) / CELLS
+        middles = (torch.arange(2**fx.PHASE_BITS, dtype=torch.float64, device="cpu") + 0.5) / CELLS
         self.sine = torch.from_numpy(fx.SINE_TABLE).float().to(device)  # ±ACT_MAX
         self.cosine = torch.cos(middles).float().to(device)
 
@@ -101,49 +101,12 @@ def table_index(phase: Tensor) -> Tensor:
     return phase.floor().to(torch.int32).bitwise_and_(2**fx.PHASE_BITS - 1).flatten()
 
 
-class _Pass(torch.autograd.Function):
-    """The network on integers, and its gradient straight through every rounding, by hand: one node, not a hundred.
-
-    The sine's gradient is the cosine of its cell's middle, where the decoder has it.
-
-    Weights and activations are multiplied as the integers they are, and scaled within the product: exact in float32,
-    and in the TF32 of a GPU, as far as integers of 11 bits go.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, network: QuantizedForward, x: Tensor, *parameters: Tensor) -> Tensor:
-        ctx.network, ctx.inputs, ctx.indices, ctx.weights = network, [], [], []
-        for k, scaling in enumerate(network.units):
-            weight = network.integers(k)
-            ctx.inputs.append(x)
-            ctx.weights.append(weight)
-            with exact_products() if k == 0 and x.is_cuda else nullcontext():  # its integers have more bits
-                x = torch.addmm(network.bias_term(k), x, weight.T, alpha=scaling)
-            if k < len(network.units) - 1:
-                index = table_index(x)
-                ctx.indices.append(index)
-                x = network.tables.sine.index_select(0, index).view(x.shape)
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        network = ctx.network
-        weights: list[Tensor] = []
-        biases: list[Tensor] = []
-        for k in reversed(range(len(network.units))):
-            per_bias = CELLS * network.siren.omegas[k] if k < len(ctx.indices) else 1.0
-            per_weight = network.units[k] / network.scales[k].step
-            weights.append(torch.addmm(network.nothing, slope.T, ctx.inputs[k], beta=0, alpha=per_weight))
-            biases.append(slope.sum(0).mul_(per_bias))
-            if k > 0:
-                per_phase = network.units[k] * fx.ACT_MAX / CELLS
-                by_input = torch.addmm(network.nothing, slope, ctx.weights[k], beta=0, alpha=per_phase)
-                slope = network.tables.cosine.index_select(0, ctx.indices[k - 1]).view(by_input.shape).mul_(by_input)
-        return None, None, *reversed(weights), *reversed(biases)
-
-
 class QuantizedForward:
-    """Evaluates a Siren through the format's arithmetic, differentiably: what is trained is what is decoded.
+    """A Siren through the format's arithmetic, as `layer_pass` takes it: what is trained is what is decoded.
+
+    Gradients go straight through every rounding; the sine's is the cosine of its cell's middle, where the decoder has
+    it. Weights and activations are multiplied as the integers they are, and scaled within the product: exact in
+    float32, and in the TF32 of a GPU, as far as integers of 11 bits go.
 
     Scales are fixed when this is made; `masks[k]` None means a dense layer.
     """
@@ -168,22 +131,44 @@ class QuantizedForward:
             for k in range(last + 1)
         ]
         self.tables = _Tables(siren.weights[0].device)
-        self.nothing = torch.zeros(1, device=siren.weights[0].device)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def layers(self) -> list[Layer]:
+        """As `layer_pass` takes them: weights in quantisation steps, phases in cells of the table."""
+        last = len(self.siren.omegas)
+        return [
+            Layer(
+                self.integers(k),
+                self.bias_term(k),
+                scale=unit,
+                per_weight=unit / self.scales[k].step,
+                per_bias=CELLS * self.siren.omegas[k] if k < last else 1.0,
+                per_input=unit * fx.ACT_MAX / CELLS,
+            )
+            for k, unit in enumerate(self.units)
+        ]
+
+    def sine(self, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """Activations of phases (n, out), and their cells."""
+        index = table_index(phase)
+        return self.tables.sine.index_select(0, index).view(phase.shape), index
+
+    def slope(self, kept: Tensor, out: Tensor) -> Tensor:
+        """Derivatives of the sines in those cells, times what is in `out`."""
+        return out.mul_(self.tables.cosine.index_select(0, kept).view(out.shape))
+
+    def forward(self, x: Tensor) -> Tensor:
         """Coordinates (n, 2) → samples (n, C) around [−1, 1]."""
-        y: Tensor = _Pass.apply(self, x, *self.siren.parameters)  # type: ignore[no-untyped-call]
-        return y
+        return layer_pass.forward(self, self.layers(), x)
 
     def integers(self, k: int) -> Tensor:
         """The weights of layer k as they are stored, (out, in)."""
-        return integer_weight(self.siren.weights[k].detach(), self.masks[k], self.scales[k])
+        return integer_weight(self.siren.weights[k], self.masks[k], self.scales[k])
 
     def bias_term(self, k: int) -> Tensor:
         """The rounded biases of layer k, in cells of phase; of the last layer, in samples."""
         cells = self._bias_cells(k)
         unit = 1 / cells if k == len(self.siren.omegas) else 2.0 ** (fx.PHASE_BITS - self.bias_bits)
-        return torch.mul(self.siren.biases[k].detach(), cells).round_().mul_(unit)
+        return torch.mul(self.siren.biases[k], cells).round_().mul_(unit)
 
     def _bias_cells(self, k: int) -> float:
         """Quantisation cells per unit of bias."""
@@ -191,8 +176,8 @@ class QuantizedForward:
             return 255 / 2 * (1 << fx.OUTPUT_BIAS_FRACTION)
         return float(1 << self.bias_bits) * self.siren.omegas[k] / (2 * math.pi)
 
-    def layers(self) -> list[QuantizedLayer]:
-        """The network as it is stored."""
+    def stored(self) -> list[QuantizedLayer]:
+        """The network as it is in the file."""
         return [self._layer(k) for k in range(len(self.siren.weights))]
 
     def _layer(self, k: int) -> QuantizedLayer:
@@ -205,7 +190,7 @@ class QuantizedForward:
         )
 
     def _bias_codes(self, k: int) -> NDArray[np.int32]:
-        bias = self.siren.biases[k].detach().cpu().double().numpy()
+        bias = self.siren.biases[k].cpu().double().numpy()
         if k == len(self.siren.omegas):
             codes = np.rint((bias + 1) * self._bias_cells(k))
             return np.clip(codes, -OUTPUT_BIAS_LIMIT, OUTPUT_BIAS_LIMIT).astype(np.int32)
@@ -220,7 +205,7 @@ def post_training(
     As in the study, k-means leaves the first and the last layer alone: they are stored as float16.
     """
     uniform = QuantizedForward(siren, masks, bits, bias_bits, peak, method)
-    layers = uniform.layers()
+    layers = uniform.stored()
     last = len(layers) - 1
     for k in range(len(layers)):
         if method == "float16" or (method == "kmeans" and k in (0, last)):
@@ -249,7 +234,7 @@ def _codebook_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
 
 def _scaled(uniform: QuantizedForward, k: int, one: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
     """Weights of layer k divided by a step that the multiplier represents exactly, so that they lie in [−1, 1]."""
-    weight = uniform.siren.weights[k].detach().cpu().double().numpy()
+    weight = uniform.siren.weights[k].cpu().double().numpy()
     mask = uniform.masks[k]
     unit = multiplier_unit(uniform.siren, k, uniform.peak)
     rows = np.abs(weight).sum(1).max() * 1.001 / fx.ROW_LIMIT  # half rounding may add to a row

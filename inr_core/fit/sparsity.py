@@ -50,8 +50,9 @@ def largest(scores: Tensor, count: int) -> Tensor:
 
 def random_masks(shapes: Sequence[Shape], counts: Sequence[int], seed: int, device: torch.device) -> list[Tensor]:
     """Uniformly random boolean masks (out, in) with exactly counts[k] ones."""
-    generator = torch.Generator().manual_seed(seed)
-    return [largest(torch.rand(s, generator=generator), n).to(device) for s, n in zip(shapes, counts, strict=True)]
+    generator = torch.Generator("cpu").manual_seed(seed)
+    scores = [torch.rand(s, generator=generator, dtype=torch.float32, device="cpu") for s in shapes]
+    return [largest(score, n).to(device) for score, n in zip(scores, counts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -65,23 +66,26 @@ class RigL:
         return step > 0 and step % self.every == 0
 
     def update(
-        self, weights: list[Tensor], masks: list[Tensor], counts: Sequence[int], fraction: float
+        self,
+        weights: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        masks: Sequence[Tensor],
+        counts: Sequence[int],
+        fraction: float,
     ) -> list[Tensor]:
-        """New masks, given gradients of all weights (zero ones too); `fraction` of the sparse phase done, 0 … 1.
+        """New masks, given gradients by all weights (zero ones too); `fraction` of the sparse phase done, 0 … 1.
 
         counts: ones of each mask, so that no tensor has to be read.
         """
         rate = self.rate / 2 * (1 + math.cos(math.pi * fraction))
         grown = []
-        for weight, mask, active in zip(weights, masks, counts, strict=True):
+        for weight, gradient, mask, active in zip(weights, gradients, masks, counts, strict=True):
             change = min(int(rate * active), mask.numel() - active)
-            if change == 0 or weight.grad is None:
+            if change == 0:
                 grown.append(mask)
                 continue
-            magnitude = torch.where(mask, weight.detach().abs(), -1.0)
-            kept = largest(magnitude, active - change)
-            gradient = torch.where(mask, -1.0, weight.grad.abs())
-            grown.append(kept | largest(gradient, change))
+            kept = largest(torch.where(mask, weight.abs(), -1.0), active - change)
+            grown.append(kept | largest(torch.where(mask, -1.0, gradient.abs()), change))
         return grown
 
 
@@ -100,5 +104,5 @@ class Pruning:
         masks = []
         for weight, count in zip(weights, counts, strict=True):
             now = count + round((weight.numel() - count) * remaining)
-            masks.append(largest(weight.detach().abs(), now))
+            masks.append(largest(weight.abs(), now))
         return masks

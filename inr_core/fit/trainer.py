@@ -5,20 +5,28 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from ..interrupts import first_interrupt
+from ..own_thread import Watch, watched
 from ..pixels import Array
 from ..plan import FitPlan
 from ..settings import Progress
 from ..streams import pack
+from ..threads import Crew
+from ..torch_settings import FASTER, products, undisturbed
 from ..weights import QuantizedLayer
-from .captured import Captured, records, training_on
-from .pace import Pace
+from .adam import Adam
+from .captured import Captured, own_stream, records
+from .clock import Clock
+from .gradients import Gradients
+from .layer_pass import forward
+from .parameters import Parameters
 from .quantize import QuantizedForward, post_training
 from .siren import Grid, Siren, solve_output
 from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
@@ -27,7 +35,7 @@ SPARSE_PHASE = 0.7  # of the run: masks move until here (the study stops at 75 %
 QUANTIZED_PHASE = 0.75  # from here on training goes through the format's arithmetic
 BEST_PHASE = 0.9  # from here on the picture is evaluated now and then and the best network kept
 EVALUATIONS, EVALUATED_PIXELS = 4, 2**18
-HURRY_SECONDS, HURRY_STEPS = 2.0, 300  # what a stopped fit may still spend on quantising what it has
+EVALUATED_AT_ONCE = {"cpu": 4096}  # pixels; elsewhere all of them
 REPORT_SECONDS = 0.2
 RESTARTS = 3  # of a fit that diverged, each at a third of the learning rate
 DIVERGED = 0.86  # of the picture's variance: a loss above it has learnt next to nothing; dense text is at 0.84 for long
@@ -53,19 +61,21 @@ def fit(
     plan: FitPlan,
     device: torch.device,
     report: Callable[[Progress], bool | None],
-    pace: Pace | None = None,
+    threads: int = 1,
 ) -> Fitted:
     """Fit a SIREN to samples (H, W, C) of 0 … peak; with `alpha`, colours under a last channel of zero do not count.
 
-    `pace` chooses torch's threads. `report` is called a few times a second; False from it, or a first Ctrl-C, ends the
-    fit with what there is, after at most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second
-    Ctrl-C ends it with nothing.
+    On so many threads of a CPU, which do not change the result. `report` is called a few times a second, by the thread
+    that has called this, while others work; False from it, or a first Ctrl-C, ends the fit with what there is, after at
+    most HURRY_SECONDS and HURRY_STEPS of training through the quantiser; a second Ctrl-C ends it with nothing.
     """
-    with first_interrupt() as interrupted:
-        run = Run(samples, peak, alpha, plan, device)
-        with training_on(device):
-            run.train(report, interrupted, pace)
-        return Fitted(run.finish(), run.step, interrupted.is_set(), run.stopped)
+
+    def work(watch: Watch) -> Fitted:
+        with Run(samples, peak, alpha, plan, device, threads) as run, run.at_work():
+            run.train(watch.report, watch.interrupted, watch.check)
+            return Fitted(run.finish(), run.step, watch.interrupted.is_set(), run.stopped)
+
+    return watched(work, report)
 
 
 def diverged(loss: float, lowest: float, variance: float) -> bool:
@@ -74,45 +84,61 @@ def diverged(loss: float, lowest: float, variance: float) -> bool:
 
 
 class Run:
-    """The state of one fit.
+    """The state of one fit: a context manager, since threads and recordings end with it.
 
     A step is two parts, gradients and update, that work on tensors which stay and read none of them, so that on CUDA
     they are recorded and replayed (see `captured`); RigL comes between them, and reads none either.
     """
 
-    def __init__(self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device) -> None:
+    def __init__(
+        self, samples: Array, peak: int, alpha: bool, plan: FitPlan, device: torch.device, threads: int = 1
+    ) -> None:
         self.plan, self.peak, self.device = plan, peak, device
         self.learning_rate = plan.learning_rate
         self.restarts = 0
         self.lowest = math.inf  # loss at a check since the last start
-        self.grid = Grid(samples, peak, alpha, device, plan.seed, resident=records(device))
-        self.variance = self.grid.variance()
+        self.crew = Crew(threads if device.type == "cpu" else 1, around=undisturbed)
+        self._computing, self._updating = Captured(records(device)), Captured(records(device))
         total = sum(out * into for out, into in plan.shapes)
         self.counts = erk_counts(plan.shapes, plan.nonzeros) if plan.nonzeros < total else None
         self.rigl, self.pruning = RigL(), Pruning()
-        self.loss = torch.zeros((), device=device)  # of the last step
-        self.gradients, self.update = (Captured(part, records(device)) for part in (self._gradients, self._update))
-        self._start()
         self.aware = plan.quantization == "qat"
-        self.best: tuple[float, list[Tensor]] | None = None
+        self.best: tuple[float, Tensor] | None = None
         self.bytes = plan.expected_bytes
         self.step = 0
         self.stopped = False
-        self.clock = _Clock(plan.steps, plan.time_limit)
+        with self.at_work():
+            self.grid = Grid(samples, peak, alpha, device, plan.seed, resident=records(device))
+            self.variance = self.grid.variance()
+            size = min(plan.batch, self.grid.pixels)
+            self.gradient = Gradients(plan.shapes, size, device, self.crew)
+            self._start()
+        self.clock = Clock(plan.steps, plan.time_limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.crew.__exit__(None, None, None)
+        self._computing.renew()
+        self._updating.renew()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What everything that this does has to be done in; it may be left and entered again."""
+        with undisturbed(), own_stream(self.device):
+            yield
 
     def _start(self) -> None:
         """A fresh network, its optimiser and its masks."""
         plan = self.plan
         seed = plan.seed + self.restarts
+        self._computing.renew()
+        self._updating.renew()
         self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, seed, self.device)
         self.quantized: QuantizedForward | None = None
-        recorded, fused = records(self.device), self.device.type != "mps"
-        self.optimizer = torch.optim.Adam(self.siren.parameters, self.learning_rate, fused=fused, capturable=recorded)
-        if recorded:
-            self.optimizer.param_groups[0]["lr"] = torch.tensor(self.learning_rate, device=self.device)
-        self.gradients.renew()
-        self.update.renew()
-        self.masks: list[Tensor] | None = None  # float (out, in) of ones and zeros; None: no weight is masked
+        self.optimizer = Adam(self.siren.parameters.flat)
+        self.mask: Parameters | None = None  # of ones and zeros; None: no weight is masked
         self.settled = self.counts is None
         if self.counts and plan.sparsity == "rigl":
             self._set_masks(random_masks(plan.shapes, self.counts, seed, self.device))
@@ -128,22 +154,26 @@ class Run:
             self._start()
 
     def train(
-        self, report: Callable[[Progress], bool | None], interrupted: threading.Event, pace: Pace | None = None
+        self,
+        report: Callable[[Progress], bool | None],
+        interrupted: threading.Event,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        """All steps, or as many as are left time for. `check` is called before each, to raise what is to end it."""
         if self.plan.steps == 0:  # as a start for training it would cost 0.9 dB: its large weights are a bad one
-            solve_output(self.siren, self.grid)
+            with products(self.device, FASTER):
+                solve_output(self.siren, self.grid)
         next_check, next_best, reported = CHECK_EVERY, BEST_PHASE, time.perf_counter()
         while (fraction := self.clock.fraction(self.step)) < 1:
             if not self.settled:
                 self._move_masks(fraction / SPARSE_PHASE)
             if self.aware and self.quantized is None and fraction >= QUANTIZED_PHASE:
                 self._start_quantized()
-            if pace is not None:
-                pace.step()
+            check()
             self._train_step(fraction)
             self.step += 1
             if fraction >= next_check and self.step >= DIVERGED_STEPS:
-                self._restart_if_diverged(float(self.loss))
+                self._restart_if_diverged(float(self.gradient.loss))
                 next_check += CHECK_EVERY
             if fraction >= next_best and not self.clock.hurried:
                 self._keep_best()
@@ -152,36 +182,39 @@ class Run:
                 now = time.perf_counter()
                 if now - reported >= REPORT_SECONDS:
                     reported = now
-                    self.stopped = report(self._progress(float(self.loss), fraction)) is False
+                    self.stopped = report(self._progress(float(self.gradient.loss), fraction)) is False
                 if self.stopped or interrupted.is_set():
                     self.clock.hurry(self.step, max(fraction, QUANTIZED_PHASE))
 
     def _train_step(self, fraction: float) -> None:
         """One step, at `fraction` of the run; nothing of it waits for the device."""
-        group = self.optimizer.param_groups[0]
-        rate = self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
-        group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
+        self.optimizer.start_step(self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction)))
         self.grid.draw(self.plan.batch)
-        self.gradients()
+        self.compute_gradients()
         if not self.settled and self.plan.sparsity == "rigl" and self.rigl.due(self.step):
             assert self.counts is not None
-            self._set_masks(self.rigl.update(self.siren.weights, self._masks(), self.counts, fraction / SPARSE_PHASE))
+            weights, gradients = self.siren.weights, self.gradient.total.weights
+            moved = self.rigl.update(weights, gradients, self._masks(), self.counts, fraction / SPARSE_PHASE)
+            self._set_masks(moved)
         self.update()
 
-    def _gradients(self) -> None:
-        x, target = self.grid.drawn()
-        loss = self.grid.loss((self.quantized or self.siren.forward)(x), target)
-        gradients = torch.autograd.grad(loss, self.siren.parameters)
-        for parameter, gradient in zip(self.siren.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.loss = loss.detach()
+    def compute_gradients(self) -> None:
+        """Of the batch that is drawn, by all parameters, masked or not."""
+        with products(self.device, FASTER):
+            self._computing(self._compute)
+
+    def _compute(self) -> None:
+        self.gradient.compute(self.quantized or self.siren, self.grid)
+
+    def update(self) -> None:
+        """Move the parameters that are not masked."""
+        self._updating(self._update)
 
     def _update(self) -> None:
-        if self.masks is not None:
-            for weight, mask in zip(self.siren.weights, self.masks, strict=True):
-                assert weight.grad is not None
-                weight.grad.mul_(mask)
-        self.optimizer.step()
+        gradient = self.gradient.total.flat
+        if self.mask is not None:
+            gradient.mul_(self.mask.flat)
+        self.optimizer.step(gradient)
 
     def finish(self) -> list[QuantizedLayer]:
         """The best network seen, quantised, within `max_bytes`."""
@@ -191,9 +224,7 @@ class Run:
             self._start_quantized()
         if self.best is not None:
             self._keep_best()
-            with torch.no_grad():
-                for parameter, kept in zip(self.siren.parameters, self.best[1], strict=True):
-                    parameter.copy_(kept)
+            self.siren.parameters.flat.copy_(self.best[1])
         self._shrink_to_budget(1.0)
         return self._layers()
 
@@ -206,23 +237,20 @@ class Run:
 
     def _set_masks(self, masks: Sequence[Tensor]) -> None:
         """Zero what is masked, in the weights and in the optimiser's moments, and from now on in the gradients."""
-        if self.masks is None:
-            self.masks = [mask.float() for mask in masks]
-            self.update.renew()
-        for kept, mask in zip(self.masks, masks, strict=True):
+        if self.mask is None:
+            self.mask = Parameters.zeros(self.plan.shapes, self.device)
+            self.mask.flat.fill_(1)
+            self._updating.renew()
+        for kept, mask in zip(self.mask.weights, masks, strict=True):
             kept.copy_(mask)
-        with torch.no_grad():
-            for weight, mask in zip(self.siren.weights, self.masks, strict=True):
-                weight.mul_(mask)
-                state = self.optimizer.state[weight]
-                for name in state.keys() & {"exp_avg", "exp_avg_sq"}:
-                    state[name].mul_(mask)
+        self.siren.parameters.flat.mul_(self.mask.flat)
+        self.optimizer.forget(self.mask.flat)
 
     def _masks(self) -> list[Tensor]:
         """Boolean masks of every layer."""
-        if self.masks is None:
+        if self.mask is None:
             return [torch.ones_like(w, dtype=torch.bool) for w in self.siren.weights]
-        return [mask.bool() for mask in self.masks]
+        return [mask.bool() for mask in self.mask.weights]
 
     def stored_masks(self) -> list[Tensor | None]:
         """Boolean masks, None for a full layer."""
@@ -230,14 +258,14 @@ class Run:
 
     def _start_quantized(self) -> None:
         plan = self.plan
+        self._computing.renew()
         self.quantized = QuantizedForward(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak)
-        self.gradients.renew()
         self._shrink_to_budget(BUDGET_MARGIN)
         self.bytes = len(pack(self._layers()))
 
     def _layers(self) -> list[QuantizedLayer]:
         if self.quantized is not None:
-            return self.quantized.layers()
+            return self.quantized.stored()
         plan = self.plan
         return post_training(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
 
@@ -255,20 +283,29 @@ class Run:
     def _keep_largest(self, counts: Sequence[int]) -> None:
         masks = []
         for weight, mask, count in zip(self.siren.weights, self._masks(), counts, strict=True):
-            magnitude = torch.where(mask, weight.detach().abs(), -1.0)
+            magnitude = torch.where(mask, weight.abs(), -1.0)
             masks.append(largest(magnitude, min(count, int(mask.sum()))))
         self._set_masks(masks)
         if self.quantized is not None:
             self.quantized.masks = self.stored_masks()
 
     def _keep_best(self) -> None:
-        with torch.no_grad():
-            forward = self.quantized or self.siren.forward
-            blocks = [(self.grid.loss(forward(x), t), len(x)) for x, t in self.grid.blocks(EVALUATED_PIXELS)]
-            losses = torch.stack([loss for loss, _ in blocks]).tolist()
-            error = sum(loss * pixels for loss, (_, pixels) in zip(losses, blocks, strict=True))
-            if self.best is None or error < self.best[0]:
-                self.best = (error, [p.clone() for p in self.siren.parameters])
+        error = self._error()
+        if self.best is None or error < self.best[0]:
+            self.best = (error, self.siren.parameters.flat.clone())
+
+    def _error(self) -> float:
+        """Squared, of the whole picture or evenly spread pixels of a large one."""
+        network = self.quantized or self.siren
+        layers = network.layers()
+
+        def error(part: range) -> Tensor:
+            x, target = self.grid.block(part)
+            return self.grid.apart(forward(network, layers, x), target).square_().sum(dtype=torch.float64)
+
+        parts = self.grid.parts(EVALUATED_PIXELS, EVALUATED_AT_ONCE.get(self.device.type, EVALUATED_PIXELS))
+        with products(self.device, FASTER):
+            return float(torch.stack(self.crew.map(error, parts)).sum())
 
     def _progress(self, loss: float, fraction: float) -> Progress:
         psnr = 10 * math.log10(4 / max(loss, 1e-10))  # samples span 2
@@ -277,30 +314,3 @@ class Run:
         left = seconds * (1 - fraction) / fraction if fraction else math.inf
         phase = "quantise" if self.quantized else "fit"
         return Progress(self.step, max(self.plan.steps, self.step), psnr, bpp, seconds, left, phase)
-
-
-class _Clock:
-    """How far a fit has come, by steps or by seconds, whichever is further."""
-
-    def __init__(self, steps: int, time_limit: float | None) -> None:
-        self.steps, self.time_limit = steps, time_limit
-        self.started = time.perf_counter()
-        self.hurried = False
-        self._hurried_from, self._hurried_at = 0.0, (0.0, 0)
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
-
-    def fraction(self, step: int) -> float:
-        """0 … 1 and more."""
-        done = step / self.steps if self.steps else 1.0
-        if self.hurried:
-            seconds, steps = self.seconds - self._hurried_at[0], step - self._hurried_at[1]
-            hurry = max(seconds / HURRY_SECONDS, steps / HURRY_STEPS)
-            return max(self._hurried_from + (1 - self._hurried_from) * hurry, done)
-        return max(done, self.seconds / self.time_limit) if self.time_limit else done
-
-    def hurry(self, step: int, fraction: float) -> None:
-        """Run from `fraction` at `step` to the end in HURRY_SECONDS or HURRY_STEPS, whichever is sooner."""
-        self.hurried, self._hurried_from, self._hurried_at = True, fraction, (self.seconds, step)

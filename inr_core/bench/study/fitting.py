@@ -15,9 +15,8 @@ from torch import Tensor
 from ...decoder import decode
 from ...encoder import encode
 from ...fileinfo import describe
-from ...fit.siren import clamp_through
 from ...fit.trainer import CHECK_EVERY, DIVERGED_STEPS, RESTARTS, diverged
-from ...job import choose_device, torch_threads
+from ...job import choose_device
 from ...metrics import psnr
 from ...pixels import COORD_BITS, axis_coordinates
 from ...plan import learning_rate
@@ -25,6 +24,7 @@ from ...settings import Settings
 from ..options import SIREN
 from ..pictures import Samples
 from ..report import stopwatch
+from ..torch_threads import torch_threads
 from .experiment import Study
 from .networks import OMEGA_FIRST, OMEGA_HIDDEN, Network
 from .tensors import HALF_BITS, limit_of
@@ -77,6 +77,11 @@ def fit_inr(pixels: Samples, options: dict[str, object]) -> Fitted:
     picture = decode(data, threads=settings.threads).astype(np.uint8)
     numbers = sum(layer.nonzeros for layer in describe(data).layers)
     return Fitted(data, picture, psnr(pixels, picture), numbers, seconds[0])
+
+
+def clamp_through(y: Tensor) -> Tensor:
+    """Clamp to [−1, 1] as the decoder does, with the gradient of the identity: a bright flat area keeps learning."""
+    return y + (y.detach().clamp(-1, 1) - y.detach())
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class PlainSiren:
     def start(self, seed: int) -> list[Tensor]:
         """The format's own start."""
         siren = Siren(self._matrices, OMEGA_FIRST, OMEGA_HIDDEN, seed, torch.device("cpu"))
-        return [t.detach() for pair in zip(siren.weights, siren.biases, strict=True) for t in pair]
+        return [t.clone() for pair in zip(siren.weights, siren.biases, strict=True) for t in pair]
 
     def forward(self, tensors: Sequence[Tensor], x: Tensor) -> Tensor:
         """Sines of ω (W a + b), the last layer linear."""
@@ -165,7 +165,7 @@ class Feathermap:
         generator = torch.Generator().manual_seed(seed)
         bound = math.sqrt(3) * self.rank**-0.25
         left, right = ((torch.rand(s, generator=generator) * 2 - 1) * bound for s in self.shapes[:2])
-        return [left, right, torch.ones(self.layers), *(bias.detach() for bias in siren.biases)]
+        return [left, right, torch.ones(self.layers), *(bias.clone() for bias in siren.biases)]
 
     def _deviation(self, k: int) -> float:
         into = self._matrices[k][1]

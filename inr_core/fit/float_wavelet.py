@@ -1,0 +1,85 @@
+"""The latent model's wavelet and blur in floats, as products with matrices: an orthonormal CDF 9/7.
+
+A. Cohen, I. Daubechies, J.-C. Feauveau, 1992. `wavelet` is the same on integers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Of bior4.4, orthonormal scaling: analysis low and high, synthesis low and high; the second halves mirror the first.
+_H0 = (0.03782845550726, -0.02384946501956, -0.11062440441844, 0.37740285561283, 0.85269867900889)
+_H1 = (-0.06453888262870, 0.04068941760916, 0.41809227322162, -0.78848561640558)
+BANDS = 3  # of a plane and a level
+MATRICES = 32  # kept, of the wavelet and of the blur along an axis
+
+Size = tuple[int, int]
+
+
+def _reflect(i: int, n: int) -> int:
+    """Whole-sample symmetric extension."""
+    if n == 1:
+        return 0
+    i = abs(i) % (2 * (n - 1))
+    return 2 * (n - 1) - i if i >= n else i
+
+
+@lru_cache(MATRICES)
+def wavelet_matrices(n: int) -> tuple[Tensor, Tensor]:
+    """Analysis (m, n) and synthesis (n, m) along an axis of n samples, m even: low half first, then high."""
+    low, high = (*_H0, *_H0[3::-1]), (*_H1, *_H1[2::-1])
+    half = (n + 1) // 2
+    m = 2 * half
+    analysis, synthesis = np.zeros((m, n)), np.zeros((n, m))
+    for k in range(half):
+        for tap in range(9):
+            analysis[k, min(_reflect(2 * k + tap - 4, m), n - 1)] += low[tap]
+        for tap in range(7):
+            analysis[half + k, min(_reflect(2 * k + tap - 2, m), n - 1)] += high[tap]
+    for o in range(n):
+        for d in range(-4, 5):
+            source = _reflect(o + d, m)
+            if source % 2 == 1:  # the other filter's taps with alternating signs
+                synthesis[o, half + source // 2] -= low[d + 4] * (-1) ** d
+            elif abs(d) <= 3:
+                synthesis[o, source // 2] -= high[d + 3] * (-1) ** d
+    return torch.from_numpy(analysis.astype(np.float32)), torch.from_numpy(synthesis.astype(np.float32))
+
+
+@lru_cache(MATRICES)
+def blur_matrix(n: int) -> Tensor:
+    """(n, n): [1 2 2 2 1] / 8 along an axis, edges repeated."""
+    blur = np.zeros((n, n), np.float32)
+    for i in range(n):
+        for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
+            blur[i, min(max(i + d, 0), n - 1)] += weight / 8
+    return torch.from_numpy(blur)
+
+
+def highpass(x: Tensor) -> Tensor:
+    """Planes (…, H, W) less their blur by [1 2 2 2 1] ⊗ [1 2 2 2 1] / 64, edges repeated."""
+    rows, columns = (blur_matrix(n).to(x.device) for n in x.shape[-2:])
+    with torch.autocast(x.device.type, enabled=False):  # planes need all of their bits, also where networks do not
+        return x - rows @ x @ columns.T
+
+
+def forward_wavelet(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Planes (B, C, H, W) → low (B, C, h, w) and bands (B, 3·C, h, w), orthonormal scaling."""
+    (rows, _), (columns, _) = (wavelet_matrices(n) for n in x.shape[-2:])
+    y = rows.to(x.device) @ x @ columns.to(x.device).T
+    h, w = y.shape[-2] // 2, y.shape[-1] // 2
+    bands = torch.stack([y[..., :h, w:], y[..., h:, :w], y[..., h:, w:]], 2)
+    return y[..., :h, :w], bands.flatten(1, 2)
+
+
+def inverse_wavelet(low: Tensor, bands: Tensor, size: Size) -> Tensor:
+    """The inverse of `forward_wavelet` for planes of (H, W) `size`."""
+    (_, rows), (_, columns) = (wavelet_matrices(n) for n in size)
+    bands = bands.reshape(bands.shape[0], -1, BANDS, *bands.shape[2:])
+    top, bottom = torch.cat([low, bands[:, :, 0]], -1), torch.cat([bands[:, :, 1], bands[:, :, 2]], -1)
+    with torch.autocast(low.device.type, enabled=False):  # planes need all of their bits, also where networks do not
+        return rows.to(low.device) @ torch.cat([top, bottom], -2) @ columns.to(low.device).T
