@@ -65,9 +65,7 @@ class Watch:
         """Until the work has ended."""
         while True:
             try:
-                what = self._reports.get(timeout=LISTEN_SECONDS)
-            except Empty:
-                continue
+                what = self._next()
             except KeyboardInterrupt:  # from a handler of the program's own
                 if self.interrupted.is_set():
                     raise
@@ -77,6 +75,11 @@ class Watch:
             if what is None:
                 return
             self._answers.put(self._listener(*what))
+
+    def _next(self) -> tuple[Any, ...] | None:
+        while True:
+            with suppress(Empty):
+                return self._reports.get(timeout=LISTEN_SECONDS)
 
     def _abandon(self) -> None:
         self._abandoned = True
@@ -101,13 +104,14 @@ def watched(work: Callable[[Watch], _Result], listener: Callable[..., Any]) -> _
     with first_interrupt() as interrupted:
         watch = Watch(listener, interrupted)
         task: Task[_Result] = Task(contextvars.Context().run, watch._do, work)
-        if not _started(task):
-            return work(Watch(listener, interrupted, alone=True))
         try:
+            if not _started(task):
+                return work(Watch(listener, interrupted, alone=True))
             watch._listen()
         except BaseException:
             watch._abandon()
-            task.wait()
+            if not task.claim():
+                task.wait()
             raise
         task.wait()
         return task.result()

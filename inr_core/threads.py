@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import mmap
 import os
 import threading
 from collections import deque
@@ -18,6 +19,8 @@ import numpy as np
 
 from .held import Held
 
+THREAD_BYTES = 160 << 20  # of addresses: its stack, and 128 MB for OpenBLAS, which ends the process if it gets none
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -27,15 +30,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def start_thread(function: Callable[..., object], *arguments: object) -> bool:
+def start_thread(function: Callable[..., object], *arguments: object, before: int = 0) -> bool:
     """Run a function in a new thread, which ends no later than the program; False where none can be started.
 
-    Not by threading.Thread: its start() waits until the thread says that it runs, for ever where the memory for saying
-    so cannot be had.
+    `before`: how many were started just now, which may still have to take what a thread takes. Not by threading.Thread:
+    its start() waits until the thread says that it runs, for ever where the memory for saying so cannot be had.
     """
     try:
+        mmap.mmap(-1, (before + 1) * THREAD_BYTES).close()
         _thread.start_new_thread(function, arguments)
-    except (RuntimeError, MemoryError):  # limits of the system; the interpreter is ending
+    except (OSError, RuntimeError, MemoryError):  # limits of the system; the interpreter is ending
         return False
     return True
 
@@ -151,7 +155,10 @@ class Crew:
         return item, first.result()
 
     def _call_for(self, helpers: int) -> None:
-        while self._helpers < helpers and start_thread(_help, self._tasks, self._around):
+        while self._helpers < helpers:
+            if not start_thread(_help, self._tasks, self._around, before=self._helpers):
+                self.threads = self._helpers + 1  # it is not tried again
+                return
             self._helpers += 1
 
 
