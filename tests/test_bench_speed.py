@@ -56,6 +56,7 @@ def bench(folder: Path, *arguments: object) -> dict[str, Any]:
 def steps_of_training(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> dict[str, Any]:
     """Tables of the part "fit", reports in it as often as can be."""
     monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)  # or there would be few turns in a fraction of a second
+    monkeypatch.setattr(trainer, "QUANTIZED_PHASE", 0.3)  # or they would all be in the other phase on a busy machine
     monkeypatch.setattr(speed_fit, "run_fresh", run_here)
     short = "--seconds", 0.8, "--rounds", 2, "--fit-threads", 1, "--psnr", 5
     return bench(folder, "--parts", "fit", *NETWORK, *short, *arguments)

@@ -85,11 +85,12 @@ def test_the_first_error_is_raised_after_all_have_ended(count: int) -> None:
 def test_only_so_many_are_made_beforehand() -> None:
     begun: list[int] = []
     with Crew(1) as crew:
-        for k, _ in enumerate(crew.in_order(begun.append, range(10), 0)):
+        for k, (item, _) in enumerate(crew.in_order(begun.append, range(10))):
+            assert item == k
             assert begun == list(range(k + 1))
     begun.clear()
     with Crew(2) as crew:
-        results = crew.in_order(begun.append, range(100), 4)
+        results = crew.in_order(begun.append, range(100))
         next(results)
         time.sleep(0.05)
         assert len(begun) <= 5
