@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .metadata import Metadata, check_block, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
+    from .ranges import Range
     from .settings import Progress, Settings
     from .threads import cores
 
@@ -37,6 +38,7 @@ _HOME = {
     "kernels.switch": ("backend",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
+    "ranges": ("Range",),
     "settings": ("Progress", "Settings"),
     "threads": ("cores",),
 }
@@ -57,6 +59,7 @@ __all__ = [
     "LayerInfo",
     "Metadata",
     "Progress",
+    "Range",
     "Settings",
     "SettingsError",
     "TargetError",

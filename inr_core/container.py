@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 from .errors import FormatError, SettingsError, TruncatedError
 from .header import HEAD, MAX_PAYLOAD, Header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
+from .ranges import Range, pack_ranges, parse_ranges
 
 if TYPE_CHECKING:  # opening a file needs no NumPy
     import numpy as np
@@ -62,6 +63,8 @@ def write(
     parts = [SIGNATURE, bytes([VERSION]), _chunk(b"HEAD", pack_header(header))]
     if palette is not None:
         parts.append(_chunk(b"PLTE", palette.tobytes()))
+    if header.ranges:
+        parts.append(_chunk(b"RANG", pack_ranges(header.ranges)))
     parts += [_chunk(kind, data) for kind, data in pack_metadata(metadata)]
     return b"".join([*parts, pixel_chunks])
 
@@ -100,10 +103,13 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
         if count == MAX_CHUNKS:
             break
         data = source.chunk_data(kind, length, MAX_METADATA)
-        if kind == b"HEAD" or (kind == b"PLTE" and palette is not None) or kind in metadata:
+        again = kind == b"HEAD" or (kind == b"PLTE" and palette is not None) or (kind == b"RANG" and header.ranges)
+        if again or kind in metadata:
             raise FormatError(f"chunk {_name(kind)} at byte {offset}: expected once, got it again")
         if kind == b"PLTE":
             palette = _check_palette(data, header)
+        elif kind == b"RANG":
+            header = dataclasses.replace(header, ranges=_check_ranges(data, header))
         elif kind in NAMES:
             metadata[kind] = data
         elif _critical(kind):
@@ -130,6 +136,13 @@ def _check_palette(data: bytes, header: Header) -> bytes:
     if rest or not 1 <= entries <= 256:
         raise FormatError(f"chunk 'PLTE': expected 1 to 256 colours of {header.channels} bytes, got {len(data)} bytes")
     return data
+
+
+def _check_ranges(data: bytes, header: Header) -> tuple[Range, ...]:
+    if header.bit_depth != 16 or header.model == "exact":
+        got = f"{header.bit_depth} of model {header.model}"
+        raise FormatError(f"chunk 'RANG': expected with 16 bits a sample of model siren or latent only, got {got}")
+    return parse_ranges(data, header.channels)
 
 
 def read_payload(header: Header, payload: bytes) -> bytes:
@@ -197,7 +210,7 @@ def replace_metadata(data: bytes, metadata: Metadata) -> bytes:
     """
     verify(io.BytesIO(data))
     head = read_head(io.BytesIO(data))
-    first: list[bytes] = []  # HEAD and PLTE
+    first: list[bytes] = []  # HEAD, PLTE and RANG
     old: dict[bytes, bytes] = {}  # whole chunks
     unknown: list[bytes] = []
     for name, offset, length in list_chunks(head, data):

@@ -19,7 +19,7 @@ from .header import MAX_PIXELS
 from .latents import LatentDecoder
 from .modes import MAX_SIDE
 from .network import Network
-from .pixels import Array, from_samples, luma, to_samples
+from .pixels import Array, from_samples, luma, to_colours
 from .resample import LOBES, Box, resample
 from .siren_render import Grid, SirenRenderer
 from .streams import unpack
@@ -140,9 +140,10 @@ class Decoder:
             return luma(pixels) if grey else pixels
         grids = self._grids or scaled.grids_for(header, box, wanted)
         pyramid = self._pyramid()
-        if grey:
+        if grey and not header.ranges:
             return resample(pyramid.luma(grids[0]), box, wanted, grids[0], alpha=False)[..., 0]
-        return self._pixels(scaled.scaled(pyramid, box, wanted, header, grids))
+        pixels = self._pixels(scaled.scaled(pyramid, box, wanted, header, grids))
+        return luma(pixels) if grey else pixels
 
     def differences(self) -> tuple[Differences, int]:
         """How the networks of a latent file differ from the prior's, and the bytes that say so."""
@@ -150,7 +151,8 @@ class Decoder:
 
     def _pixels(self, samples: Array) -> Array:
         """Samples (h, w, C) in the file's mode."""
-        return from_samples(samples, self.head.header.mode, self.head.palette)
+        header = self.head.header
+        return from_samples(samples, header.mode, self.head.palette, header.ranges)
 
     def _siren(self, network: Network) -> SirenRenderer:
         return SirenRenderer(network, self.head.header, self._pixels, self.threads, self.device)
@@ -162,7 +164,7 @@ class Decoder:
             return exact.rows(y0, y1)[:, x0:x1]
         reach = LOBES * -(-(y1 - y0) // size[1]) + 1  # rows that those of the result depend on beyond the box
         top, bottom = max(0, y0 - reach), min(self.head.header.height, y1 + reach)
-        samples = to_samples(exact.rows(top, bottom), self.head.header.mode, self.head.palette)
+        samples = to_colours(exact.rows(top, bottom), self.head.header.mode, self.head.palette)
         return self._pixels(resample(samples, (x0, y0 - top, x1, y1 - top), size, alpha=self.head.header.alpha))
 
     def _pyramid(self) -> LatentDecoder:

@@ -21,8 +21,10 @@ from .latent_job import LatentJob
 from .metadata import Metadata
 from .pixels import Array, check_pixels, default_mode
 from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
-from .settings import Progress, Settings
+from .ranges import Range
+from .settings import Settings
 from .streams import pack
+from .stretch import ranges_of
 from .threads import cores
 
 FEW_COLOURS = 16  # that mean something rather than show something
@@ -97,6 +99,10 @@ class _SirenJob(Job):
         super().__init__(*job)
         self.device = choose_device(self.settings.device)
 
+    def _ranges(self) -> tuple[Range, ...]:
+        """Without what only a few pixels have: one hot pixel would take all of the training, and not come back."""
+        return ranges_of(self.values, self.alpha, few=False)
+
     def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> Result:
         """Fit once; `max_bytes` bounds the whole file."""
         from .fit.trainer import fit
@@ -119,7 +125,7 @@ class _SirenJob(Job):
             least = plan.smallest_bytes + overhead
             raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {max_bytes}")
         threads = self.settings.threads or cores()
-        fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.progress or _ignore, threads)
+        fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.fitting, threads)
         data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
         if fitted.interrupted:
             raise Interrupted(data)
@@ -163,10 +169,6 @@ class _SirenJob(Job):
             reason = f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB"
             raise TargetError(f"{reason}; more effort may reach it")
         return best.data
-
-
-def _ignore(progress: Progress) -> None:
-    """The report of a fit nobody watches."""
 
 
 _JOBS: dict[str, type[LatentJob | _SirenJob | ExactJob]] = {

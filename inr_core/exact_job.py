@@ -13,6 +13,7 @@ from .exact.picture import plane_groups, strip_rows, strip_shapes, to_planes
 from .exact.strips import pack_strip
 from .interrupts import first_interrupt
 from .job import Job, Result
+from .ranges import Range
 from .settings import Progress
 from .threads import Crew, cores
 
@@ -41,6 +42,9 @@ class ExactJob(Job):
         self.header = dataclasses.replace(self.header, model="exact", hidden=0, layers=0)
         self.planes = to_planes(job[0], self.header.mode)
         container.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
+
+    def _ranges(self) -> tuple[Range, ...]:
+        return ()
 
     def run(self, quality: float) -> Result:
         """Save once; any quality is this one."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .errors import FormatError, InrError, SettingsError
 from .modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
+from .ranges import Range
 
 HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
 MODELS = ("siren", "latent", "exact")
@@ -40,6 +41,7 @@ class Header:
     hidden: int  # neurons of each hidden layer; latent: the index of the quantisation step; exact: 0
     layers: int  # linear layers; latent: levels of the pyramid; exact: 0
     payload_bytes: int  # from the first pixel chunk to the end of the file
+    ranges: tuple[Range, ...] = ()  # of 16-bit values, by channel, in a chunk of their own; none: the whole scale
 
     @property
     def components(self) -> tuple[int, ...]:
@@ -51,6 +53,11 @@ class Header:
     def alpha(self) -> bool:
         """Whether the last channel is one."""
         return self.mode in ALPHA_MODES or (self.mode == "P" and self.channels == 4)
+
+    @property
+    def share(self) -> float:
+        """The part of the scale of samples that nearly all values of a channel take, 1/4 or 1: the least of any."""
+        return min((each.share for each in self.ranges), default=1.0)
 
     @property
     def sample_bits(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -18,8 +19,10 @@ from .header import MAX_LATENT_PIXELS, MAX_PIXELS, Header
 from .metadata import Metadata
 from .metrics import psnr
 from .own_thread import apart
-from .pixels import Array, check_pixels, to_samples
+from .pixels import Array, check_pixels, to_colours
+from .ranges import Range
 from .settings import Progress, Settings
+from .stretch import ranges_of, to_samples, to_values
 from .unseen import with_colours_continued
 
 if TYPE_CHECKING:
@@ -54,18 +57,24 @@ class Job:
     ) -> None:
         bit_depth = check_pixels(pixels, mode, palette)
         self.palette, self.metadata, self.settings, self.progress = palette, metadata, settings, progress
-        self.samples = to_samples(pixels, mode, palette)  # (H, W, C)
-        height, width, channels = self.samples.shape
+        self.values = to_colours(pixels, mode, palette)  # (H, W, C)
+        height, width, channels = self.values.shape
         if width * height > MAX_PIXELS:
             raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
-        self.peak = 65_535 if bit_depth == 16 else 255
-        self.header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
-        self.alpha = self.header.alpha
+        self.peak = 65_535 if bit_depth == 16 else 255  # of the samples
+        header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
+        self.alpha = header.alpha
+        self.header = dataclasses.replace(header, ranges=self._ranges() if bit_depth == 16 else ())
+        self.samples = to_samples(self.values, self.header.ranges)
         if (
             self.alpha and not self.exact and width * height <= MAX_LATENT_PIXELS
         ):  # beyond, memory is dearer, and a siren does not need it
             self.samples = with_colours_continued(self.samples)
         self.started = time.perf_counter()
+
+    def _ranges(self) -> tuple[Range, ...]:
+        """Of values of 16 bits, that samples are made by."""
+        return ranges_of(self.values, self.alpha)
 
     def done(self, data: bytes, steps: int, measured: float) -> None:
         """The last report."""
@@ -74,15 +83,32 @@ class Job:
             bpp = 8 * len(data) / (self.header.width * self.header.height)
             self.progress(Progress(steps, steps, measured, bpp, seconds, 0.0, "done"))
 
+    def fitting(self, report: Progress) -> bool | None:
+        """Hand on the report of a fit, which knows a PSNR of samples only."""
+        if self.progress is None:
+            return None
+        spread = [each.share**-2 for each in self.header.ranges] or [1.0]
+        return self.progress(dataclasses.replace(report, psnr=report.psnr - 10 * math.log10(np.mean(spread))))
+
     def psnr_of_file(self, data: bytes) -> float:
         """PSNR of the decoded file."""
-        return self.psnr(to_samples(decode(data, threads=self.settings.threads), self.header.mode, self.palette))
+        pixels = decode(data, threads=self.settings.threads)
+        return self._psnr(to_colours(pixels, self.header.mode, self.palette))
 
     def psnr(self, decoded: Array) -> float:
-        """PSNR of decoded samples; colours nobody can see, under an alpha of zero, do not count."""
+        """PSNR of decoded samples (H, W, C)."""
+        return self._psnr(to_values(decoded, self.header.ranges))
+
+    def _psnr(self, values: Array) -> float:
+        """Relative to the ranges; outliers, and colours nobody can see, under an alpha of zero, do not count."""
+        own, ranges = self.values, self.header.ranges
         if self.alpha:
-            decoded = np.where(self.samples[..., -1:] == 0, self.samples, decoded)
-        return psnr(self.samples, decoded, self.peak)
+            values = np.where(own[..., -1:] == 0, own, values)
+        if not ranges:
+            return psnr(own, values, self.peak)
+        low, high = (np.array([getattr(each, end) for each in ranges], np.uint16) for end in ("low", "high"))
+        values = np.where((own < low) | (own > high), own, values)
+        return psnr(own, values, [max(each.width, 1) for each in ranges])
 
 
 def smallest_reaching(tried: Iterable[Result], target: float) -> Result | None:

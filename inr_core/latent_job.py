@@ -50,12 +50,13 @@ class LatentJob(Job):
 
     def run(self, quality: float) -> Result:
         """Save once."""
-        return self._save(step_for(quality))
+        return self._save(self._step(quality))
 
     def meet_size(self, target: int) -> bytes:
         """The best file of at most `target` bytes."""
         most = target * (SIZE_GAIN if self._iterations() else 1.0)
-        index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > most, step_for(self.settings.quality)) + 1
+        first = self._step(self.settings.quality)
+        index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > most, first) + 1
         tried = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
         small = [r for r in tried.values() if len(r.data) <= target]
         if not small and self._iterations():  # unrefined one may
@@ -72,7 +73,8 @@ class LatentJob(Job):
 
         Stopped or out of time, it keeps that file, or the nearest one where none has reached the target yet.
         """
-        index = last_true(lambda i: self._write(self._quantised(i))[1] >= target, step_for(self.settings.quality))
+        first = self._step(self.settings.quality)
+        index = last_true(lambda i: self._write(self._quantised(i))[1] >= target, first)
         tried = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
         best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
         if best.psnr < target and index >= 0:  # unrefined it does
@@ -80,6 +82,9 @@ class LatentJob(Job):
         if best.psnr < target and not any(r.stopped for r in tried.values()):
             raise TargetError(f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB")
         return best.data
+
+    def _step(self, quality: float) -> int:
+        return step_for(quality, self.header.share)
 
     def _approach(self, index: int, shift: Callable[[Result], int]) -> dict[int, Result]:
         """Files by step index: from a first guess to where `shift` of the file made says, until it says 0."""
@@ -133,7 +138,7 @@ class LatentJob(Job):
     def _prior(self) -> int:
         """The prior that makes the picture, or evenly spread tiles of a large one, cost the least without refining."""
         if self._chosen is None:
-            index = step_for(self.settings.quality)
+            index = self._step(self.settings.quality)
             costs = {number: sum(self._cost(part, number, index) for part in self._sample()) for number in PRIORS}
             self._chosen = min(costs, key=lambda number: costs[number])
         return self._chosen
@@ -180,7 +185,7 @@ class LatentJob(Job):
             if self.progress is not None:
                 seconds = time.perf_counter() - self.started
                 left = (time.perf_counter() - started) / step * (iterations - step)
-                stopped = self.progress(Progress(step, iterations, psnr, bpp, seconds, left, "fit")) is False
+                stopped = self.fitting(Progress(step, iterations, psnr, bpp, seconds, left, "fit")) is False
             return not stopped
 
         refined, interrupted = refine(self.samples, latents, prior.load(self._prior), how, report)

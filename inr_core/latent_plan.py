@@ -26,10 +26,13 @@ SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
 
 
-def step_for(quality: float) -> int:
-    """Index of the quantisation step of a quality 0 … 100: Δ = 2^(index/16 − 6) of an 8-bit level."""
+def step_for(quality: float, share: float = 1.0) -> int:
+    """Index of the quantisation step of a quality 0 … 100: Δ = 2^(index/16 − 6) of an 8-bit level.
+
+    share: of the scale that nearly all samples take.
+    """
     qualities, logs = zip(*STEP_OCTAVES, strict=True)
-    octaves = float(np.interp(quality, qualities, logs))
+    octaves = float(np.interp(quality, qualities, logs)) + math.log2(share)
     return min(max(round(16 * (octaves + 6)), 0), MAX_STEP)
 
 

@@ -20,18 +20,23 @@ WINDOW_SIGMA = 1.5
 MIN_POINTS = 4  # of a curve
 
 
-def psnr(a: NDArray[np.generic], b: NDArray[np.generic], peak: float | None = None) -> float:
+def psnr(a: NDArray[np.generic], b: NDArray[np.generic], peak: float | Sequence[float] | None = None) -> float:
     """Peak signal-to-noise ratio in dB, from the mean squared error over all samples of all channels.
 
     `a`, `b`: of one shape, (H, W) or (H, W, C), and one type. `peak`: the largest value, by default that of an unsigned
-    integer type. Equal pictures give inf. InrError where shapes or types differ, or floats come without a peak.
+    integer type, or one for each channel, which its errors are relative to. Equal pictures give inf. InrError where
+    shapes or types differ, or floats come without a peak.
     """
-    top = _check_pair("PSNR", a, b, peak)
+    peaks = np.asarray(peak, np.float64) if isinstance(peak, Sequence) else None
+    top = _check_pair("PSNR", a, b, 1.0 if isinstance(peak, Sequence) else peak)
     rows = max(1, BLOCK * len(a) // a.size)
     total = 0.0
     for begin in range(0, len(a), rows):
         step = slice(begin, begin + rows)
-        difference = np.subtract(a[step], b[step], dtype=np.float64).reshape(-1)
+        difference = np.subtract(a[step], b[step], dtype=np.float64)
+        if peaks is not None:
+            difference /= peaks
+        difference = difference.reshape(-1)
         total += float(difference @ difference)
     return 10 * math.log10(top**2 * a.size / total) if total else math.inf
 

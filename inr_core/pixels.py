@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from .errors import InrError, shown
 from .modes import MAX_SIDE, MODE_TABLE, MODES
+from .ranges import Range
+from .stretch import to_values
 
 Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 Palette = NDArray[np.uint8]  # (N, 3) or (N, 4)
@@ -71,8 +73,8 @@ def _check_palette(indices: Array, palette: Palette | None) -> None:
         raise InrError(f"palette: expected {largest + 1} to 256 colours, got {len(palette)}")
 
 
-def to_samples(pixels: Array, mode: str, palette: Palette | None) -> Array:
-    """The samples a network is fitted to: (H, W, C) uint8 or uint16; palette indices become colours."""
+def to_colours(pixels: Array, mode: str, palette: Palette | None) -> Array:
+    """(H, W, C) uint8 or uint16; palette indices become colours."""
     if mode == "P":
         assert palette is not None
         colours: Array = palette[pixels.reshape(pixels.shape[:2])]
@@ -80,18 +82,20 @@ def to_samples(pixels: Array, mode: str, palette: Palette | None) -> Array:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def from_samples(samples: Array, mode: str, palette: Palette | None) -> Array:
+def from_samples(samples: Array, mode: str, palette: Palette | None, ranges: tuple[Range, ...] = ()) -> Array:
     """Decoded samples (h, W, C) → pixels in the file's mode, (h, W) or (h, W, C).
 
     Mode 1 is thresholded at half, mode P takes the nearest palette entry (squared distance, times alpha where there is
-    one, the lowest index of equals), so flat graphics come back in exactly their own colours.
+    one, the lowest index of equals), so flat graphics come back in exactly their own colours. With ranges, samples of
+    16 bits become the values that they stand for.
     """
     if mode == "1":
         return np.where(samples[..., 0] >= np.uint8(128), np.uint8(255), np.uint8(0))
     if mode == "P":
         assert palette is not None
         return nearest_colour(samples, palette)
-    return samples[..., 0] if samples.shape[2] == 1 else samples
+    values = to_values(samples, ranges)
+    return values[..., 0] if values.shape[2] == 1 else values
 
 
 def luma(pixels: Array) -> Array:

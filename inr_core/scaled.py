@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import IO
 
 from .arrival import Arrival
@@ -62,7 +63,7 @@ def _faint(arrival: Arrival, finest: int) -> bool:
         return False
     level = finest - 1
     bits = 8 * length / ((-(-header.width >> level)) * (-(-header.height >> level)))
-    return bits + header.hidden / 16 - 6 - finest < FAINT
+    return bits + header.hidden / 16 - 6 - finest - math.log2(header.share) < FAINT
 
 
 def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], header: Header, grids: tuple[int, int]) -> Samples:

@@ -53,9 +53,9 @@ class Settings:
     Raises SettingsError, naming the option, the value and the range, when any value is not usable.
     """
 
-    quality: float = 75  # 0 … 100; monotonic in bytes and PSNR
+    quality: float = 75  # 0 … 100; monotonic in bytes and PSNR; with 16 bits, relative to the range values use
     target_size: int | None = None  # bytes of the whole file, never exceeded
-    target_psnr: float | None = None  # dB of the decoded file, reached or TargetError
+    target_psnr: float | None = None  # dB of the decoded file, reached or TargetError; the peak is Progress.psnr's
     effort: int = 5  # 0 (no training steps) … 9
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     threads: int | None = None  # torch and decoder threads; None: all cores this process may use
@@ -168,7 +168,10 @@ class Progress:
 
     step: int
     steps: int
-    psnr: float  # dB: of the current batch while fitting, of the decoded file when done
+    # dB: of the current batch while fitting, of the decoded file when done, inf where all is exact. The peak is 255;
+    # with 16 bits the width of the range that nearly all values use (`ranges` of the file's header, 65535 without any),
+    # and outliers do not count.
+    psnr: float
     bpp: float  # bits a pixel: predicted while fitting, of the written file when done
     seconds: float
     seconds_left: float

@@ -17,8 +17,7 @@ Array = NDArray[Any]
 _STORED_AS = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "HSV": "RGB"}
 _WITH_TRANSPARENCY = {"1": "LA", "L": "LA", "RGB": "RGBA"}
 _INSTEAD = {
-    "I": 'scale the values to 0 … 65535 and convert it to "I;16", or to 0 … 255 and "L"',
-    "F": 'scale the values to 0 … 255 and convert it to "L"',
+    "F": 'scale the values to 0 … 65535 and convert it to "I", or to 0 … 255 and "L",',  # to "I;16" Pillow clips at 255
 }
 _RAW_MODES = {"1": "1;8", "I;16": "I;16"}
 
@@ -37,7 +36,7 @@ def from_image(im: Image.Image) -> Pixels:
     if min(im.size) == 0:
         msg = f"cannot save a picture of {im.width}x{im.height} pixels as INR: each side needs one"
         raise ValueError(msg)
-    if im.mode.startswith("I;16"):
+    if im.mode == "I" or im.mode.startswith("I;16"):
         return _deep_grey(im)
     if im.mode in _WITH_TRANSPARENCY and _transparency(im) is not None:
         im = im.convert(_WITH_TRANSPARENCY[im.mode])
@@ -100,7 +99,13 @@ def to_8_bits(samples: Array) -> NDArray[np.uint8]:
 
 
 def _deep_grey(im: Image.Image) -> Pixels:
-    grey = np.asarray(im).astype(np.uint16)  # native, whichever of I;16, I;16L, I;16B, I;16N it was
+    """Grey of 16 bits: any of Pillow's I;16, or I, in which it opens PGM of 16 bits and others, if the values fit."""
+    values = np.asarray(im)
+    low, high = int(values.min()), int(values.max())
+    if not 0 <= low <= high <= 65535:
+        msg = f"cannot save mode {im.mode} as INR: expected values of 0 … 65535, got {low} … {high}: scale them first"
+        raise ValueError(msg)
+    grey = values.astype(np.uint16)  # native, whichever of I;16, I;16L, I;16B, I;16N it was
     clear = _transparency(im)
     if clear is None:
         return Pixels(grey, "I;16")

@@ -7,7 +7,7 @@ Nothing is shared with the package but the prior's file. The first half reads a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import reference_exact as exact
 import reference_latent as latent
@@ -48,6 +48,7 @@ class Head:
     hidden: int
     layers: int
     payload_bytes: int
+    ranges: tuple[tuple[int, ...], ...] = ()  # the six values of each channel
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
@@ -96,6 +97,8 @@ def read(data: bytes) -> File:
         require(kind not in known, "chunk comes twice")
         if kind == b"PLTE":
             palette = read_palette(content, head)
+        elif kind == b"RANG":
+            head = replace(head, ranges=read_ranges(content, head))
         elif kind in BLOCKS:
             stored = content.unsigned(1, "stored as", 0, 1)
             block = content.take(content.left, "block")
@@ -202,6 +205,14 @@ def read_palette(content: Reader, head: Head) -> list[tuple[int, ...]]:
     return [tuple(content.take(n, f"colour {k}")) for k in range(content.left // n)]
 
 
+def read_ranges(content: Reader, head: Head) -> tuple[tuple[int, ...], ...]:
+    require(head.bit_depth == 16 and head.model < 2 and content.left == 12 * head.channels, "RANG")
+    names = ("lowest", "lower", "low", "high", "higher", "highest")
+    ranges = [[content.unsigned(2, name, 0, 65535) for name in names] for _ in range(head.channels)]
+    require(all(list(each) == sorted(each) for each in ranges), "order of a range")
+    return tuple(map(tuple, ranges))
+
+
 def coordinate(i: int, side: int, longest: int) -> int:
     """Of the centre of column or row i, in units of 2^−24."""
     return (2 * (2 * i + 1 - side) * 2**24 + longest) // (2 * longest)
@@ -256,6 +267,8 @@ def in_mode(file: File, samples: tuple[int, ...]) -> tuple[int, ...]:
         seen = as_seen(samples)
         distances = [sum((s - c) ** 2 for s, c in zip(seen, as_seen(colour), strict=True)) for colour in file.palette]
         return (distances.index(min(distances)),)
+    if file.head.ranges:
+        return tuple(value_of(s, *each) for s, each in zip(samples, file.head.ranges, strict=True))
     return samples
 
 
@@ -265,3 +278,22 @@ def as_seen(colour: tuple[int, ...]) -> tuple[int, ...]:
         return colour
     red, green, blue, alpha = colour
     return red * alpha, green * alpha, blue * alpha, 255 * alpha
+
+
+def value_of(sample: int, lowest: int, lower: int, low: int, high: int, higher: int, highest: int) -> int:
+    """What a sample of 16 bits stands for."""
+    if lowest == low and high == highest:
+        rows = [(0, 65535, low, high)]
+    else:
+        a = 0 if lowest == low else 49152 if high == highest else 24576
+        rows = [
+            (0, a - 16385, lowest, lower),
+            (a - 16384, a - 8193, lower, lower),
+            (a - 8192, a - 1, low, low),
+            (a, a + 16383, low, high),
+            (a + 16384, a + 24575, high, high),
+            (a + 24576, a + 32767, higher, higher),
+            (a + 32768, 65535, higher, highest),
+        ]
+    s0, s1, v0, v1 = next(row for row in rows if row[0] <= sample <= row[1])
+    return v0 + (2 * (sample - s0) * (v1 - v0) + s1 - s0) // (2 * (s1 - s0))

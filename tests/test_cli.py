@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny
 from PIL import Image
@@ -40,6 +41,20 @@ def test_encode_writes_beside_the_picture(photo: Path) -> None:
         assert im.info["icc_profile"] == b"profile"
         assert im.info["exif"] == b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
         assert im.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+
+
+@pytest.mark.parametrize("largest", [4095, 65_535])
+def test_encode_a_pgm_of_16_bits(tmp_path: Path, largest: int) -> None:
+    values = (np.arange(24 * 16) * 9).reshape(16, 24)
+    (tmp_path / "scan.pgm").write_bytes(b"P5\n24 16\n%d\n" % largest + values.astype(">u2").tobytes())
+    assert inr("encode", tmp_path / "scan.pgm", "--effort", "0", "--quality", "100", "-q") == (0, "", "")
+    with Image.open(tmp_path / "scan.inr") as im, Image.open(tmp_path / "scan.pgm") as scan:
+        assert (im.mode, scan.mode) == ("I;16", "I")  # whose values Pillow has brought to 0 … 65535
+        apart = np.abs(np.asarray(im).astype(int) - np.asarray(scan))
+        assert apart.max() < 0.006 * np.asarray(scan).max()
+    assert inr("decode", tmp_path / "scan.inr", "-o", tmp_path / "back.png") == (0, "", "")
+    with Image.open(tmp_path / "back.png") as im, Image.open(tmp_path / "scan.inr") as own:
+        assert np.array_equal(np.asarray(im), np.asarray(own))
 
 
 def test_options_reach_the_encoder(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +102,11 @@ def test_encode_many_goes_on_after_a_bad_one(photo: Path, tmp_path: Path) -> Non
     out_folder = tmp_path / "out"
     code, out, err = inr("encode", missing, broken, deep, photo, "-o", out_folder, *TINY)
     assert code == 1
+    advice = 'scale the values to 0 … 65535 and convert it to "I", or to 0 … 255 and "L",'
     assert err.splitlines() == [
         f"inr: {missing}: No such file or directory",
         f"inr: {broken}: not a picture that Pillow can open",
-        f'inr: {deep}: cannot save mode F as INR: scale the values to 0 … 255 and convert it to "L" first',
+        f"inr: {deep}: cannot save mode F as INR: {advice} first",
     ]
     assert out.startswith(f"{out_folder / 'photo.inr'}: ")
     assert [path.name for path in out_folder.iterdir()] == ["photo.inr"]

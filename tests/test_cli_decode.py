@@ -120,6 +120,27 @@ def test_decode_a_region(coded: Path) -> None:
     assert err.endswith("argument --region: expected X0,Y0,X1,Y1 in pixels, got '3,2,15'\n")
 
 
+def test_info_of_ranges(tmp_path: Path) -> None:
+    path = tmp_path / "deep.inr"
+    y, x = np.mgrid[:30, :40]
+    grey = (1000 + 30 * x + 17 * y).astype(np.uint16)
+    dotted = grey.copy()
+    dotted[3, 4], dotted[5, 6], dotted[7, 8] = 0, 60_000, 65_535
+    apart = np.stack([grey, 4 * grey, grey // 8], axis=2)
+    for pixels, lines in (
+        (grey, ["1,000 … 2,663"]),
+        (dotted, ["1,000 … 2,663, outliers 0 and 60,000 … 65,535"]),
+        (apart, ["1,000 … 2,663 in channel 0", "4,000 … 10,652 in channel 1", "125 … 332 in channel 2"]),
+    ):
+        path.write_bytes(inr_core.encode(pixels, inr_core.Settings(effort=0)))
+        code, out, err = inr("info", path)
+        assert (code, err) == (0, "")
+        assert [line[12:] for line in out.splitlines() if line.startswith("  range ")] == lines
+        assert "(14.1 of 255)" in out
+    (found,) = json.loads(inr("info", "--json", path)[1])
+    assert found["header"]["ranges"][2]["high"] == 332
+
+
 def test_info_of_the_latent_model(tmp_path: Path) -> None:
     path = tmp_path / "latent.inr"
     tiny.picture().save(path, effort=0, quality=75)

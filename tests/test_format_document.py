@@ -222,7 +222,7 @@ def test_modes_are_those_of_the_code() -> None:
 
 def test_chunks_are_those_of_the_code() -> None:
     types = {row[0].strip("`").encode() for row in table("The file")}
-    assert types == {b"HEAD", b"PLTE", *container.PIXELS.values(), *metadata.NAMES}
+    assert types == {b"HEAD", b"PLTE", b"RANG", *container.PIXELS.values(), *metadata.NAMES}
     assert f" {container.SIGNATURE.hex(' ')} " in section("The file")
 
 

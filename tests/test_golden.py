@@ -137,6 +137,14 @@ def test_strips_cover_the_format() -> None:
     assert seen >= expected
 
 
+def test_both_models_cover_the_ranges() -> None:
+    assert [each.outliers for each in head_of("grey_12_bits").header.ranges] == [(False, True)]
+    ranges = {each for name in LATENT for each in head_of(name).header.ranges}
+    assert {each.outliers for each in ranges} == set(product((False, True), repeat=2))
+    assert {(each.lowest < each.lower, each.outliers[0]) for each in ranges} == {(0, 0), (0, 1), (1, 1)}
+    assert any(each.lowest == each.highest for each in ranges)
+
+
 def test_pyramids_cover_the_chunks() -> None:
     payloads = {name: payloads_of(name) for name in LATENT}
     assert len(payloads["latent_chunks"]) > 3

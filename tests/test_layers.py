@@ -8,9 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "inr_core"
 ORDER = [
-    *("errors", "interrupts", "modes", "settings", "header", "metadata", "container", "arrival"),
+    *("errors", "interrupts", "modes", "settings", "ranges", "header", "metadata", "container", "arrival"),
     *("kernels.switch", "held", "threads", "own_thread", "torch_settings"),
-    *("pixels", "fixedpoint", "network", "network_torch"),
+    *("stretch", "pixels", "fixedpoint", "network", "network_torch"),
     *("fields", "rangecoder", "weights", "streams"),
     *("symboltables", "symbols", "cut_symbols", "wavelet", "prior", "latent_maps", "differences"),
     *("latentnet", "latentnet_torch", "latent_pixels", "latent_steps"),

@@ -152,7 +152,7 @@ def test_replacing_metadata_keeps_every_other_byte(file: bytes) -> None:
     assert metadata_of(new) == FULL
     verify(io.BytesIO(new))
     before, after = split(file), split(new)
-    kept = (b"HEAD", b"PLTE", b"NETW", b"LATS")
+    kept = (b"HEAD", b"PLTE", b"RANG", b"NETW", b"LATS")
     assert [c for c in after if c[0] in kept] == [c for c in before if c[0] in kept]
     assert new.endswith(file[read_head(io.BytesIO(file)).payload_offset :])
     np.testing.assert_array_equal(decode(new), decode(file))

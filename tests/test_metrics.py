@@ -40,6 +40,15 @@ def test_psnr_of_16_bits_in_several_blocks() -> None:
     assert metrics.psnr(a[:1].reshape(1, -1), b[-1:]) == 0
 
 
+def test_psnr_with_a_peak_for_each_channel() -> None:
+    a = np.zeros((600, 500, 2), np.uint16)
+    b = a.copy()
+    b[0, 0] = 60, 600
+    assert metrics.psnr(a, b, [60, 300]) == pytest.approx(10 * math.log10(600_000 / (1 + 4)))
+    assert metrics.psnr(a, b, (10, 10)) == pytest.approx(metrics.psnr(a, b, 10))
+    assert metrics.psnr(b, b, [1, 1]) == math.inf
+
+
 def test_pictures_that_cannot_be_compared() -> None:
     a = np.zeros((20, 20), np.uint8)
     for b in (np.zeros((20, 21), np.uint8), np.zeros((20, 20), np.uint16)):

@@ -33,6 +33,7 @@ STORED = {
     "I;16B": "I;16",
     "I;16L": "I;16",
     "I;16N": "I;16",
+    "I": "I;16",
 }
 
 
@@ -63,7 +64,9 @@ def test_samples_reach_the_encoder_unchanged(mode: str, stored: str) -> None:
     assert pixels.array.dtype == (np.uint16 if stored == "I;16" else np.uint8)
     assert pixels.array.dtype.isnative
     given = pixels.array if pixels.array.ndim == 3 else pixels.array[:, :, None]
-    if mode.startswith("I;16"):
+    if mode == "I":
+        np.testing.assert_array_equal(given, bands(im))
+    elif mode.startswith("I;16"):
         x, y = 5, 7
         assert given[y, x, 0] == im.getpixel((x, y)) == 257 * (255 * x // 24) + 255 * y // 16
     else:
@@ -77,16 +80,35 @@ def test_arrays_become_images_and_back(mode: str) -> None:
     assert modes.to_image(pixels.array, im).tobytes() == im.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("mode", "advice"),
-    [
-        ("I", 'scale the values to 0 … 65535 and convert it to "I;16", or to 0 … 255 and "L" first'),
-        ("F", 'scale the values to 0 … 255 and convert it to "L" first'),
-    ],
-)
-def test_refused_modes_say_what_to_do(mode: str, advice: str) -> None:
-    with pytest.raises(ValueError, match=f"^cannot save mode {mode} as INR: {advice}$"):
-        tiny.encoded(tiny.picture(mode))
+def test_refused_modes_say_what_to_do() -> None:
+    advice = 'scale the values to 0 … 65535 and convert it to "I", or to 0 … 255 and "L", first'
+    with pytest.raises(ValueError, match=f"^cannot save mode F as INR: {advice}$"):
+        tiny.encoded(tiny.picture("F"))
+    scaled = Image.fromarray(np.linspace(0, 65_535, 24 * 16, dtype=np.float32).reshape(16, 24))
+    assert modes.from_image(scaled.convert("I")).array.max() == 65_535
+
+
+@pytest.mark.parametrize("values", [(0, 65_535), (65_535, 65_535), (0, 0), (30_000, 34_000)])
+def test_integers_of_16_bits_are_stored(values: tuple[int, int]) -> None:
+    """As a PGM of 16 bits, which opens in mode I, has them."""
+    content = np.array([[*values] * 6] * 8, ">u2")
+    with Image.open(io.BytesIO(b"P5\n12 8\n65535\n" + content.tobytes())) as im:
+        assert im.mode == "I"
+        stored = modes.from_image(im)
+        np.testing.assert_array_equal(stored.array, content)
+        assert stored.mode == "I;16"
+        assert stored.array.dtype == np.uint16
+        with reopened(tiny.encoded(im, model="latent", steps=None, width=None, depth=None)) as again:
+            assert again.mode == "I;16"
+
+
+@pytest.mark.parametrize("values", [(-1, 5), (0, 65_536), (-(2**31), 2**31 - 1)])
+def test_other_integers_are_refused(values: tuple[int, int]) -> None:
+    im = Image.fromarray(np.array([values, values], np.int32))
+    assert im.mode == "I"
+    message = f"expected values of 0 … 65535, got {values[0]} … {values[1]}: scale them first"
+    with pytest.raises(ValueError, match=f"^cannot save mode I as INR: {message}$"):
+        tiny.encoded(im)
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, 0), (0, 0)])
@@ -165,10 +187,11 @@ def test_palette_covers_every_index_in_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "clear", "stored"), [("1", 0, "LA"), ("L", 128, "LA"), ("RGB", (10, 20, 30), "RGBA"), ("I;16", 777, "LA")]
+    ("mode", "clear", "stored"),
+    [("1", 0, "LA"), ("L", 128, "LA"), ("RGB", (10, 20, 30), "RGBA"), ("I;16", 777, "LA"), ("I", 777, "LA")],
 )
 def test_a_transparent_colour_becomes_alpha(mode: str, clear: Any, stored: str) -> None:
-    im = Image.new(mode, tiny.SIZE, 65535 if mode == "I;16" else "white")
+    im = Image.new(mode, tiny.SIZE, 65535 if mode in ("I;16", "I") else "white")
     im.putpixel((2, 3), clear)
     im.info["transparency"] = clear
     pixels = modes.from_image(im)

@@ -14,7 +14,7 @@ from .messages import Voice, say
 from .sources import Source, for_each
 
 if TYPE_CHECKING:
-    from inr_core import FileInfo, LayerInfo
+    from inr_core import FileInfo, Header, LayerInfo
 
 _COLUMNS = ("layer", "shape", "nonzeros", "density", "bits", "kind", "mask", "symbols", "biases")
 
@@ -68,6 +68,7 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
         f"{source}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
         f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
         *palette,
+        *_ranges(header),
         f"  network   {_network(facts)}",
         f"  metadata  {metadata}",
         *_readable(facts),
@@ -81,10 +82,23 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
     return [*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)]
 
 
+def _ranges(header: Header) -> list[str]:
+    """The values that a picture of 16 bits uses, one line for all channels that share them."""
+    lines = []
+    for each in dict.fromkeys(header.ranges):
+        channels = [str(k) for k, other in enumerate(header.ranges) if other == each]
+        which = "" if len(channels) == header.channels else f" in channel {', '.join(channels)}"
+        below, above = each.outliers
+        ends = [(each.lowest, each.lower)] * below + [(each.higher, each.highest)] * above
+        few = " and ".join(f"{a:,}" if a == b else f"{a:,} … {b:,}" for a, b in ends)
+        lines.append(f"  range     {each.low:,} … {each.high:,}{which}{', outliers ' * any(each.outliers)}{few}")
+    return lines
+
+
 def _network(facts: FileInfo) -> str:
     header = facts.head.header
     if header.model == "latent":
-        step = 2.0 ** (header.hidden / 16 - 6)  # of an 8-bit level; the index is what the file holds
+        step = 2.0 ** (header.hidden / 16 - 6) / header.share  # of 255 of the range; the index is what the file holds
         pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
         moved = f", {facts.moved:,} weights moved ({facts.moved_bytes:,} bytes)" if facts.moved else ""
         return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel"

@@ -103,6 +103,15 @@ def palette(data: bytes, content: bytes, rng: random.Random, others: Sequence[by
     return rng.choice((edit(content, rng), rng.randbytes(rng.choice((0, 1, 3, 4, 12, 768, 1024, 1028))), content * 2))
 
 
+def ranges(data: bytes, content: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
+    """Fields at their ends, out of order, of one value, for other numbers of channels."""
+    fields = [rng.choice((0, 1, 2, 65534, 65535, rng.randrange(65536))) for _ in range(len(content) // 2)]
+    if rng.random() < 0.7:
+        fields = [field for k in range(0, len(fields), 6) for field in sorted(fields[k : k + 6])]
+    other = struct.pack(f"<{len(fields)}H", *fields)
+    return rng.choice((other, other, other, edit(content, rng), content + content[:12], content[12:]))
+
+
 def block(data: bytes, content: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     """A metadata block: how it is stored, and frames that lie."""
     return rng.choice((edit(content, rng), bytes([rng.randrange(4)]) + content[1:], b"\1" + frame(content, rng), b""))
@@ -193,14 +202,12 @@ def arrange(chunks: list[Chunk], rng: random.Random, others: Sequence[bytes]) ->
     elif action == 2:
         chunks.insert(rng.randrange(len(chunks)), chunks.pop(k))
     elif action == 3:
-        chunks[k] = (
-            rng.choice((b"NETW", b"LATS", b"STRP", b"HEAD", b"PLTE", b"exif", b"zzZz", b"Zzzz", b"\0abc")),
-            chunks[k][1],
-        )
+        names = b"NETW", b"LATS", b"STRP", b"HEAD", b"PLTE", b"RANG", b"exif", b"zzZz", b"Zzzz", b"\0abc"
+        chunks[k] = rng.choice(names), chunks[k][1]
     elif action == 4:
         new = (
-            rng.choice((b"skip", b"Stop", b"comm", b"dpis", b"PLTE", b"text")),
-            rng.randbytes(rng.choice((0, 1, 8, 12, 300))),
+            rng.choice((b"skip", b"Stop", b"comm", b"dpis", b"PLTE", b"RANG", b"text")),
+            rng.randbytes(rng.choice((0, 1, 8, 12, 24, 300))),
         )
         chunks.insert(rng.randrange(len(chunks) + 1), new)
     elif action == 5:
@@ -232,6 +239,7 @@ def lies(data: bytes, rng: random.Random) -> bytes:
 MUTATIONS: dict[bytes, Mutation] = {
     b"HEAD": head,
     b"PLTE": palette,
+    b"RANG": ranges,
     b"text": texts,
     **dict.fromkeys((b"exif", b"iccp", b"xmpp", b"comm"), block),
 }

@@ -15,6 +15,7 @@ from toy_prior import smooth_picture
 from inr_core import (
     FormatError,
     Metadata,
+    Range,
     Settings,
     container,
     differences,
@@ -153,6 +154,7 @@ def wild_siren(rng: np.random.Generator) -> bytes:
     width, height = SIZES[rng.integers(len(SIZES))]
     hidden, depth_of_net = int(rng.integers(1, 14)), int(rng.integers(2, 6))
     header = header_of(mode, depth, channels, width=width, height=height, hidden=hidden, layers=depth_of_net)
+    header = dataclasses.replace(header, ranges=_ranges(rng, depth, channels))
     layers = make_layers(header, int(rng.integers(2**31)), *KINDS[rng.integers(len(KINDS))])
     layers = [
         dataclasses.replace(
@@ -174,7 +176,8 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     width, height = SIZES[rng.integers(len(SIZES))]
     step = int(rng.choice((0, 1, 40, 120, 160, 200, 254, 255)))
     levels = int(rng.choice((1, 2, 3, 16), p=(0.5, 0.3, 0.17, 0.03)))
-    header = Header(width, height, mode, depth, channels, "latent", 1, step, levels, 0)
+    ranges = _ranges(rng, depth, channels)
+    header = Header(width, height, mode, depth, channels, "latent", 1, step, levels, 0, ranges)
     components = header.components
     noise = rng.integers(0, 2 ** max(8, depth), (height, width, sum(components)))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
@@ -224,6 +227,14 @@ def wild_exact(rng: np.random.Generator) -> bytes:
         payload += strips._part(head, body, 3) if rng.random() < 0.6 else head + pack_number(0) + body
         first += len(own)
     return container.write(header, palette, Metadata(), payload)
+
+
+def _ranges(rng: np.random.Generator, depth: int, channels: int) -> tuple[Range, ...]:
+    """Of half the pictures of 16 bits: from one value to the whole scale, with outliers far and near."""
+    if depth != 16 or rng.random() < 0.5:
+        return ()
+    fields = np.sort(rng.integers(0, 65_536, (channels, 6)) >> rng.integers(0, 17, (channels, 6)))
+    return tuple(Range(*row) for row in fields.tolist())
 
 
 def _differences(rng: np.random.Generator) -> Differences:

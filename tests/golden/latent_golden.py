@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from inr_core import Metadata, container, differences, latents, prior, symbols
+from inr_core import Metadata, Range, container, differences, latents, prior, symbols
 from inr_core.differences import ARRAYS, Difference, Differences
 from inr_core.header import Header
 from inr_core.latent_plan import DEAD_ZONE
@@ -23,6 +23,12 @@ from inr_core.latents import Latents, encode_latents, quantise
 from inr_core.modes import COMPONENTS
 
 WIDTH, HEIGHT = 19, 13
+APART = (  # outliers above, below, on both sides; one value
+    Range(0, 0, 0, 1_400, 1_500, 65_535),
+    Range(0, 3, 40_000, 40_018, 40_018, 40_018),
+    Range(7, 7, 30_000, 34_000, 65_000, 65_535),
+    Range.even(777, 777),
+)
 PEAK = 2**23 - 64  # of random values: with the networks' means no more than a symbol may be
 
 
@@ -42,13 +48,19 @@ def palette(channels: int) -> NDArray[np.uint8]:
     return np.array(entries, np.uint8)[:, :channels].copy()
 
 
-def written(mode: str, values: Latents, number: int = 1, metadata: Metadata | None = None) -> bytes:
+def written(
+    mode: str,
+    values: Latents,
+    number: int = 1,
+    metadata: Metadata | None = None,
+    ranges: tuple[Range, ...] = (),
+) -> bytes:
     """The file of latents for a prior's number."""
     payloads, kept, _ = encode_latents(values, prior.load(number))
     bit_depth = 1 if mode == "1" else kept.bit_depth
     channels = sum(kept.components)
     header = Header(
-        kept.width, kept.height, mode, bit_depth, channels, "latent", number, kept.step, kept.levels, payload_bytes=0
+        kept.width, kept.height, mode, bit_depth, channels, "latent", number, kept.step, kept.levels, 0, ranges
     )
     colours_of_it = palette(channels) if mode == "P" else None
     return container.write(header, colours_of_it, metadata or Metadata(), payloads)
@@ -62,12 +74,13 @@ def picture(
     levels: int = 6,
     own: Differences | None = None,
     metadata: Metadata | None = None,
+    ranges: tuple[Range, ...] = (),
 ) -> bytes:
     """The file of samples (H, W, C) as a quick save makes it, of a step and levels of our choice."""
     components = COMPONENTS[mode]
     components = components if sum(components) == samples.shape[2] else (*components, 1)
     quantised = quantise(samples, prior.load(number), components, step, levels, DEAD_ZONE)
-    return written(mode, replace(quantised, differences=own or {}), number, metadata)
+    return written(mode, replace(quantised, differences=own or {}), number, metadata, ranges)
 
 
 def random_values(
@@ -147,6 +160,8 @@ def files() -> dict[str, bytes]:
         "latent_ycbcr": picture("YCbCr", rgb, step=155),
         "latent_lab": picture("LAB", rgb, step=156),
         "latent_grey_16_bits": picture("I;16", colours(1, 16), step=133),
+        "latent_range": picture("RGB", colours(3, 16), step=127, ranges=3 * (Range.even(30_000, 34_000),)),
+        "latent_ranges": picture("RGBA", colours(4, 16), step=88, ranges=APART),
         "latent_one_pixel": picture("RGB", rgb[:1, :1], step=141),
         "latent_flat": picture("L", np.full((40, 30, 1), 77, np.uint8), levels=1),
         "latent_chunks": with_chunks_between(chunks, [b"abcd", b"comm"]),

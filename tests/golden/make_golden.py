@@ -42,6 +42,13 @@ def colours(channels: int, peak: int) -> NDArray[Any]:
     return samples
 
 
+def twelve_bits() -> NDArray[np.uint16]:
+    """Values of a sensor, with a corner that is not measured, (HEIGHT, WIDTH, 1)."""
+    values: NDArray[np.uint16] = colours(1, 4_095)
+    values[-8:, -8:] = 65_535
+    return values
+
+
 def palette(channels: int) -> NDArray[np.uint8]:
     """Two greys, a red and a blue; with four channels the first is clear."""
     entries = [[20, 20, 20, 0], [230, 230, 230, 255], [200, 30, 30, 255], [30, 60, 200, 255]]
@@ -96,6 +103,7 @@ def siren_files() -> dict[str, bytes]:
         "ycbcr": fitted("YCbCr", rgb),
         "lab": fitted("LAB", rgb),
         "grey_16_bits": fitted("I;16", colours(1, 65_535)),
+        "grey_12_bits": fitted("I;16", twelve_bits()),
         "one_pixel": fitted("RGB", rgb[:1, :1]),
         "tall": fitted("L", np.tile(grey[:, :3, 0], (20, 1))),
         "every_coder": every_coder(),
