@@ -31,8 +31,8 @@ def test_fresh_interpreters(tmp_path: Path) -> None:
     if encode.peak_bytes is not None:
         assert decode.peak_bytes is not None
         assert 5e6 < decode.peak_bytes < encode.peak_bytes  # saving imports torch, loading does not
-    with pytest.raises(inr_core.InrError, match="quality: expected a number from 0 to 100, got 101"):
-        fresh.measure(fresh.Task(str(source), str(target), "INR", {"quality": 101}, "pillow_inr"))
+    with pytest.raises(inr_core.InrError, match="effort: expected an integer from 0 to 9, got 10"):
+        fresh.measure(fresh.Task(str(source), str(target), "INR", {"effort": 10}, "pillow_inr"))
 
 
 def test_the_busiest_part() -> None:
