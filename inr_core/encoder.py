@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .exact.colours import has_few_colours
 from .exact.picture import to_planes
 from .exact_job import ExactJob
 from .header import MAX_LATENT_PIXELS, check_header
-from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching
+from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, why_no_torch
 from .latent_job import LatentJob
 from .metadata import Metadata
 from .pixels import Array, check_pixels, default_mode
@@ -52,13 +53,21 @@ def encode(
     mode = mode or default_mode(pixels)
     check_pixels(pixels, mode, palette)
     first, *others = choose_models(settings, mode, pixels)
-    job = pixels, mode, palette, metadata or Metadata(), settings, progress
+    picture = pixels, mode, palette, metadata or Metadata()
     try:
-        return _saved(_JOBS[first](*job), settings)
+        return _saved(_JOBS[first](*picture, _possible(settings, first), progress), settings)
     except TargetError:
         if not others:
             raise
-    return _saved(_JOBS[others[0]](*job), settings)
+    return _saved(_JOBS[others[0]](*picture, _possible(settings, others[0]), progress), settings)
+
+
+def _possible(settings: Settings, model: str) -> Settings:
+    """With an effort of 0, and a warning, where nobody asked for one and what the usual one needs is not there."""
+    if model == "latent" and settings.effort is None and (missing := why_no_torch()):
+        warnings.warn(f"{missing}: saving with effort=0; pip install torch", stacklevel=3)
+        return dataclasses.replace(settings, effort=0)
+    return settings
 
 
 def choose_models(settings: Settings, mode: str, pixels: Array) -> list[str]:

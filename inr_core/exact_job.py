@@ -76,7 +76,7 @@ class ExactJob(Job):
 
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit
-                level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.effort]
+                level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.work]
                 return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level)
 
             for (_, bottom), payload in crew.in_order(pack, strips):

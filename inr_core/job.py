@@ -117,16 +117,25 @@ def smallest_reaching(tried: Iterable[Result], target: float) -> Result | None:
     return min(reached, key=lambda r: len(r.data)) if reached else None
 
 
+def why_no_torch() -> str | None:
+    """What is to be said where torch cannot be imported; None: it can."""
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError as e:
+        return "torch is not installed here" if e.name == "torch" else f"torch cannot be imported ({e})"
+    except (ImportError, OSError) as e:  # of a library that it is linked with
+        return f"torch cannot be imported ({e})"
+    return None
+
+
 def choose_device(name: str) -> torch.device:
     """The device a fit runs on; "auto" is CUDA, then MPS, then the CPU. SettingsError for one that is not there.
 
     ImportError, with what to do, where torch is not installed.
     """
-    try:
-        import torch
-    except ImportError as e:
-        reason = "saving .inr needs torch, but for effort=0; it is not installed here"
-        raise ImportError(f"{reason}: pip install torch") from e
+    if missing := why_no_torch():
+        raise ImportError(f"effort above 0 and model='siren' need torch; {missing}: pip install torch")
+    import torch
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -44,6 +44,7 @@ class LatentJob(Job):
 
     def __init__(self, *job: Any) -> None:
         super().__init__(*job)
+        self._device = str(choose_device(self.settings.device)) if self.settings.work else "cpu"
         self._chosen: int | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int], tuple[Latents, Encoded]] = {}
@@ -116,7 +117,7 @@ class LatentJob(Job):
         return Result(data, measured, stopped)
 
     def _iterations(self) -> int:
-        return iterations_for(self.settings.effort, self.header.width * self.header.height)
+        return iterations_for(self.settings.work, self.header.width * self.header.height)
 
     @property
     def _threads(self) -> int:
@@ -169,13 +170,12 @@ class LatentJob(Job):
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""
-        device = choose_device(self.settings.device)
         from .fit.latent import Refinement, refine
 
         threads = self._threads
-        adapt = adapts(self.settings.effort)
+        adapt = adapts(self.settings.work)
         how = Refinement(
-            iterations, TRADE, adapt, self.alpha, self.settings.seed, threads, str(device), self._seconds_left()
+            iterations, TRADE, adapt, self.alpha, self.settings.seed, threads, self._device, self._seconds_left()
         )
         stopped = False
         started = time.perf_counter()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .header import MAX_LEVELS, MAX_STEP
+from .settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
 SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
@@ -18,7 +19,6 @@ DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, be
 TRADE = 0.085  # λ over the square of the step
 REFINEMENTS = (0, 2, 4, 7, 12, 20, 40, 70, 120, 200)  # iterations, by effort
 REFINED_PIXELS = 1.5e8  # of all iterations together at the default effort, twice and half of it an effort more and less
-DEFAULT_EFFORT = 5
 ADAPTING_EFFORT = 5  # from which on the networks are refined, too
 TRIALS = 4  # refined files made for a target
 SIZE_GAIN = 1.06  # an unrefined file is about so much larger

@@ -162,7 +162,7 @@ def make_plan(
     if settings.sparsity == "small-dense" and nonzeros < weights:
         width = _largest(lambda w: weight_count(w, depth, channels) <= nonzeros, 1, width)
         nonzeros = weights = weight_count(width, depth, channels)
-    steps = STEPS[settings.effort] if settings.steps is None else settings.steps
+    steps = STEPS[settings.work] if settings.steps is None else settings.steps
     omega_first = settings.omega_first or omega_for(frequency)
     return FitPlan(
         shapes=shapes_of(width, depth, channels),

@@ -46,6 +46,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {"model": MODELS, "sparsity": SPARSITIES,
 _DEVICE = re.compile("auto|cpu|mps|cuda(:[0-9]{1,4})?")
 
 
+DEFAULT_EFFORT = 5
+
+
 @dataclass(frozen=True)
 class Settings:
     """Options of one encode. `None` means: chosen by `quality` and `effort` (see `plan`).
@@ -56,7 +59,7 @@ class Settings:
     quality: float = 75  # 0 … 100; monotonic in bytes and PSNR; with 16 bits, relative to the range values use
     target_size: int | None = None  # bytes of the whole file, never exceeded
     target_psnr: float | None = None  # dB of the decoded file, reached or TargetError; the peak is Progress.psnr's
-    effort: int = 5  # 0 (no training steps) … 9
+    effort: int | None = None  # 0 (no training steps) … 9; None: DEFAULT_EFFORT, or 0 where only that can be
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     threads: int | None = None  # torch and decoder threads; None: all cores this process may use
     seed: int = 0
@@ -94,6 +97,11 @@ class Settings:
         if self.siren_options and (self.lossless or self.model not in ("auto", "siren")):
             got = "lossless" if self.lossless else f"model {self.model!r}"
             raise SettingsError(f"{self.siren_options[0]}: expected with model 'siren' only, got {got}")
+
+    @property
+    def work(self) -> int:
+        """The effort, as a number."""
+        return DEFAULT_EFFORT if self.effort is None else self.effort
 
     @property
     def siren_options(self) -> list[str]:

@@ -76,7 +76,7 @@ with Image.open(sys.argv[1]) as im:
 
 def test_pictures_are_opened_loaded_and_scaled_without_torch(picture: Path) -> None:
     code = """
-import sys
+import io, sys, warnings
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("torch", "tqdm"):
@@ -96,11 +96,19 @@ with open(sys.argv[1], "rb") as fp:
     data = fp.read()
 print(inr_core.decode(data, size=(6, 4)).shape, len(inr_core.describe(data).layers))
 rgb = Image.linear_gradient("L").convert("RGB")
-for options in ({"effort": 1}, {"model": "siren", "effort": 0}):
+for options in ({"effort": 5}, {"effort": 1}, {"model": "siren", "effort": 0}):
     try:
         rgb.save("never.inr", **options)
     except ImportError as e:
         print(e)
+default, none = io.BytesIO(), io.BytesIO()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    rgb.save(default, "INR", target_size=2000)
+    print(caught[0].message)
+    rgb.save(none, "INR", target_size=2000, effort=0)
+    rgb.quantize(4).save(io.BytesIO(), "INR")  # needs no effort
+    print(len(caught), default.getvalue() == none.getvalue())
 rgb.save(sys.argv[1] + ".inr", effort=0)
 with Image.open(sys.argv[1] + ".inr") as im:
     im.load()
@@ -108,7 +116,9 @@ print(main(["info", sys.argv[1]]), main(["decode", sys.argv[1], "-o", sys.argv[1
 """
     out = run(code, picture, picture.with_suffix(".png")).splitlines()
     assert out[0] == "(4, 6) 3"
-    assert out[1:3] == ["saving .inr needs torch, but for effort=0; it is not installed here: pip install torch"] * 2
+    needed = "effort above 0 and model='siren' need torch; torch is not installed here: pip install torch"
+    assert out[1:4] == [needed] * 3
+    assert out[4:6] == ["torch is not installed here: saving with effort=0; pip install torch", "1 True"]
     assert out[-1] == "0 0"
 
 
