@@ -51,12 +51,12 @@ class Bar:
         again = report.steps != self._steps or report.step < self._step
         self._step, self._steps = report.step, report.steps
         facts = [
-            Fact(f"{report.step}/{report.steps}", 1),
+            *([Fact(f"{report.step}/{report.steps}", 1)] if report.steps else []),
             Fact("exact" if report.psnr == math.inf else f"{report.psnr:.2f} dB", 2),
             Fact(f"{report.bpp:.3f} bpp", 3),
             Fact(f"{duration(report.seconds_left)} left", 0),
         ]
-        self.show(report.step / max(report.steps, 1), facts, now=again or report.phase == "done")
+        self.show(report.step / report.steps if report.steps else 1.0, facts, now=again or report.phase == "done")
 
     def show(self, share: float, facts: Sequence[Fact], now: bool = False) -> None:
         """Draw what is done, 0 to 1, and facts; unless `now`, not more often than one can see."""

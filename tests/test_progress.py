@@ -111,6 +111,14 @@ def test_the_first_thing_shown_is_no_question(monkeypatch: pytest.MonkeyPatch) -
     assert [text.strip() for text in terminal.screen] == [""]
 
 
+def test_what_has_no_steps_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    with Bar("a.png") as bar:
+        bar(report(0, 0, 0.0, "done"))
+    assert terminal.screen[0].startswith("a.png: 100%|██")
+    assert terminal.screen[0].rstrip().endswith("█| 30.00 dB, 0.500 bpp, 00:00 left")
+
+
 def test_a_bar_starts_again_when_a_search_does(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_terminal(monkeypatch)
     with Bar("label") as bar:
