@@ -371,6 +371,20 @@ def test_the_format_of_decode(options: list[str], name: str, kind: str, coded: P
         assert im.format == kind
 
 
+@pytest.mark.parametrize("command", ["encode", "decode", "info", "set", "thumbnail", "view"])
+def test_an_empty_name_is_not_this_folder(command: str, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(coded.parent)
+    more = {"set": ["--strip"], "thumbnail": ["t.png"]}.get(command, [])
+    code, _, err = inr(command, "", *more)
+    assert (code, err.splitlines()[-1]) == (2, f"inr {command}: error: expected names of files, got an empty one")
+    if command in ("encode", "decode", "set", "thumbnail"):
+        wanted = f"inr {command}: error: expected a name to write to, got an empty one"
+        arguments = [""] if command == "thumbnail" else [*more, "-o", ""]
+        code, _, err = inr(command, coded, *arguments)
+        assert (code, err.splitlines()[-1]) == (2, wanted)
+    assert [path.name for path in coded.parent.iterdir()] == ["a.inr"]
+
+
 def test_errors_name_what_is_wrong(coded: Path, picture: Path, tmp_path: Path) -> None:
     gone, aside = tmp_path / "missing" / "a.inr", picture / "a.inr"
     assert inr("encode", picture, *QUICK, "-o", gone) == (1, "", f"inr: {gone}: No such file or directory\n")

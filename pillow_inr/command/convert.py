@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from .. import InrImagePlugin, carry
 from ..modes import to_image
 from ..progress import Bar
 from . import formats
-from .messages import Voice, blame, printable
+from .messages import Voice, blame, printable, warnings_to
 from .output import Output, Target
 from .sources import Source, for_each
 
@@ -71,7 +70,7 @@ class Encoding:
     def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Fitted:
         """As `Make` says."""
         started = time.monotonic()
-        with _warnings_to(note), source.open() as im:
+        with warnings_to(note), source.open() as im:
             if (frames := getattr(im, "n_frames", 1)) > 1:
                 note(f"only the first of {frames} frames is kept")
             im.load()
@@ -85,7 +84,7 @@ class Encoding:
 
     def pixels(self, source: Source) -> int:
         """As `Make` says."""
-        with _warnings_to(_nobody), source.open() as im:
+        with warnings_to(None), source.open() as im:
             return im.width * im.height
 
     def on(self, threads: int) -> Encoding:
@@ -109,7 +108,7 @@ class Decoding:
         if self.threads is not None:  # a worker's own: the rest of its process does nothing else
             InrImagePlugin.DECODE_THREADS = self.threads
         source = source.held()
-        with _warnings_to(note), source.open_inr() as opened:
+        with warnings_to(note), source.open_inr() as opened:
             header = inr_core.read_head(io.BytesIO(source.read())).header
             if header.bit_depth > 8 and opened.mode != "I;16":
                 note(f"{header.bit_depth} bits a sample become 8: Pillow has no mode {opened.mode} of more")
@@ -135,7 +134,7 @@ class Decoding:
 
     def pixels(self, source: Source) -> int:
         """As `Make` says."""
-        with _warnings_to(_nobody), source.open_inr() as im:
+        with warnings_to(None), source.open_inr() as im:
             return im.width * im.height
 
     def on(self, threads: int) -> Decoding:
@@ -181,21 +180,6 @@ def _load(im: Image.Image) -> None:
         if isinstance(e.__cause__, inr_core.TruncatedError):
             raise OSError(f"{e}{_HINT}") from e
         raise
-
-
-def _nobody(note: str) -> None:
-    """Who is told of what will be said again."""
-
-
-@contextmanager
-def _warnings_to(note: Note) -> Iterator[None]:
-    """Hand on in words what is warned of in the block."""
-    with warnings.catch_warnings(record=True) as caught:
-        try:
-            yield
-        finally:
-            for text in dict.fromkeys(str(warning.message) for warning in caught):
-                note(text)
 
 
 class _Watch:

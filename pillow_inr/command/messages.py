@@ -6,7 +6,8 @@ import io
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -78,6 +79,18 @@ def _place(error: BaseException) -> str:
     while trace.tb_next is not None:
         trace = trace.tb_next
     return f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno})"
+
+
+@contextmanager
+def warnings_to(note: Callable[[str], None] | None) -> Iterator[None]:
+    """Hand on in words what is warned of in the block, each thing once."""
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                if note is not None:
+                    note(text)
 
 
 def printable(text: object) -> str:

@@ -53,6 +53,8 @@ class Output:
         `skip`: a result that is there need not be made again. `in_place`: results replace their sources where
         no `path` is given.
         """
+        if path == "":
+            raise UsageError("expected a name to write to, got an empty one")
         self.path, self.suffix, self.skip = path, suffix, skip
         self.in_place = in_place and path is None
         self.overwrite = overwrite or self.in_place

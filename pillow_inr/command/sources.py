@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -15,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 import inr_core
 import pillow_inr
 
-from .messages import Blamed, UsageError, Voice, blame, reason
+from .messages import Blamed, UsageError, Voice, blame, reason, warnings_to
 
 _NOT_INR = "not an .inr file"
 
@@ -94,6 +95,8 @@ class Source:
 
 def named(arguments: Sequence[str]) -> list[Source]:
     """The sources that arguments name: - is stdin. Raises UsageError."""
+    if "" in arguments:
+        raise UsageError("expected names of files, got an empty one")
     if arguments.count("-") > 1:
         raise UsageError("-: expected it once at most, for stdin is read only once")
     return [Source(None if text == "-" else Path(text)) for text in arguments]
@@ -103,7 +106,7 @@ def for_each(sources: Sequence[Source], action: Callable[[Source], None], voice:
     """Do every file; one that fails, by whatever exception, is told of and makes the exit code 1."""
     for source in sources:
         try:
-            with blame(source):
+            with blame(source), warnings_to(partial(voice.note, source)):
                 action(source)
         except Blamed as e:
             voice.failure(e.name, e.why)
