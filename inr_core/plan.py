@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .header import MAX_HIDDEN, MAX_WORK
+from .header import MAX_HIDDEN, MAX_WEIGHTS, MAX_WORK
 from .settings import Settings
 
 Shape = tuple[int, int]  # (out, in) of a linear layer
@@ -32,7 +32,7 @@ LARGE_EXPONENT = 0.5  # a picture of n times the reference pixels gets n**0.5 ti
 SMALL_EXPONENT = 0.8  # a smaller one n**0.8
 MIN_WIDTH = 4
 MEASURED_PIXELS = 2**20  # more are sampled by whole rows and columns
-MAX_WEIGHTS = 90_000  # chosen by quality: what a 12-megapixel picture can still be decoded with
+QUALITY_WEIGHTS = 90_000  # chosen by quality: what a 12-megapixel picture can still be decoded with
 ENTROPY_GAIN = 0.97  # bits that the range coder takes off each weight
 LAYER_BYTES = 10  # a layer's record, its density nodes, and rounding
 FIRST_QUALITY = 60.0  # where the search for a PSNR starts
@@ -152,7 +152,7 @@ def make_plan(
 
     def fits(width: int) -> bool:
         macs = weight_count(width, depth, channels)
-        if macs * pixels > MAX_WORK or (max_bytes is None and macs * density > MAX_WEIGHTS):
+        if macs > MAX_WEIGHTS or macs * pixels > MAX_WORK or (max_bytes is None and macs * density > QUALITY_WEIGHTS):
             return False
         return expected_bytes(width, depth, channels, density, bits) <= budget
 

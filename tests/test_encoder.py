@@ -11,6 +11,7 @@ import pytest
 
 import inr_core
 from inr_core import Interrupted, Progress, Settings, SettingsError, TargetError, decode, encode, psnr
+from inr_core.header import MAX_WEIGHTS
 from inr_core.plan import (
     characteristic_frequency,
     expected_bytes,
@@ -251,6 +252,8 @@ def test_quality_grows_the_network_and_effort_the_steps() -> None:
     weights = [p.nonzeros for p in plans]
     assert weights == sorted(set(weights))
     assert all(p.expected_bytes <= quality_bytes(q, 512 * 512) for p, q in zip(plans, range(0, 101, 5), strict=True))
+    most = make_plan((9, 9, 3), Settings(), quality=50, max_bytes=2**31 - 1)
+    assert 0.99 < sum(out * inputs for out, inputs in most.shapes) / MAX_WEIGHTS <= 1
     steps = [make_plan((512, 512, 3), Settings(effort=e), quality=50).steps for e in range(10)]
     assert steps[0] == 0
     assert steps == sorted(set(steps))
