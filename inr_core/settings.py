@@ -136,7 +136,7 @@ def _number(name: str, value: object) -> float | None:
 
 def _truth(name: str, value: Any) -> bool:
     """True or False, NumPy's or a number's too; SettingsError: none of these."""
-    with suppress(TypeError):
+    with suppress(Exception):  # of whatever type
         if getattr(value, "ndim", 0) == 0:
             return bool(value if getattr(getattr(value, "dtype", None), "kind", "") == "b" else operator.index(value))
     raise SettingsError(f"{name}: expected True or False, got {shown(value)}")
@@ -147,7 +147,7 @@ def _to_integer(value: Any) -> int | None:
         return None
     try:
         return operator.index(value)
-    except TypeError:  # 5.0 is an integer, too
+    except Exception:  # 5.0 is an integer, too
         number = _to_float(value)
         return int(number) if number is not None and number.is_integer() else None
 
@@ -159,7 +159,7 @@ def _to_float(value: Any) -> float | None:
         return float(value)
     except OverflowError:  # an integer of hundreds of digits
         return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError):
+    except Exception:  # a type's own
         return None
 
 

@@ -191,7 +191,7 @@ def to_known_dpi(value: Any) -> tuple[float, float] | None:
     except SettingsError:
         try:
             _, _ = map(float, value)
-        except (TypeError, ValueError, ArithmeticError):
+        except Exception:  # of whatever type
             pass
         else:
             return None

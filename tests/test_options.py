@@ -121,6 +121,25 @@ def test_names_that_are_no_slips() -> None:
     assert SaveOptions.from_encoderinfo({3: 1, (1, 2): 3, None: 4}, {}) == DEFAULT  # type: ignore[dict-item]
 
 
+class Raising:
+    """Whatever is asked of it."""
+
+    def _raise(self, *args: object) -> Any:
+        raise RuntimeError("mine")
+
+    __bool__ = __len__ = __iter__ = __float__ = __index__ = __eq__ = __repr__ = _raise
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("name", sorted(OWN - {"bits", "progress"}))
+def test_a_value_that_raises_is_refused_in_our_words(name: str) -> None:
+    for value in (Raising(), [Raising()], (1, Raising()), {"a": Raising()}):
+        with pytest.raises(SettingsError, match=f"^{name}: expected ") as caught:
+            of(**{name: value})
+        assert len(str(caught.value)) < 300
+        assert of({name: value}, **{name: value}).settings == Settings()
+
+
 NUMBERS: list[Callable[[int], Any]] = [
     *(int, float, np.int8, np.uint64, np.float16, np.float32, np.float64, np.array, Fraction, Decimal),
     TiffImagePlugin.IFDRational,
