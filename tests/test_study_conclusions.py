@@ -128,3 +128,18 @@ def test_compression_conclusions() -> None:
     # JPEG is ahead, but with half as many bytes again: that says nothing. JPEG2000 is a whole dB away.
     assert verdicts(found) == [("open", None), ("differs", -0.5), ("agrees", 1)]
     assert "1.50 times the bytes" in found[0].measured
+
+
+@pytest.mark.parametrize(
+    ("size", "db", "expected"),
+    [
+        (86, 29.99, ("open", None)),  # no better for 16 % more bytes says nothing
+        (86, 31.0, ("agrees", 1)),
+        (95, 29.99, ("differs", -0.01)),
+        (120, 31.0, ("open", None)),
+        (120, 29.0, ("differs", -1)),
+    ],
+)
+def test_a_file_of_another_size_is_no_equal(size: int, db: float, expected: tuple[str, float | None]) -> None:
+    rows = [contestant("a", NATURAL, "siren", 100, 30.0), contestant("a", NATURAL, "WebP", size, db)]
+    assert verdicts(compression.conclusions(rows)) == [expected]

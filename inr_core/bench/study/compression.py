@@ -1,7 +1,7 @@
 """Figure 10: pictures at 80 and 150 times smaller than their samples, with crops, beside the other formats.
 
-Ours is fitted to the size; the others' files are those nearest to it. Where a format cannot make one so small, its
-smallest is shown and the comparison says so.
+Ours is fitted to the size; the others' files are those nearest to it. Where that is not near, as of a format's smallest
+one, the comparison says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .fitting import fit_inr, run_options
 
 RATIOS = (80, 150)
 EQUAL_DB = 0.5  # "matches" means: at most so far apart
-SIZE_TOLERANCE = 0.1  # a file more than this above our size is not at our ratio
+SIZE_TOLERANCE = 0.1  # a file more than this above or below our size is not at our ratio
 NEURONS = 470  # the sum of width · (depth − 1) of both fits, on 512×512 pixels
 
 
@@ -55,10 +55,11 @@ def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
         natural = contest.is_natural(rows, row.picture)
         gap: float | None = ours.psnr_db - row.psnr_db
         measured = f"ours {ours.psnr_db:.2f} dB, {row.method} {row.psnr_db:.2f} dB"
-        if row.bytes > ours.bytes * (1 + SIZE_TOLERANCE):
-            measured += f" with {row.bytes / ours.bytes:.2f} times the bytes, its smallest"
-            if gap is not None and gap <= 0:
-                gap = None  # ahead with more bytes says nothing
+        share = row.bytes / ours.bytes
+        if abs(share - 1) > SIZE_TOLERANCE:
+            measured += f" with {share:.2f} times the bytes"
+            if (gap <= 0) == (share > 1):
+                gap = None  # being ahead with more bytes says nothing
         where = f"{row.picture}, {ours.setting}"
         if natural and row.method == "JPEG2000":
             found.append(within("natural: matches JPEG2000", where, gap, EQUAL_DB, measured))
