@@ -53,13 +53,13 @@ def conclusions(rows: Sequence[Row]) -> list[Conclusion]:
             continue
         assert ours is not None
         natural = contest.is_natural(rows, row.picture)
-        gap: float | None = ours.psnr_db - row.psnr_db
+        ahead = ours.psnr_db - row.psnr_db
         measured = f"ours {ours.psnr_db:.2f} dB, {row.method} {row.psnr_db:.2f} dB"
         share = row.bytes / ours.bytes
-        if abs(share - 1) > SIZE_TOLERANCE:
+        other_size = abs(share - 1) > SIZE_TOLERANCE
+        if other_size:
             measured += f" with {share:.2f} times the bytes"
-            if (gap <= 0) == (share > 1):
-                gap = None  # being ahead with more bytes says nothing
+        gap = None if other_size and (ahead <= 0) == (share > 1) else ahead  # a lead with more bytes says nothing
         where = f"{row.picture}, {ours.setting}"
         if natural and row.method == "JPEG2000":
             found.append(within("natural: matches JPEG2000", where, gap, EQUAL_DB, measured))
