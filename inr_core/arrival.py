@@ -52,7 +52,8 @@ class Arrival:
         whole = self._start
         found: list[bytes] = []
         if whole:
-            found = read_payloads(dataclasses.replace(self.header, payload_bytes=whole), bytes(self.data[:whole]))
+            own = dataclasses.replace(self.header, payload_bytes=whole)
+            found = read_payloads(own, bytes(self.data[:whole]), whole=False)
         length = self.next_bytes
         if length is None or not self._is_pixels():
             return found, b""

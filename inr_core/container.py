@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from .errors import FormatError, SettingsError, TruncatedError
-from .header import HEAD, MAX_PAYLOAD, Header, pack_header, parse_header
+from .header import HEAD, MAX_PAYLOAD, Header, check_header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
 from .ranges import Range, pack_ranges, parse_ranges
 
@@ -27,6 +27,7 @@ VERSION = 1
 CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
 CRC = struct.Struct("<I")  # CRC-32 of type and data
 PIXELS = {"siren": b"NETW", "latent": b"LATS", "exact": b"STRP"}  # the chunks that hold the pixels, by model
+PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before these
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 LEVELS_MASK = 0x3F  # of a LATS chunk's first byte: how many levels it holds
 
@@ -55,10 +56,14 @@ def write(
 ) -> bytes:
     """The whole file; `header.payload_bytes` is filled in here. Raises SettingsError for what no reader accepts.
 
-    pixels: a network, or the payloads of a pyramid, coarse to fine, or strips from top to bottom.
+    pixels: a network, or the payloads of a pyramid, coarse to fine, or strips from top to bottom. The payload of
+    `header.plane` comes first.
     """
     payloads = [pixels] if isinstance(pixels, bytes) else pixels
-    pixel_chunks = b"".join(_chunk(PIXELS[header.model], payload) for payload in payloads)
+    kinds = [PIXELS[header.model]] * len(payloads)
+    if header.plane:
+        kinds[0] = PLANE_CHUNKS[header.plane]
+    pixel_chunks = b"".join(map(_chunk, kinds, payloads))
     header = dataclasses.replace(header, payload_bytes=len(pixel_chunks))
     parts = [SIGNATURE, bytes([VERSION]), _chunk(b"HEAD", pack_header(header))]
     if palette is not None:
@@ -96,7 +101,10 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
     for count in range(MAX_CHUNKS + 1):
         offset = source.offset
         kind, length = source.chunk_header()
-        if kind == PIXELS[header.model]:
+        if plane := next((name for name, own in PLANE_CHUNKS.items() if kind == own), ""):
+            header = dataclasses.replace(header, plane=plane)
+            check_header(header, FormatError)
+        if plane or kind == PIXELS[header.model]:
             if (header.mode == "P") != (palette is not None):
                 raise FormatError(f"chunk 'PLTE': expected exactly in mode P, got mode {header.mode}")
             return Head(header, parse_metadata(metadata), palette, offset), CHUNK.pack(length, kind)
@@ -147,25 +155,28 @@ def _check_ranges(data: bytes, header: Header) -> tuple[Range, ...]:
 
 def read_payload(header: Header, payload: bytes) -> bytes:
     """The network's bytes of a siren out of everything from `payload_offset` on, as `read_payloads`."""
-    return read_payloads(header, payload)[0]
+    return read_payloads(header, payload)[-1]
 
 
-def read_payloads(header: Header, payload: bytes) -> list[bytes]:
+def read_payloads(header: Header, payload: bytes, *, whole: bool = True) -> list[bytes]:
     """What the pixel chunks hold, out of everything from `payload_offset` on; ignores what follows.
 
-    Checks lengths and CRCs; one network, or a payload or more of a pyramid, or strips.
+    Checks lengths and CRCs; one network, or a payload or more of a pyramid, or strips, behind that of `header.plane`.
+    whole: else there may be nothing behind it.
     """
     size = header.payload_bytes
     if len(payload) < size:
         raise TruncatedError(f"pixel chunks: expected {size} bytes, got {len(payload)}")
     try:
-        return _read_pixel_chunks(_Source(io.BytesIO(payload[:size])), header)
+        found = _read_pixel_chunks(_Source(io.BytesIO(payload[:size])), header)
     except TruncatedError as e:  # the chunks promise more than the header does, and that much is there
         raise FormatError(f"pixel chunks: {e}") from e
+    if len(found) <= (whole and header.plane != ""):
+        raise FormatError(f"chunk {_name(PIXELS[header.model])}: expected one, got none")
+    return found
 
 
 def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
-    wanted = PIXELS[header.model]
     found: list[bytes] = []
     chunks = 0
     while source.offset < header.payload_bytes:
@@ -173,14 +184,14 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
         chunks += 1
         kind, length = source.chunk_header()
         data = source.chunk_data(kind, length, MAX_PAYLOAD[header.model])
-        if kind == wanted and (header.model != "siren" or not found):
+        first = bool(header.plane) and not found
+        wanted = PLANE_CHUNKS[header.plane] if first else PIXELS[header.model]
+        if kind == wanted and (header.model != "siren" or len(found) <= bool(header.plane)):
             found.append(data)
         elif kind == wanted:
             raise FormatError(f"chunk {_name(kind)}: expected once, got it again")
         elif _critical(kind):
             raise FormatError(f"chunk {_name(kind)}: unknown and critical")
-    if not found:
-        raise FormatError(f"chunk {_name(wanted)}: expected one, got none")
     return found
 
 

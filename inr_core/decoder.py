@@ -11,9 +11,10 @@ import numpy as np
 
 from . import prior, scaled
 from .arrival import Arrival
-from .container import Head, read_head, read_payload, read_payloads
+from .container import Head, read_head, read_payloads
 from .differences import Differences
 from .errors import SettingsError, TruncatedError, shown
+from .exact.beside import Beside, CompletedPyramid, Pyramid
 from .exact.picture import ExactDecoder
 from .header import MAX_PIXELS
 from .latents import LatentDecoder
@@ -38,7 +39,8 @@ class Decoder:
     threads: None for as many as this process has cores. device: "cpu" (NumPy), or "torch", "cuda", "cuda:N", "mps"
     (the same pixels through torch); SettingsError, when decoding, if this machine has none.
     truncated: the bytes may end early; what is missing is what the networks expect there, or 0 in the exact model.
-    TruncatedError only if not even the coarsest planes or the first strip are there, as always with a siren.
+    TruncatedError only if not even the coarsest planes or the first strip are there, as always with a siren, or a plane
+    beside them.
     """
 
     def __init__(
@@ -56,21 +58,25 @@ class Decoder:
         header = head.header
         self.network: Network | None = None  # of a siren
         self.exact: ExactDecoder | None = None  # of the exact model
+        self.beside: Beside | None = None  # what completes the samples of another
         self._payloads: list[bytes] = []
         self._cut: bytes | None = None  # what there is of the payload after these, if some may be missing
         self._grids: tuple[int, int] | None = None  # that smaller pictures are made from, where they are decided
-        if header.model == "siren":
-            self.network = to_network(unpack(read_payload(header, payload), header)[0], header)
-            return
         if header.model == "latent":
             prior.load(header.prior)  # an unknown one is told of now
-        if truncated and len(payload) < header.payload_bytes:
+        if truncated and len(payload) < header.payload_bytes and header.model != "siren":
             arrival = Arrival(header)
             arrival.feed(payload)
             self._payloads, self._cut = arrival.payloads()
         else:
             self._payloads = read_payloads(header, payload)
-        if header.model == "exact":
+        if header.plane:
+            if not self._payloads:
+                raise TruncatedError(f"pixel chunks: expected the plane of {header.plane}, got {len(payload)} bytes")
+            self.beside = Beside(header, self._payloads.pop(0))
+        if header.model == "siren":
+            self.network = to_network(unpack(self._payloads[0], header)[0], header)
+        elif header.model == "exact":
             cut = self._cut is not None
             self.exact = ExactDecoder(header, head.palette, self._payloads, self.threads, cut=cut)
         elif not self._payloads and not self._cut:
@@ -113,7 +119,7 @@ class Decoder:
                 Grid.of(header, self._whole(), (header.width, header.height)), block
             )
         else:
-            samples = self._pyramid().samples()
+            samples = self._completed(self._pyramid()).samples()
             rows = max(1, (block or BAND_PIXELS) // header.width)
             for top in range(0, header.height, rows):
                 yield top, self._pixels(samples[top : top + rows])
@@ -142,7 +148,7 @@ class Decoder:
         pyramid = self._pyramid()
         if grey and not header.ranges:
             return resample(pyramid.luma(grids[0]), box, wanted, grids[0], alpha=False)[..., 0]
-        pixels = self._pixels(scaled.scaled(pyramid, box, wanted, header, grids))
+        pixels = self._pixels(scaled.scaled(self._completed(pyramid), box, wanted, header, grids))
         return luma(pixels) if grey else pixels
 
     def differences(self) -> tuple[Differences, int]:
@@ -155,7 +161,7 @@ class Decoder:
         return from_samples(samples, header.mode, self.head.palette, header.ranges)
 
     def _siren(self, network: Network) -> SirenRenderer:
-        return SirenRenderer(network, self.head.header, self._pixels, self.threads, self.device)
+        return SirenRenderer(network, self.head.header, self.beside, self._pixels, self.threads, self.device)
 
     def _exact_pixels(self, exact: ExactDecoder, box: Box, size: tuple[int, int]) -> Array:
         """The part `box` of a picture of the exact model; at another size, its colours are what is resampled."""
@@ -166,6 +172,9 @@ class Decoder:
         top, bottom = max(0, y0 - reach), min(self.head.header.height, y1 + reach)
         samples = to_colours(exact.rows(top, bottom), self.head.header.mode, self.head.palette)
         return self._pixels(resample(samples, (x0, y0 - top, x1, y1 - top), size, alpha=self.head.header.alpha))
+
+    def _completed(self, pyramid: LatentDecoder) -> Pyramid:
+        return CompletedPyramid(pyramid, self.beside) if self.beside else pyramid
 
     def _pyramid(self) -> LatentDecoder:
         header = self.head.header

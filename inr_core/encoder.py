@@ -6,19 +6,21 @@ import dataclasses
 import math
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import container
 from .errors import Interrupted, SettingsError, TargetError
 from .exact.colours import has_few_colours
 from .exact.picture import to_planes
-from .exact_job import ExactJob
+from .exact.strips import MAX_LISTED
+from .exact_job import GUESSED, HURRIED, LEVELS, ExactJob, guessed_size
 from .header import MAX_LATENT_PIXELS, check_header
-from .job import NOT_MEASURED, Job, Report, Result, choose_device, smallest_reaching, why_no_torch
+from .job import NOT_MEASURED, Report, Result, choose_device, smallest_reaching, why_no_torch
 from .latent_job import LatentJob
+from .lossy_job import LossyJob
 from .metadata import Metadata
 from .pixels import Array, check_pixels, default_mode
 from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
@@ -29,6 +31,8 @@ from .stretch import ranges_of
 from .threads import cores
 
 FEW_COLOURS = 16  # that mean something rather than show something
+HOPE = 8  # an exact file of many colours is hardly smaller than the samples' bytes by this factor
+NEAR = 1.6  # a quickly packed one is hardly larger by this than one packed with care
 
 
 def encode(
@@ -54,12 +58,15 @@ def encode(
     check_pixels(pixels, mode, palette)
     first, *others = choose_models(settings, mode, pixels)
     picture = pixels, mode, palette, metadata or Metadata()
+    made = _JOBS[first](*picture, _possible(settings, first), progress)
+    if settings.model == "auto" and isinstance(made, LatentJob):
+        return _latent_or_exact(made, pixels)
     try:
-        return _saved(_JOBS[first](*picture, _possible(settings, first), progress), settings)
+        return _saved(made)
     except TargetError:
         if not others:
             raise
-    return _saved(_JOBS[others[0]](*picture, _possible(settings, others[0]), progress), settings)
+    return _saved(_JOBS[others[0]](*picture, _possible(settings, others[0]), progress))
 
 
 def _possible(settings: Settings, model: str) -> Settings:
@@ -74,8 +81,8 @@ def choose_models(settings: Settings, mode: str, pixels: Array) -> list[str]:
     """The model to save checked pixels with, and perhaps another one, for a target that it cannot meet.
 
     What was asked for or, left to us, "exact" for indices, two levels and few colours, which mean something, and else
-    "latent". Only "siren" can do with more pixels, and where options of its own are given. SettingsError: the model was
-    asked for and cannot be.
+    "latent", but see `_latent_or_exact`. Only "siren" can do with more pixels, and where options of its own are given.
+    SettingsError: the model was asked for and cannot be.
     """
     count = math.prod(pixels.shape[:2])
     possible = count <= MAX_LATENT_PIXELS
@@ -93,19 +100,50 @@ def choose_models(settings: Settings, mode: str, pixels: Array) -> list[str]:
     return [lossy] if settings.target_psnr is None else [lossy, "exact"]
 
 
-def _saved(job: LatentJob | _SirenJob | ExactJob, settings: Settings) -> bytes:
+def _latent_or_exact(lossy: LatentJob, pixels: Array) -> bytes:
+    """The lossy file, or an exact one where that is not larger, or nothing else meets the target."""
+    settings = lossy.settings
+    if settings.target_psnr is not None:
+        try:
+            data = _saved(lossy)
+        except TargetError:
+            return _saved(ExactJob(*lossy.job))
+        return min(data, _saved(ExactJob(*lossy.job)), key=len) if _fits(lossy, pixels, len(data)) else data
+    if _fits(lossy, pixels, settings.target_size or lossy.guessed_size):
+        with suppress(TargetError):
+            return _saved(ExactJob(*lossy.job))
+    return _saved(lossy)
+
+
+def _fits(lossy: LatentJob, pixels: Array, most: float) -> bool:
+    """Whether an exact file is likely to have at most so many bytes; not tried where there is little hope."""
+    header, level = lossy.header, min(GUESSED, LEVELS[lossy.settings.work])
+    planes = to_planes(pixels, header.mode)
+    few = len(planes) == 1 or has_few_colours(planes, MAX_LISTED)
+    if not few and HOPE * most < pixels.nbytes:
+        return False
+    return guessed_size(pixels, header, HURRIED) < NEAR * most and guessed_size(pixels, header, level) <= most
+
+
+def _saved(job: LatentJob | _SirenJob | ExactJob) -> bytes:
+    settings = job.settings
     if settings.target_psnr is not None:
         return job.reach_psnr(settings.target_psnr)
-    if settings.target_size is not None:
+    if settings.target_size is None:
+        return job.run(settings.quality).data
+    try:
         return job.meet_size(settings.target_size)
-    return job.run(settings.quality).data
+    except TargetError:
+        if isinstance(job, ExactJob) or not job.header.plane:
+            raise
+    return type(job)(*job.job, plane=False).meet_size(settings.target_size)  # what comes back exactly takes too much
 
 
-class _SirenJob(Job):
+class _SirenJob(LossyJob):
     """A picture as a network of the coordinates."""
 
-    def __init__(self, *job: Any) -> None:
-        super().__init__(*job)
+    def __init__(self, *job: Any, plane: bool = True) -> None:
+        super().__init__(*job, plane=plane)
         self.device = choose_device(self.settings.device)
 
     def _ranges(self) -> tuple[Range, ...]:
@@ -116,16 +154,16 @@ class _SirenJob(Job):
         """Fit once; `max_bytes` bounds the whole file."""
         from .fit.trainer import fit
 
-        overhead = len(container.write(self.header, self.palette, self.metadata, b""))  # refuses what no file can hold
+        overhead = len(self.file(self.header, [b""]))  # refuses what no file can hold
         limit = None if max_bytes is None else max(0, max_bytes - overhead)
         plan = make_plan(
-            self.samples.shape,
+            self.coded.shape,
             self.settings,
             quality=quality,
-            flat=bool((self.samples == self.samples[:1, :1]).all()),
+            flat=bool((self.coded == self.coded[:1, :1]).all()),
             max_bytes=limit,
             time_limit=time_limit or self.settings.time_limit,
-            frequency=characteristic_frequency(self.samples),
+            frequency=characteristic_frequency(self.coded),
             accelerated=self.device.type != "cpu",
         )
         header = dataclasses.replace(self.header, hidden=plan.shapes[0][0], layers=len(plan.shapes))
@@ -134,8 +172,8 @@ class _SirenJob(Job):
             least = plan.smallest_bytes + overhead
             raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {max_bytes}")
         threads = self.settings.threads or cores()
-        fitted = fit(self.samples, self.peak, self.alpha, plan, self.device, self.fitting, threads)
-        data = container.write(header, self.palette, self.metadata, pack(fitted.layers))
+        fitted = fit(self.coded, self.peak, self.codes_alpha, plan, self.device, self.fitting, threads)
+        data = self.file(header, [pack(fitted.layers)])
         if fitted.interrupted:
             raise Interrupted(data)
         measured = NOT_MEASURED

@@ -26,6 +26,11 @@ MAX_LATENT_PIXELS = 2**26  # they are decoded whole
 MAX_STEP = 255
 MAX_LEVELS = 16
 
+PLANE_MODES = {  # that may have a plane beside a siren or a pyramid: all of the alpha, or the ends of the last channel
+    "alpha": ALPHA_MODES,
+    "ends": ("L", "I;16", *ALPHA_MODES),
+}
+
 
 @dataclass(frozen=True)
 class Header:
@@ -42,12 +47,19 @@ class Header:
     layers: int  # linear layers; latent: levels of the pyramid; exact: 0
     payload_bytes: int  # from the first pixel chunk to the end of the file
     ranges: tuple[Range, ...] = ()  # of 16-bit values, by channel, in a chunk of their own; none: the whole scale
+    plane: str = ""  # one of PLANE_MODES, which the first pixel chunk is then; not in the header's own chunk
+
+    @property
+    def coded(self) -> int:
+        """Channels that the model makes."""
+        return self.channels - (self.plane == "alpha")
 
     @property
     def components(self) -> tuple[int, ...]:
         """Planes of each component of the latent model."""
         components = COMPONENTS[self.mode]
-        return components if sum(components) == self.channels else (*components, 1)
+        components = components if sum(components) == self.channels else (*components, 1)
+        return components[:-1] if self.plane == "alpha" else components
 
     @property
     def alpha(self) -> bool:
@@ -67,7 +79,7 @@ class Header:
     def shapes(self) -> list[tuple[int, int]]:
         """(out, in) of each linear layer of a siren."""
         inner = [(self.hidden, self.hidden)] * (self.layers - 2)
-        return [(self.hidden, 2), *inner, (self.channels, self.hidden)]
+        return [(self.hidden, 2), *inner, (self.coded, self.hidden)]
 
     @property
     def macs(self) -> int:
@@ -113,6 +125,8 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
     limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD[header.model])
+    if header.plane and (header.model == "exact" or header.mode not in PLANE_MODES[header.plane]):
+        raise error(f"plane of {header.plane}: expected none with mode {header.mode} and model {header.model}, got one")
     if header.model == "latent":
         limit("width × height of the latent model", pixels, 1, MAX_LATENT_PIXELS)
         limit("prior", header.prior, 1, 255)

@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from . import container, prior
+from . import prior
 from .errors import Interrupted, TargetError
 from .header import MAX_STEP
-from .job import Job, Result, choose_device, smallest_reaching
+from .job import Result, choose_device, smallest_reaching
 from .latent_pixels import Samples
 from .latent_plan import (
     DEAD_ZONE,
     PRIORS,
-    SAMPLED,
-    SAMPLED_TILE,
     SIZE_GAIN,
     TRADE,
     TRIALS,
@@ -30,8 +28,10 @@ from .latent_plan import (
     shift_for_psnr,
     shift_for_size,
     step_for,
+    tiles,
 )
 from .latents import Latents, encode_latents, quantise
+from .lossy_job import LossyJob
 from .pixels import Array
 from .settings import Progress
 from .threads import cores
@@ -39,13 +39,13 @@ from .threads import cores
 Encoded = tuple[list[bytes], Latents, Samples]  # what `encode_latents` gives
 
 
-class LatentJob(Job):
+class LatentJob(LossyJob):
     """A picture as a pyramid of latent grids."""
 
-    def __init__(self, *job: Any) -> None:
-        super().__init__(*job)
+    def __init__(self, *job: Any, plane: bool = True) -> None:
+        super().__init__(*job, plane=plane)
         self._device = str(choose_device(self.settings.device)) if self.settings.work else "cpu"
-        self._chosen: int | None = None
+        self._chosen: tuple[int, float] | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int], tuple[Latents, Encoded]] = {}
 
@@ -133,40 +133,42 @@ class LatentJob(Job):
         if (number, index) in self._unrefined:
             return self._unrefined[number, index][0]
         levels = levels_for(header.width, header.height)
-        return quantise(self.samples, prior.load(number), header.components, index, levels, DEAD_ZONE)
+        return quantise(self.coded, prior.load(number), header.components, index, levels, DEAD_ZONE)
+
+    @property
+    def guessed_size(self) -> float:
+        """About how many bytes of pixels the file will have by the quality."""
+        refined = SIZE_GAIN if self._iterations() else 1.0
+        return self._tried[1] / refined + sum(map(len, self._payloads))
 
     @property
     def _prior(self) -> int:
-        """The prior that makes the picture, or evenly spread tiles of a large one, cost the least without refining."""
+        """The prior that makes the picture cost the least without refining."""
+        return self._tried[0]
+
+    @property
+    def _tried(self) -> tuple[int, float]:
+        """The better prior, judged by evenly spread tiles of a large picture; bytes of the whole, not refined."""
         if self._chosen is None:
-            index = self._step(self.settings.quality)
-            costs = {number: sum(self._cost(part, number, index) for part in self._sample()) for number in PRIORS}
-            self._chosen = min(costs, key=lambda number: costs[number])
+            index, parts = self._step(self.settings.quality), tiles(self.coded)
+            costs = {number: [self._cost(part, number, index) for part in parts] for number in PRIORS}
+            best = min(costs, key=lambda number: sum(cost for cost, _ in costs[number]))
+            share = sum(part[..., 0].size for part in parts) / self.coded[..., 0].size
+            self._chosen = best, sum(size for _, size in costs[best]) / share
         return self._chosen
 
-    def _sample(self) -> list[Array]:
-        """Parts of the picture, (h, w, C) each."""
-        height, width = self.samples.shape[:2]
-        if height * width <= SAMPLED:
-            return [self.samples]
-        side = SAMPLED_TILE
-        rows, columns = max(1, height // side), max(1, width // side)
-        count = min(rows * columns, SAMPLED // side**2)
-        chosen = [divmod(k * rows * columns // count, columns) for k in range(count)]
-        return [self.samples[y * side : y * side + side, x * side : x * side + side] for y, x in chosen]
-
-    def _cost(self, samples: Array, number: int, index: int) -> float:
-        """Distortion + λ · rate of samples (h, w, C) that a prior codes."""
+    def _cost(self, samples: Array, number: int, index: int) -> tuple[float, int]:
+        """Distortion + λ · rate of samples (h, w, C) that a prior codes, and the bytes."""
         latents = quantise(
             samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
         )
         payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self._threads)
-        if samples is self.samples:
+        if samples is self.coded:
             self._unrefined[number, index] = latents, encoded
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
         step = math.exp2(index / 16 - 6) / 255
-        bits = 8 * sum(map(len, payloads))
-        return error + TRADE * step * step * bits
+        size = sum(map(len, payloads))
+        return error + 8 * TRADE * step * step * size, size
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""
@@ -175,7 +177,15 @@ class LatentJob(Job):
         threads = self._threads
         adapt = adapts(self.settings.work)
         how = Refinement(
-            iterations, TRADE, adapt, self.alpha, self.settings.seed, threads, self._device, self._seconds_left()
+            iterations,
+            TRADE,
+            adapt,
+            self.samples[..., -1] > 0 if self.alpha else None,
+            self.codes_alpha,
+            self.settings.seed,
+            threads,
+            self._device,
+            self._seconds_left(),
         )
         stopped = False
         started = time.perf_counter()
@@ -188,7 +198,7 @@ class LatentJob(Job):
                 stopped = self.fitting(Progress(step, iterations, psnr, bpp, seconds, left, "fit")) is False
             return not stopped
 
-        refined, interrupted = refine(self.samples, latents, prior.load(self._prior), how, report)
+        refined, interrupted = refine(self.coded, latents, prior.load(self._prior), how, report)
         return refined, stopped, interrupted
 
     def _write(self, latents: Latents) -> tuple[bytes, float]:
@@ -198,5 +208,5 @@ class LatentJob(Job):
         header = dataclasses.replace(
             self.header, model="latent", prior=self._prior, hidden=latents.step, layers=latents.levels
         )
-        data = container.write(header, self.palette, self.metadata, payloads)
-        return data, self.psnr(samples.reshape(self.samples.shape))
+        data = self.file(header, payloads)
+        return data, self.psnr(self.completed(samples.reshape(self.coded.shape)))

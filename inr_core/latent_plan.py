@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .header import MAX_LEVELS, MAX_STEP
+from .latent_pixels import Samples
 from .settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
@@ -24,6 +25,18 @@ TRIALS = 4  # refined files made for a target
 SIZE_GAIN = 1.06  # an unrefined file is about so much larger
 SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
+
+
+def tiles(samples: Samples) -> list[Samples]:
+    """Samples (H, W, C), or evenly spread parts of those of a large picture."""
+    height, width = samples.shape[:2]
+    if height * width <= SAMPLED:
+        return [samples]
+    side = SAMPLED_TILE
+    rows, columns = max(1, height // side), max(1, width // side)
+    count = min(rows * columns, SAMPLED // side**2)
+    chosen = [divmod(k * rows * columns // count, columns) for k in range(count)]
+    return [samples[y * side : y * side + side, x * side : x * side + side] for y, x in chosen]
 
 
 def step_for(quality: float, share: float = 1.0) -> int:

@@ -6,8 +6,8 @@ import math
 from typing import IO
 
 from .arrival import Arrival
+from .exact.beside import Pyramid
 from .header import MAX_LATENT_PIXELS, Header
-from .latents import LatentDecoder
 from .resample import Box, Samples, opaque, resample
 
 FINE = 1.5  # columns and rows of the grid for one of the result: above 38 dB beside one made from all pixels
@@ -66,7 +66,7 @@ def _faint(arrival: Arrival, finest: int) -> bool:
     return bits + header.hidden / 16 - 6 - finest - math.log2(header.share) < FAINT
 
 
-def scaled(decoder: LatentDecoder, box: Box, size: tuple[int, int], header: Header, grids: tuple[int, int]) -> Samples:
+def scaled(decoder: Pyramid, box: Box, size: tuple[int, int], header: Header, grids: tuple[int, int]) -> Samples:
     """The part `box` of a picture at another size, from one of the grids or finer: (h, w, C)."""
     x0, y0, x1, y1 = box
     if size[0] < x1 - x0 or size[1] < y1 - y0 or size == (x1 - x0, y1 - y0):

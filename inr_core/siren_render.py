@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SettingsError, shown
+from .exact.beside import Beside
 from .header import MAX_WORK, Header
 from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates
@@ -37,6 +38,8 @@ class Grid:
     down: int
     x: Ints  # (width · across,)
     y: Ints  # (height · down,)
+    columns: Ints  # of the pixels that samples lie in, as x
+    rows: Ints  # as y
 
     @classmethod
     def of(cls, header: Header, box: Box, size: tuple[int, int], most: int | None = None) -> Grid:
@@ -55,16 +58,19 @@ class Grid:
         longest = max(header.width, header.height)
         x = axis_coordinates(header.width, longest, x0, x1, width * across)
         y = axis_coordinates(header.height, longest, y0, y1, height * down)
-        return cls(width, height, across, down, x, y)
+        return cls(width, height, across, down, x, y, _pixels_of(x0, x1, len(x)), _pixels_of(y0, y1, len(y)))
 
     def rows_of(self, block: int) -> int:
         """Rows of pixels that `block` samples are enough for, at least one."""
         return max(1, block // (self.width * self.across * self.down))
 
-    def means(self, evaluator: _Samples, top: int, bottom: int, block: int, alpha: bool, peak: int) -> Ints:
+    def means(
+        self, evaluator: _Samples, top: int, bottom: int, block: int, header: Header, beside: Beside | None = None
+    ) -> Ints:
         """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
-        Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that.
+        Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that. `beside`:
+        what completes them.
         """
         height = bottom - top  # more than 1 only if all of it fits in a block
         y = self.y[top * self.down : bottom * self.down]
@@ -72,13 +78,17 @@ class Grid:
         total = weighted = np.zeros((), np.int64)
         for first in range(0, len(y), strip):
             samples = self._strip(evaluator, y[first : first + strip], block)
+            if beside:
+                rows = self.rows[top * self.down + first :][: len(samples)]
+                samples = beside.completed(samples, beside.plane[rows[:, None], self.columns])
             if self.across == self.down == 1:
                 return samples
             parts = samples.reshape(height, -1, self.width, self.across, samples.shape[2])
             total = total + parts.sum((1, 3))
-            if alpha:
+            if header.alpha:
                 weighted = weighted + (parts[..., :-1] * parts[..., -1:]).sum((1, 3))
-        return means(total, self.across * self.down, weighted if alpha else None, peak)
+        weight = self.across * self.down
+        return means(total, weight, weighted if header.alpha else None, (1 << header.sample_bits) - 1)
 
     def _strip(self, evaluator: _Samples, y: Ints, block: int) -> Ints:
         if len(self.x) <= block:
@@ -86,19 +96,30 @@ class Grid:
         return np.concatenate([evaluator.samples(x, y) for x in np.split(self.x, range(block, len(self.x), block))], 1)
 
 
+def _pixels_of(start: int, stop: int, samples: int) -> Ints:
+    """The columns or rows that the centres of so many equal steps from `start` to `stop` lie in."""
+    return start + (2 * np.arange(samples, dtype=np.int64) + 1) * (stop - start) // (2 * samples)
+
+
 class SirenRenderer:
     """Evaluates a network and makes pixels of its samples, (h, w, C) uint8 or uint16, by `finish`.
 
-    threads, device: as `decoder.Decoder`.
+    beside: what completes the samples. threads, device: as `decoder.Decoder`.
     """
 
     def __init__(
-        self, network: Network, header: Header, finish: Callable[[Array], Array], threads: int, device: str
+        self,
+        network: Network,
+        header: Header,
+        beside: Beside | None,
+        finish: Callable[[Array], Array],
+        threads: int,
+        device: str,
     ) -> None:
         self.network, self.threads, self.device, self._finish = network, threads, device, finish
+        self._header, self._beside = header, beside
         self._peak = 65_535 if header.bit_depth == 16 else 255
         self._dtype: type[np.uint8 | np.uint16] = np.uint16 if header.bit_depth == 16 else np.uint8
-        self._alpha = header.alpha
 
     def bands(self, grid: Grid, block: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of pixels) from top to bottom; `block`: samples evaluated at once."""
@@ -138,5 +159,5 @@ class SirenRenderer:
 
     def _band(self, evaluator: _Samples, grid: Grid, top: int, rows: int, block: int) -> Array:
         """Up to `rows` rows of pixels from `top` on."""
-        samples = grid.means(evaluator, top, min(top + rows, grid.height), block, self._alpha, self._peak)
+        samples = grid.means(evaluator, top, min(top + rows, grid.height), block, self._header, self._beside)
         return self._finish(samples.astype(self._dtype))

@@ -32,6 +32,7 @@ MODES = (  # name, bit depths, channels
     ("I;16", (16,), (1,)),
 )
 BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm", b"text")
+PLANES = {b"ALPH": ("LA", "RGBA"), b"ENDS": ("L", "LA", "RGBA", "I;16")}  # and the modes they may be in
 PIXELS = (b"NETW", b"LATS", b"STRP")  # the chunks with the pixels, by model
 SINE = [round(511 * math.sin(2 * math.pi * (i + 0.5) / 4096)) for i in range(4096)]
 
@@ -48,13 +49,14 @@ class Head:
     hidden: int
     layers: int
     payload_bytes: int
+    coded: int  # channels that the model makes
     ranges: tuple[tuple[int, ...], ...] = ()  # the six values of each channel
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """(out, in) of each layer."""
         inner = [(self.hidden, self.hidden)] * (self.layers - 2)
-        return [(self.hidden, 2), *inner, (self.channels, self.hidden)]
+        return [(self.hidden, 2), *inner, (self.coded, self.hidden)]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class File:
     steps: list[Step]
     latents: list[bytes]  # model 1: the data of each chunk
     strips: list[list[exact.Part]]  # model 2
+    beside: exact.Beside | None  # in models 0 and 1
     fields: list[Field]  # in order
 
 
@@ -73,7 +76,10 @@ def decode(data: bytes) -> list[list[tuple[int, ...]]]:
     file = read(data)
     if file.head.model == 1:
         rows = latent.samples_of(file.latents, shape_of(file.head), file.head.prior, SINE)
-        return [[in_mode(file, samples) for samples in row] for row in rows]
+        return [
+            [in_mode(file, complete(file, samples, y, x)) for x, samples in enumerate(row)]
+            for y, row in enumerate(rows)
+        ]
     if file.head.model == 2:
         return [row for strip in file.strips for row in rows_of_strip(file, strip)]
     return [[pixel(file, i, j) for i in range(file.head.width)] for j in range(file.head.height)]
@@ -92,7 +98,7 @@ def read(data: bytes) -> File:
     for _ in range(MAX_CHUNKS + 1):
         start = reader.at
         kind, content = reader.chunk()
-        if kind == PIXELS[head.model]:
+        if kind == PIXELS[head.model] or kind in PLANES:
             break
         require(kind not in known, "chunk comes twice")
         if kind == b"PLTE":
@@ -111,6 +117,16 @@ def read(data: bytes) -> File:
             require(kind[:1].islower(), "unknown critical chunk")
             continue
         known.add(kind)
+    beside, first = None, 1
+    if kind in PLANES:
+        require(head.model < 2 and head.mode in PLANES[kind], "a plane beside a model")
+        beside = exact.read_plane(content, kind, head.width, head.height, head.bit_depth)
+        head = replace(head, coded=head.channels - (kind == b"ALPH"))
+        while kind != PIXELS[head.model]:
+            require(first < MAX_CHUNKS and reader.at - start < head.payload_bytes, "no pixels behind a plane")
+            kind, content = reader.chunk(MAX_PAYLOAD[head.model])
+            require(kind == PIXELS[head.model] or kind[:1].islower(), "critical chunk after a plane")
+            first += 1
     require(kind == PIXELS[head.model], "too many chunks")
     require((head.mode == "P") == bool(palette), "PLTE")
     layers: list[Layer] = []
@@ -123,7 +139,7 @@ def read(data: bytes) -> File:
         latents.append(content.data)
     else:
         read_strip(content, head, strips)
-    for _ in range(MAX_CHUNKS - 1):
+    for _ in range(MAX_CHUNKS - first):
         if reader.at - start < head.payload_bytes:
             kind, content = reader.chunk(MAX_PAYLOAD[head.model])
             if kind == b"LATS" and head.model == 1:
@@ -137,7 +153,7 @@ def read(data: bytes) -> File:
         require(len(strips) == -(-head.height // exact.rows_of_strip(head.width, head.height)), "number of strips")
         places = [place for strip in strips for row in strip[0].planes[0] for place in row]
         require(head.mode != "P" or max(places) < len(palette), "a place in the palette")
-    return File(head, palette, layers, steps, latents, strips, sorted(reader.fields))
+    return File(head, palette, layers, steps, latents, strips, beside, sorted(reader.fields))
 
 
 def read_strip(content: Reader, head: Head, strips: list[list[exact.Part]]) -> None:
@@ -184,7 +200,7 @@ def read_head(content: Reader) -> Head:
     layers = content.unsigned(1, "layers", *((2, MAX_LAYERS), (1, MAX_LEVELS), (0, 0))[model])
     payload_bytes = content.unsigned(4, "payload_bytes", 0, MAX_PAYLOAD[model])
     require(width * height <= (MAX_LATENT_PIXELS if model == 1 else MAX_PIXELS), "width · height")
-    head = Head(width, height, mode, bit_depth, channels, model, number, hidden, layers, payload_bytes)
+    head = Head(width, height, mode, bit_depth, channels, model, number, hidden, layers, payload_bytes, channels)
     if model > 0:
         return head
     weights = sum(out * into for out, into in head.shapes)
@@ -196,6 +212,8 @@ def shape_of(head: Head) -> latent.Shape:
     components = latent.COMPONENTS[head.mode]
     if sum(components) < head.channels:  # a palette with alpha
         components = *components, 1
+    if head.coded < head.channels:
+        components = components[:-1]
     return latent.Shape(head.width, head.height, max(8, head.bit_depth), components, head.hidden, head.layers)
 
 
@@ -256,7 +274,12 @@ def samples_at(file: File, x: int, y: int) -> tuple[int, ...]:
 def pixel(file: File, i: int, j: int) -> tuple[int, ...]:
     """The pixel in column i and row j."""
     head, longest = file.head, max(file.head.width, file.head.height)
-    return in_mode(file, samples_at(file, coordinate(i, head.width, longest), coordinate(j, head.height, longest)))
+    samples = samples_at(file, coordinate(i, head.width, longest), coordinate(j, head.height, longest))
+    return in_mode(file, complete(file, samples, j, i))
+
+
+def complete(file: File, samples: tuple[int, ...], y: int, x: int) -> tuple[int, ...]:
+    return file.beside.complete(samples, y, x) if file.beside else samples
 
 
 def in_mode(file: File, samples: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from reference_coding import Reader, require, split_bits, unzip
 
@@ -21,6 +22,46 @@ class Part:
     planes: list[Plane]
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A plane beside a model."""
+
+    ends: bool
+    low: int
+    high: int
+    plane: Plane
+
+    def complete(self, samples: tuple[int, ...], y: int, x: int) -> tuple[int, ...]:
+        """All samples of a pixel, of those that the model makes."""
+        if not self.ends:
+            return (*samples, self.plane[y][x])
+        between = min(max(samples[-1], self.low + 1), self.high - 1)
+        return (*samples[:-1], (self.low, between, self.high)[self.plane[y][x]])
+
+    def on_grid(self, level: int) -> Beside:
+        """The same with the plane of a grid of model 1."""
+        plane = self.plane
+        for _ in range(abs(level)):
+            line = self.coarser if level > 0 else self.finer
+            columns = [line(column) for column in zip(*plane, strict=True)]
+            plane = [line(row) for row in zip(*columns, strict=True)]
+        return Beside(self.ends, self.low, self.high, plane)
+
+    def coarser(self, line: Sequence[int]) -> list[int]:
+        n = len(line)
+        threes = [(line[max(j - 1, 0)], line[j], line[min(j + 1, n - 1)]) for j in range(0, n, 2)]
+        return [self.agreed(three) if self.ends else (three[0] + 2 * three[1] + three[2] + 2) // 4 for three in threes]
+
+    def finer(self, line: Sequence[int]) -> list[int]:
+        made = []
+        for two in pairwise([*line, line[-1]]):
+            made += [two[0], self.agreed(two) if self.ends else (sum(two) + 1) // 2]
+        return made
+
+    def agreed(self, values: Sequence[int]) -> int:
+        return values[0] if len(set(values)) == 1 else 1
+
+
 def rows_of_strip(width: int, height: int) -> int:
     return max(2**20 // width, -(-height // 64))
 
@@ -32,6 +73,22 @@ def read_strip(content: Reader, planes: int, rows: int, width: int, size: int) -
         parts.append(read_part(content, planes - sum(len(part.planes) for part in parts), rows, width, size))
     require(content.left == 0, "bytes after a strip")
     return parts
+
+
+def read_plane(content: Reader, kind: bytes, width: int, height: int, bit_depth: int) -> Beside:
+    """What `ALPH` or `ENDS` holds."""
+    peak, size = 2**bit_depth - 1, 2**bit_depth
+    low, high = 0, peak
+    if kind == b"ENDS":
+        low = content.number("low", 0, peak - 2)
+        high = content.number("high", low + 2, peak)
+        size = 3
+    plane: Plane = []
+    while len(plane) < height:
+        rows = min(rows_of_strip(width, height), height - len(plane))
+        plane += read_part(content, 1, rows, width, size).planes[0]
+    require(content.left == 0, "bytes after a plane")
+    return Beside(kind == b"ENDS", low, high, plane)
 
 
 def read_part(content: Reader, most: int, rows: int, width: int, size: int) -> Part:

@@ -71,8 +71,15 @@ def siren_rows(file: File, box: Box, size: tuple[int, int]) -> list[list[Pixel]]
         at = [Fraction(((2 * start - side) * n + (2 * j + 1) * (stop - start)) * 2**24, n * longest) for j in range(n)]
         return [math.floor(x + Fraction(1, 2)) for x in at]
 
+    def pixels(start: int, stop: int, n: int) -> list[int]:
+        return [start + (2 * j + 1) * (stop - start) // (2 * n) for j in range(n)]
+
     xs, ys = coordinates(x0, x1, head.width, w * across), coordinates(y0, y1, head.height, h * down)
-    samples = [[reference.samples_at(file, x, y) for x in xs] for y in ys]
+    columns, lines = pixels(x0, x1, len(xs)), pixels(y0, y1, len(ys))
+    samples = [
+        [reference.complete(file, reference.samples_at(file, x, y), j, i) for x, i in zip(xs, columns, strict=True)]
+        for y, j in zip(ys, lines, strict=True)
+    ]
     return [
         [
             mean(head, ((1, samples[down * i + k][across * j + m]) for k in range(down) for m in range(across)))
@@ -95,7 +102,11 @@ def latent_rows(file: File, box: Box, size: tuple[int, int]) -> Rows:
         return max(fits, default=0)
 
     def samples(level: int) -> Rows:
-        return latent.samples_of(file.latents, reference.shape_of(head), head.prior, SINE, level)
+        rows = latent.samples_of(file.latents, reference.shape_of(head), head.prior, SINE, level)
+        if file.beside is None:
+            return rows
+        beside = file.beside.on_grid(level)
+        return [[beside.complete(pixel, y, x) for x, pixel in enumerate(row)] for y, row in enumerate(rows)]
 
     level = grid(3)
     if w >= x1 - x0 and h >= y1 - y0 and (w, h) != (x1 - x0, y1 - y0):

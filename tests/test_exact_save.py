@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_a_file_that_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
         assert again.crop((0, 20, 45, 31)).getbbox() is None
     with Image.open(io.BytesIO(data[:300])) as again, pytest.raises(OSError, match="expected at least one of 4"):
         again.load()
+
+
+def test_what_the_command_says_of_planes(tmp_path: Path) -> None:
+    cut_out = tiny.picture("RGBA", (120, 80)).resize((119, 80))
+    cut_out.putalpha(Image.radial_gradient("L").resize((119, 80)).point(lambda v: 255 * (v < 128)))
+    soft = Image.radial_gradient("L").resize((119, 80)).point(lambda v: min(max(3 * v - 330, 0), 255))
+    for name, im, said in (
+        ("a", cut_out, r", alpha exactly \(\d+ bytes\)$"),
+        ("b", soft, r", ends of grey exactly \(\d+ bytes\)$"),
+    ):
+        im.save(tmp_path / f"{name}.inr", effort=0, model="latent")
+        code, out, _ = tiny.inr("info", tmp_path / f"{name}.inr")
+        assert code == 0
+        (network,) = (line for line in out.splitlines() if line.startswith("  network"))
+        assert re.search(said, network)
 
 
 def test_a_size_that_lossless_cannot_meet() -> None:

@@ -222,7 +222,8 @@ def test_modes_are_those_of_the_code() -> None:
 
 def test_chunks_are_those_of_the_code() -> None:
     types = {row[0].strip("`").encode() for row in table("The file")}
-    assert types == {b"HEAD", b"PLTE", b"RANG", *container.PIXELS.values(), *metadata.NAMES}
+    pixels = {*container.PIXELS.values(), *container.PLANE_CHUNKS.values()}
+    assert types == {b"HEAD", b"PLTE", b"RANG", *pixels, *metadata.NAMES}
     assert f" {container.SIGNATURE.hex(' ')} " in section("The file")
 
 

@@ -16,6 +16,7 @@ from inr_core import Decoder, Metadata, decode, describe, differences, header, l
 from inr_core.container import Head, read_payload, read_payloads
 from inr_core.exact.picture import ExactDecoder
 from inr_core.exact.strips import symbol_bits
+from inr_core.header import PLANE_MODES
 from inr_core.kernels import switch
 from inr_core.latents import ALL_CODED, DIFFERENT
 from inr_core.modes import MODE_TABLE, MODES
@@ -37,8 +38,9 @@ def head_of(name: str) -> Head:
 
 
 def payloads_of(name: str) -> list[bytes]:
+    """Of the model's own chunks."""
     head = head_of(name)
-    return read_payloads(head.header, read(name)[head.payload_offset :])
+    return read_payloads(head.header, read(name)[head.payload_offset :])[head.header.plane != "" :]
 
 
 SIREN, LATENT, EXACT = ([name for name in NAMES if head_of(name).header.model == model] for model in header.MODELS)
@@ -143,6 +145,15 @@ def test_both_models_cover_the_ranges() -> None:
     assert {each.outliers for each in ranges} == set(product((False, True), repeat=2))
     assert {(each.lowest < each.lower, each.outliers[0]) for each in ranges} == {(0, 0), (0, 1), (1, 1)}
     assert any(each.lowest == each.highest for each in ranges)
+
+
+def test_planes_beside_models_cover_the_format() -> None:
+    headers = [head_of(name).header for name in NAMES]
+    found = {(header.model, header.plane, header.mode, header.bit_depth) for header in headers if header.plane}
+    every = {(plane, mode) for plane, modes in PLANE_MODES.items() for mode in modes}
+    assert {(plane, mode) for _, plane, mode, _ in found} == every
+    assert {(model, plane) for model, plane, _, _ in found} == set(product(("siren", "latent"), PLANE_MODES))
+    assert {(plane, depth) for _, plane, _, depth in found} == set(product(PLANE_MODES, (8, 16)))
 
 
 def test_pyramids_cover_the_chunks() -> None:

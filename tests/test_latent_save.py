@@ -195,7 +195,7 @@ def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch)
     from inr_core import latent_job
     from inr_core.latents import encode_latents as write
 
-    monkeypatch.setattr(latent_job.LatentJob, "_prior", 1)
+    monkeypatch.setattr(latent_job.LatentJob, "_tried", (1, 0.0))
     calls = 0
 
     def interrupted_once(*arguments: Any) -> Any:
@@ -338,8 +338,8 @@ def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.Mo
     monkeypatch.setattr(latent_job, "encode_latents", counted)
     small = encode(picture(), fast())
     assert len(encoded) == len(latent_plan.PRIORS)
-    monkeypatch.setattr(latent_job, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
-    monkeypatch.setattr(latent_job, "SAMPLED_TILE", 20)
+    monkeypatch.setattr(latent_plan, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
+    monkeypatch.setattr(latent_plan, "SAMPLED_TILE", 20)
     chosen = read_head(io.BytesIO(small)).header.prior
     monkeypatch.setattr(latent_job, "PRIORS", (chosen,))
     assert encode(picture(), fast()) == small

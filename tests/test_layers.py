@@ -16,14 +16,14 @@ ORDER = [
     *("latentnet", "latentnet_torch", "latent_pixels", "latent_steps"),
     *("kernels.layers", "kernels.highpass", "kernels.phases", "kernels.parity", "kernels.synthesis"),
     *("latent_level", "latents"),
-    *("exact.colours", "exact.prediction", "exact.strips", "exact.picture"),
-    *("resample", "scaled", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
+    *("resample", "exact.colours", "exact.prediction", "exact.strips", "exact.picture", "exact.beside"),
+    *("scaled", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
     *("fit.parameters", "fit.layer_pass", "fit.siren", "fit.gradients", "fit.adam", "fit.sparsity", "fit.quantize"),
     *("fit.captured", "fit.clock", "fit.trainer"),
     *("fit.float_wavelet", "fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),
     *("fit.phases", "fit.band_products", "fit.laplace", "fit.latent_nets", "fit.latent_pass", "fit.tiles"),
     *("fit.latent", "fit.pictures", "fit.calibrate", "fit.prior"),
-    *("unseen", "job", "latent_job", "exact_job", "encoder"),
+    *("unseen", "job", "exact_job", "plane_choice", "lossy_job", "latent_job", "encoder"),
 ]
 NATIVE = {"inr_core.kernels", "inr_core.kernels.native"}  # the compiled library, and the folder it is looked up in
 NO_TORCH = {"fit.clock", "fit.export_prior", "fit.float_prior", "fit.graphics", "fit.pictures", "fit.tiles"}

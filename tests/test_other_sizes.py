@@ -51,6 +51,15 @@ def test_of_a_pyramid(name: str, box: Box | None, size: tuple[int, int]) -> None
     assert_same((GOLDEN / f"latent_{name}.inr").read_bytes(), size, box)
 
 
+@pytest.mark.parametrize("name", ["alpha_16_bits", "ends", "ends_of_grey", "alpha_siren", "ends_siren"])
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [(None, (2, 2)), ((1, 2, 12, 11), (5, 4)), ((2, 1, 13, 10), (9, 12)), ((3, 2, 9, 7), (12, 6))],
+)
+def test_of_planes_beside_a_model(name: str, box: Box | None, size: tuple[int, int]) -> None:
+    assert_same((GOLDEN / f"beside_{name}.inr").read_bytes(), size, box)
+
+
 @pytest.mark.parametrize("name", ["one_bit", "grey_alpha", "palette", "palette_alpha", "rgba_16_bits"])
 @pytest.mark.parametrize(("box", "size"), [(None, (4, 3)), ((1, 2, 9, 8), (5, 13)), ((2, 1, 6, 5), (4, 4))])
 def test_of_exact_samples(name: str, box: Box | None, size: tuple[int, int]) -> None:

@@ -284,7 +284,7 @@ def test_the_peak_of_a_target_is_the_range() -> None:
 def test_reports_while_refining_have_the_same_peak() -> None:
     values, of = PICTURES["a hot pixel"]
     reports: list[Progress] = []
-    data = encode(values, Settings(effort=1, threads=1, device="cpu"), progress=reports.append)
+    data = encode(values, Settings(effort=1, threads=1, device="cpu", model="latent"), progress=reports.append)
     assert reports[0].phase == "fit"
     assert reports[0].psnr == pytest.approx(psnr(values, decode(data), of.width), abs=3)
 

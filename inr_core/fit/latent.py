@@ -54,7 +54,8 @@ class Refinement:
     iterations: int
     trade: float  # λ over the square of the step
     adapt: bool = False  # whether the networks may differ from the prior's
-    alpha: bool = False  # whether the last channel is one: where it is 0, the others do not count
+    visible: NDArray[np.bool_] | None = None  # where (H, W) samples count, but for an alpha's; None: everywhere
+    alpha: bool = False  # whether the last channel is one
     seed: int = 0
     threads: int = 1
     device: str = "cpu"
@@ -85,7 +86,7 @@ class _Search:
         first = 0
         for k, planes in enumerate(latents.components):
             target = samples[..., first : first + planes]
-            visible = samples[..., -1] > 0 if how.alpha and first + planes < samples.shape[2] else None
+            visible = None if how.alpha and first + planes == samples.shape[2] else how.visible
             self.components.append(_Component(model, latents, k, target, visible, how, crew))
             first += planes
         self.networks = Networks(model, prior, self.components[0].price) if how.adapt else None

@@ -101,12 +101,20 @@ def _network(facts: FileInfo) -> str:
         step = 2.0 ** (header.hidden / 16 - 6) / header.share  # of 255 of the range; the index is what the file holds
         pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
         moved = f", {facts.moved:,} weights moved ({facts.moved_bytes:,} bytes)" if facts.moved else ""
-        return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel"
+        return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel{_beside(facts)}"
     if header.model == "exact":
         return f"exact, {_counted(1 + facts.parts[-1].strip, 'strip')}, {_parts(facts)}"
     kept = sum(layer.nonzeros for layer in facts.layers)
-    shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.channels} outputs"
-    return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none"
+    shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.coded} outputs"
+    return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none{_beside(facts)}"
+
+
+def _beside(facts: FileInfo) -> str:
+    """What stands exactly beside the model."""
+    header = facts.head.header
+    what = {"alpha": "alpha", "ends": "ends of " + ("alpha" if header.alpha else "grey")}
+    sizes = {"ALPH": "alpha", "ENDS": "ends"}
+    return "".join(f", {what[sizes[kind]]} exactly ({size:,} bytes)" for kind, _, size in facts.chunks if kind in sizes)
 
 
 def _parts(facts: FileInfo) -> str:

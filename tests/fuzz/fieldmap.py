@@ -13,7 +13,7 @@ from unittest import mock
 from outcomes import decode_within
 
 from inr_core import FormatError, InrError, read_head
-from inr_core.container import PIXELS, read_payloads
+from inr_core.container import PIXELS, PLANE_CHUNKS, read_payloads
 from inr_core.fields import FieldReader
 
 
@@ -32,7 +32,7 @@ class Field:
 @cache
 def pixel_kinds() -> frozenset[bytes]:
     """The types of chunks that hold pixels."""
-    return frozenset(PIXELS.values())
+    return frozenset((*PIXELS.values(), *PLANE_CHUNKS.values()))
 
 
 @lru_cache(1024)

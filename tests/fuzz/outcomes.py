@@ -128,7 +128,7 @@ def _without_numbers(message: str) -> str:
     return re.sub(r"0x[0-9a-f]+|-?\d+", "#", message)
 
 
-_KNOWN = {"HEAD", "PLTE", "RANG", "NETW", "LATS", "STRP", "exif", "iccp", "xmpp", "comm", "dpis"}
+_KNOWN = {"HEAD", "PLTE", "RANG", "NETW", "LATS", "STRP", "ALPH", "ENDS", "exif", "iccp", "xmpp", "comm", "dpis"}
 
 
 def _open(data: bytes) -> Image.Image | None:

@@ -28,9 +28,10 @@ from inr_core import (
 )
 from inr_core.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.exact import strips
+from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import strip_shapes
 from inr_core.fields import pack_number
-from inr_core.header import Header
+from inr_core.header import PLANE_MODES, Header
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer
 
@@ -50,7 +51,7 @@ KINDS = ((UNIFORM, 4, 1.0), (UNIFORM, 8, 0.4), (UNIFORM, 16, 0.5), (CODEBOOK, 3,
 @cache
 def seeds() -> tuple[bytes, ...]:
     """The files, the same ones every time: half a hundred of each model, none of more than a few thousand bytes."""
-    return (*_sirens(), *_latents(), *_wild_latents(), *_exact())
+    return (*_sirens(), *_latents(), *_wild_latents(), *_exact(), *_beside())
 
 
 def _sirens() -> Iterator[bytes]:
@@ -202,6 +203,38 @@ def wild_latent(rng: np.random.Generator) -> bytes:
         payloads = latents.encode_latents(picture, prior.load(1))[0]
     palette = make_palette(channels) if mode == "P" else None
     return container.write(header, palette, Metadata(), payloads)
+
+
+def _beside() -> Iterator[bytes]:
+    rng = np.random.default_rng(4)
+    for model in ("latent", "siren"):
+        for plane, modes in PLANE_MODES.items():
+            for mode in modes:
+                for depth in MODE_TABLE[mode].bit_depths:
+                    yield wild_beside(rng, model, plane, mode, depth)
+
+
+def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, depth: int) -> bytes:
+    """A plane of noise, or of little else than its ends, beside a model."""
+    width, height = SIZES[rng.integers(len(SIZES))]
+    channels, top = MODE_TABLE[mode].channels[0], 1 << depth
+    numbers = ("latent", 1, 120, 2) if model == "latent" else ("siren", 0, 4, 3)
+    header = Header(width, height, mode, depth, channels, *numbers, 0, plane=plane)
+    noise = rng.integers(0, top, (height, width, channels))
+    samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
+    if plane == "alpha":
+        payloads = [pack_alpha(samples[..., -1], 3)]
+    else:
+        low, high = sorted(int(value) for value in rng.integers(0, top - 2, 2))
+        payloads = [pack_ends(samples[..., -1].clip(low, high + 2), low, high + 2, 3)]
+    if model == "latent":
+        coded = np.ascontiguousarray(samples[..., : header.coded])
+        payloads += latents.encode_latents(
+            latents.quantise(coded, prior.load(1), header.components, 120, 2), prior.load(1)
+        )[0]
+    else:
+        payloads.append(streams.pack(make_layers(header, int(rng.integers(2**31)))))
+    return container.write(header, None, Metadata(), payloads)
 
 
 def wild_exact(rng: np.random.Generator) -> bytes:

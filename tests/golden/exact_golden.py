@@ -1,4 +1,4 @@
-"""The golden files of the exact model: every mode as a save makes it, and every way to store planes."""
+"""The golden files of the exact model, every mode and every way to store planes, and of planes beside other models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 from latent_golden import colours, palette, with_chunks_between
+from networks import make_layers
 from numpy.typing import NDArray
 
-from inr_core import Metadata, Settings, container, encode
+from inr_core import Metadata, Settings, container, encode, prior
 from inr_core.exact import strips
+from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import to_planes
 from inr_core.header import Header
+from inr_core.latent_plan import DEAD_ZONE
+from inr_core.latents import encode_latents, quantise
 from inr_core.modes import MODE_TABLE
+from inr_core.streams import pack
 
 
 def picture(mode: str, pixels: NDArray[Any], metadata: Metadata | None = None, columns: int = 3) -> bytes:
@@ -37,6 +42,43 @@ def stored(mode: str, pixels: NDArray[Any], groups: Sequence[int], ways: Sequenc
     channels = MODE_TABLE[mode].channels[0]
     header = Header(width, height, mode, 1 if mode == "1" else depth, channels, "exact", 0, 0, 0, 0)
     return container.write(header, palette(3) if mode == "P" else None, Metadata(), payload)
+
+
+def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int = 0, model: str = "latent") -> bytes:
+    """The file of samples (H, W, C) with a plane beside what a model makes of the others."""
+    height, width, channels = samples.shape
+    depth = 8 * samples.itemsize
+    last = samples[..., -1]
+    payloads = [pack_alpha(last, 19) if plane == "alpha" else pack_ends(last, low, high, 19)]
+    numbers = ("latent", 1, 150, 6) if model == "latent" else ("siren", 0, 5, 3)
+    header = Header(width, height, mode, depth, channels, *numbers, 0, plane=plane)
+    if model == "latent":
+        coded = np.ascontiguousarray(samples[..., : header.coded])
+        values = quantise(coded, prior.load(1), header.components, 150, 6, DEAD_ZONE)
+        payloads += encode_latents(values, prior.load(1))[0]
+    else:
+        payloads.append(pack(make_layers(header, 1, bits=6)))
+    return container.write(header, None, Metadata(), payloads)
+
+
+def beside_files() -> dict[str, bytes]:
+    """Every file with such a plane by its name."""
+    rgba, deep, wide = colours(4), colours(4, 16), colours(4, 8, 41, 30)
+    y, x = np.mgrid[:13, :19]
+    slope = np.clip(40 * (x - y), 0, 230).astype(np.uint8)  # flat at both ends
+    soft, softer = rgba.copy(), deep[..., 2:].copy()
+    soft[..., 3], softer[..., 1] = slope, slope * np.uint16(257)
+    made = {
+        "alpha": beside("RGBA", wide, "alpha"),
+        "alpha_16_bits": beside("LA", deep[..., 2:], "alpha"),
+        "ends": beside("RGBA", soft, "ends", 0, 230),
+        "ends_16_bits": beside("LA", softer, "ends", 0, 230 * 257),
+        "ends_of_grey": beside("L", slope[..., None], "ends", 0, 230),
+        "ends_of_grey_16_bits": beside("I;16", softer[..., 1:], "ends", 40 * 257, 200 * 257),
+        "alpha_siren": beside("LA", wide[..., 2:], "alpha", model="siren"),
+        "ends_siren": beside("RGBA", soft, "ends", 0, 230, model="siren"),
+    }
+    return {f"beside_{name}": data for name, data in made.items()}
 
 
 def files() -> dict[str, bytes]:
@@ -74,4 +116,4 @@ def files() -> dict[str, bytes]:
         made[f"{name}_bits"] = stored("1", (places % 2) * np.uint8(255), (1,), (predictor,))
         made[f"{name}_12_colours"] = stored("RGB", many[rgb[..., 0] // 22], (3,), (4 + predictor,))
         made[f"{name}_four"] = stored("RGBA", rgba, (4,), (8 + predictor,))
-    return {f"exact_{name}": data for name, data in made.items()}
+    return {f"exact_{name}": data for name, data in made.items()} | beside_files()
