@@ -33,6 +33,11 @@ def to_planes(samples: Samples, bit_depth: int) -> Planes:
     shift, middle = _scale(bit_depth)
     channels = samples.shape[2]
     planes = np.empty((channels, *samples.shape[:2]), np.int32)
+    kernels = switch.level()
+    if kernels is not None and switch.native is not None and samples.flags.c_contiguous:
+        count = samples.shape[0] * samples.shape[1]
+        switch.native.uncolour(kernels, samples, count, channels, 0, channels, bit_depth, planes)
+        return planes
     for a, b in _bands(samples.shape[0], samples.shape[1]):
         x = np.ascontiguousarray(samples[a:b].transpose(2, 0, 1)).astype(np.int32)
         x <<= shift

@@ -20,6 +20,7 @@ from .cut_symbols import CutSymbolReader
 from .differences import Differences
 from .errors import FormatError, TruncatedError
 from .fields import FieldReader, expect, pack_bits, pack_number, with_length
+from .kernels import switch
 from .kernels.parity import NoSymbols
 from .latent_level import Component, Workers, grid_size
 from .latent_pixels import Samples, from_planes, to_planes
@@ -73,13 +74,22 @@ def quantise(
             factors = 64 * size.coefficients(level, prior.gains[min(level, prior.levels - 1), : 3 * channels])
             quantised = np.empty(coefficients.shape, np.int32)
             for band, values in enumerate(coefficients):
-                y = values / factors[band]
-                quantised[band] = np.copysign(np.floor(np.abs(y) + (1 - dead_zone)), y)
+                _quantise(values, float(factors[band]), 1 - dead_zone, quantised[band])
             bands.append(quantised)
         unit = size.low(levels)
         lowpass.append((planes + unit // 2) // unit)
         details.append(bands)
     return Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details)
+
+
+def _quantise(values: Ints, step: float, kept: float, out: Ints) -> None:
+    """Coefficients (h, w) in steps, those up to `kept` beyond a whole one towards 0."""
+    kernels = switch.level()
+    if kernels is not None and switch.native is not None:
+        switch.native.quantise(kernels, values, step, kept, out)
+        return
+    y = values / step
+    out[:] = np.copysign(np.floor(np.abs(y) + kept), y)
 
 
 def encode_latents(

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FormatError
+from .kernels import switch
 
 PROB_BITS = 15
 PROB_SCALE = 1 << PROB_BITS  # the frequencies of every table sum to this
@@ -56,14 +57,24 @@ def encode(starts: NDArray[np.integer], freqs: NDArray[np.integer], lanes: int) 
         raise ValueError(f"{msg}got {len(starts)} and {count}, {lanes} lanes")
     if not count:
         return b""
-    start, freq = starts.astype(np.int64), freqs.astype(np.int64)
-    if start.min() < 0 or freq.min() < 1 or (start + freq).max() > PROB_SCALE:
+    if starts.min() < 0 or freqs.min() < 1 or np.add(starts, freqs, dtype=np.int64).max() > PROB_SCALE:
         raise ValueError(f"expected intervals of at least 1 inside 0 … {PROB_SCALE}")
     first = np.empty(lanes, np.int64)
-    first[np.arange(count - lanes, count) % lanes] = LOW + start[count - lanes :]  # what coding from 2f gives
+    first[np.arange(count - lanes, count) % lanes] = LOW + starts[count - lanes :].astype(np.int64)  # coding from 2f
+    bulk = slice(count - lanes)
+    if switch.level() is not None:
+        return _encode_compiled(starts[bulk], freqs[bulk], first)
     code = _encode_steps if lanes >= MIN_VECTOR_LANES else _encode_symbols
-    states, words = code(start[: count - lanes], freq[: count - lanes], first)
+    states, words = code(starts[bulk].astype(np.int64), freqs[bulk].astype(np.int64), first)
     return _pack_states(states) + words.astype("<u2").tobytes()
+
+
+def _encode_compiled(starts: NDArray[np.integer], freqs: NDArray[np.integer], states: Ints) -> bytes:
+    assert switch.native is not None
+    words = np.empty(len(freqs), "<u2")
+    intervals = (np.ascontiguousarray(part, np.uint16) for part in (starts, freqs))
+    used = switch.native.encode(*intervals, states, words)
+    return _pack_states(states.tolist()) + words[len(words) - used :].tobytes()
 
 
 def _encode_steps(starts: Ints, freqs: Ints, states: Ints) -> tuple[list[int], Ints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .errors import SettingsError, shown
 from .exact.beside import Beside
 from .header import MAX_WORK, Header
+from .kernels import switch
+from .kernels.siren import CompiledSiren
 from .network import Evaluator, Network
 from .pixels import Array, axis_coordinates
 from .resample import Box, means
@@ -20,11 +22,13 @@ from .threads import Crew, single_threaded_blas
 
 Ints = NDArray[np.int64]
 
+COMPILED_BLOCK = 2**14  # samples that compiled kernels evaluate at once
+
 
 class _Samples(Protocol):
-    """An evaluator: `network.Evaluator` or `network_torch.TorchEvaluator`."""
+    """An evaluator: `network.Evaluator`, `kernels.siren.CompiledSiren` or `network_torch.TorchEvaluator`."""
 
-    def samples(self, x: Ints, y: Ints) -> Ints:
+    def samples(self, x: Ints, y: Ints) -> NDArray[np.integer[Any]]:
         """Samples at every (x, y): (w,) and (h,) coordinates → (h, w, C)."""
 
 
@@ -65,8 +69,13 @@ class Grid:
         return max(1, block // (self.width * self.across * self.down))
 
     def means(
+<<<<<<< HEAD
         self, evaluator: _Samples, top: int, bottom: int, block: int, header: Header, beside: Beside | None = None
     ) -> Ints:
+=======
+        self, evaluator: _Samples, top: int, bottom: int, block: int, alpha: bool, peak: int
+    ) -> NDArray[np.integer[Any]]:
+>>>>>>> 960b2e6 (Sirens, effort 0 and resampling are compiled, too; inr --version says which kernels are used)
         """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
         Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that. `beside`:
@@ -83,14 +92,14 @@ class Grid:
                 samples = beside.completed(samples, beside.plane[rows[:, None], self.columns])
             if self.across == self.down == 1:
                 return samples
-            parts = samples.reshape(height, -1, self.width, self.across, samples.shape[2])
+            parts = samples.astype(np.int64, copy=False).reshape(height, -1, self.width, self.across, samples.shape[2])
             total = total + parts.sum((1, 3))
             if header.alpha:
                 weighted = weighted + (parts[..., :-1] * parts[..., -1:]).sum((1, 3))
         weight = self.across * self.down
         return means(total, weight, weighted if header.alpha else None, (1 << header.sample_bits) - 1)
 
-    def _strip(self, evaluator: _Samples, y: Ints, block: int) -> Ints:
+    def _strip(self, evaluator: _Samples, y: Ints, block: int) -> NDArray[np.integer[Any]]:
         if len(self.x) <= block:
             return evaluator.samples(self.x, y)
         return np.concatenate([evaluator.samples(x, y) for x in np.split(self.x, range(block, len(self.x), block))], 1)
@@ -126,14 +135,17 @@ class SirenRenderer:
         if self.device != "cpu":
             yield from self._torch_bands(grid, block)
             return
-        network = self.network
-        block = block or network.block
+        network, kernels = self.network, switch.level()
+        compiled = None
+        if kernels is not None and CompiledSiren.fits(network):
+            compiled = CompiledSiren(network, self._peak, kernels)
+        block = block or (COMPILED_BLOCK if compiled else network.block)
         rows = grid.rows_of(block)
         tops = range(0, grid.height, rows)
         workers = min(self.threads, len(tops))
-        evaluators: SimpleQueue[Evaluator] = SimpleQueue()
+        evaluators: SimpleQueue[_Samples] = SimpleQueue()
         for _ in range(workers):
-            evaluators.put(Evaluator(network, self._peak, block))
+            evaluators.put(compiled or Evaluator(network, self._peak, block))
 
         def work(top: int) -> Array:
             evaluator = evaluators.get()

@@ -87,7 +87,8 @@ class SymbolWriter:
         if not len(entries):
             return pack_number(0)
         lanes = _choose_lanes(self.ideal_bits / 8, len(entries))
-        ranged = rc.encode(self._tables.starts[entries], self._tables.freqs[entries], lanes)
+        starts, freqs = (part[entries] for part in self._tables.intervals)
+        ranged = rc.encode(starts, freqs, lanes)
         widths = self._tables.widths[entries]
         raw = _pack_raw(np.concatenate(self._raw), widths[widths > 0])
         return pack_number(len(entries)) + bytes([lanes.bit_length() - 1]) + with_length(raw) + ranged

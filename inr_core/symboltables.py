@@ -61,6 +61,7 @@ class SymbolTables:
     bases: NDArray[np.int32]  # (E,) the symbol if all raw bits are 0
     tails: NDArray[np.bool_]  # (E,) whether it is a tail
     widths: NDArray[np.uint8]  # (E,) number of raw bits
+    intervals: NDArray[np.uint16]  # (2, E) starts and frequencies again
     costs: NDArray[np.float32]  # (E,) bits, the raw ones included
     bins: Ints  # (512 << 11,) frequency << 16 | start of the one entry in a bin, or SEARCHED
     entry_of: NDArray[np.uint16]  # (512 << 11 + E,) the entry of a bin; after the bins, every entry
@@ -101,6 +102,7 @@ class SymbolTables:
             bases=bases.astype(np.int32),
             tails=tails,
             widths=widths.clip(0, MOST_WIDTH).astype(np.uint8),
+            intervals=np.stack([edges & rc.SLOT_MASK, freqs]).astype(np.uint16),
             costs=(rc.PROB_BITS - np.log2(freqs) + widths.clip(0, MOST_WIDTH)).astype(np.float32),
             bins=bins,
             entry_of=entry_of,

@@ -19,6 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels import switch
+
 Ints = NDArray[np.int32]
 
 BITS = 13
@@ -53,6 +55,12 @@ def inverse(low: Ints, details: Ints) -> Ints:
 def forward(plane: Ints) -> tuple[Ints, Ints]:
     """Planes (P, H, W), int32 → low-pass (P, h, w) and lifting coefficients (P·3, h, w), h = ceil(H / 2)."""
     planes, height, width = plane.shape
+    kernels = switch.level()
+    if kernels is not None and switch.native is not None and plane.flags.c_contiguous:
+        low = np.empty((planes, -(-height // 2), -(-width // 2)), np.int32)
+        details = np.empty((3 * planes, *low.shape[1:]), np.int32)
+        switch.native.forward(kernels, plane, planes, height, width, low, details)
+        return low, details
     if height % 2 or width % 2:
         plane = np.pad(plane, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
     even, odd = plane[:, 0::2].copy(), plane[:, 1::2].copy()

@@ -196,7 +196,7 @@ def test_python_m_and_a_closed_pipe(coded: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-m", "pillow_inr"]
     version = subprocess.run([*command, "--version"], env=environment, capture_output=True, text=True, check=True)
-    assert version.stdout == f"pillow-inr {pillow_inr.__version__}\n"
+    assert version.stdout == f"pillow-inr {pillow_inr.__version__} ({inr_core.backend} kernels)\n"
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as closed:

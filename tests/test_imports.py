@@ -132,7 +132,7 @@ except SystemExit:
     pass
 print(*(name for name in ("numpy", "torch", "zstandard", "tqdm") if name in sys.modules))
 """
-    assert run(code).splitlines() == [f"pillow-inr {pillow_inr.__version__}", ""]
+    assert run(code).splitlines() == [f"pillow-inr {pillow_inr.__version__} ({inr_core.backend} kernels)", ""]
 
 
 @pytest.mark.parametrize("package", ["inr_core", "pillow_inr"])

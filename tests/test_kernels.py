@@ -12,20 +12,27 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import COMPILED, each_compiled
+from networks import header_of, make_file, make_layer
 from numpy.typing import NDArray
 from toy_prior import smooth_picture, toy_arrays, toy_prior
 
 import inr_core
-from inr_core import SettingsError, prior
+from inr_core import SettingsError, decode, prior
 from inr_core.errors import FormatError
+from inr_core.fixedpoint import FIRST_SHIFT, SINE_TABLE
 from inr_core.kernels import switch
 from inr_core.kernels.highpass import highpass
 from inr_core.kernels.layers import pack_bias, pack_neighbours, pack_weights
 from inr_core.kernels.phases import CompiledPhases
+from inr_core.kernels.siren import CompiledSiren
 from inr_core.kernels.synthesis import CompiledSynthesis
 from inr_core.latent_maps import CHROMA, LUMA
 from inr_core.latent_pixels import from_planes
 from inr_core.latents import LatentDecoder, Latents, encode_latents, quantise
+from inr_core.network import Layer, Network
+from inr_core.rangecoder import encode
+from inr_core.resample import resample
+from inr_core.weights import CODEBOOK, HALF, UNIFORM
 
 RNG = np.random.default_rng
 native = switch.native
@@ -200,6 +207,71 @@ def test_bytes_that_no_writer_made_have_the_same_error(backend: str) -> None:
     assert len(messages) >= 3
 
 
+@pytest.mark.parametrize("hidden", [1, 5, 24, 130])
+def test_sirens_are_the_same(hidden: int) -> None:
+    """Of every kind of weights, dense and sparse, on grids narrower and wider than what is evaluated together."""
+    for k, (width, height, layers) in enumerate([(1, 1, 2), (7, 3, 4), (95, 2, 3), (300, 3, 4)]):
+        mode = ("L", "RGB", "RGBA", "LA")[k]
+        header = header_of(mode, 16 if mode == "LA" else 8, width=width, height=height, hidden=hidden, layers=layers)
+        random = RNG(hidden)
+        kinds = [(UNIFORM, 8, 1.0), (UNIFORM, 16, 0.1), (HALF, 16, 0.6), (CODEBOOK, 3, 0.5)]
+        of = [make_layer(random, header, n, *kinds[(n + k) % 4]) for n in range(layers)]
+        data = make_file(header, of)
+        with switch.using("numpy"):
+            expected = [decode(data), decode(data, size=(width + 5, 2)), decode(data, size=(max(1, width // 3), 1))]
+        for backend in COMPILED:
+            with switch.using(backend):
+                found = [decode(data, threads=2)]
+                found += [decode(data, size=(width + 5, 2)), decode(data, size=(max(1, width // 3), 1))]
+                assert same(found, expected), backend
+
+
+@each_compiled
+def test_sines_are_those_of_the_table(backend: str) -> None:
+    """Of all phases, by a layer that hands them on, and by one that only the table's values could be right for."""
+    phases = np.arange(1 << 12, dtype=np.int64) << 20
+    first = Layer(np.array([[1, 0]], np.int32), 1, np.zeros(1, np.int64))
+    last = Layer(np.array([[1]], np.int32), 1 << 24, np.array([511 << 24], np.int64))
+    with switch.using(backend):
+        level = switch.level()
+        assert level is not None
+        network = CompiledSiren(Network((first, last)), 65_535, level)
+        found = network.samples(phases << FIRST_SHIFT, np.zeros(1, np.int64))[0, :, 0]
+    assert np.array_equal(found, SINE_TABLE + 511)
+
+
+@each_compiled
+def test_words_of_the_coder_are_the_same(backend: str) -> None:
+    random = RNG(6)
+    for count, lanes in [(1, 1), (700, 1), (700, 64), (5000, 1024), (1024, 1024)]:
+        freqs = random.integers(1, 1 + (1 << int(random.integers(1, 15))), count)
+        freqs[::50] = 1 << 15
+        starts = random.integers(0, (1 << 15) - freqs + 1)
+        with switch.using("numpy"):
+            expected = encode(starts, freqs, lanes)
+        with switch.using(backend):
+            assert encode(starts, freqs, lanes) == expected
+            assert encode(starts.astype(np.uint16), freqs.astype(np.uint16), lanes) == expected
+            for bad in (0, (1 << 15) + 1):
+                with pytest.raises(ValueError, match="expected intervals"):
+                    encode(starts, np.where(np.arange(count) == count // 2, bad, freqs), lanes)
+
+
+@each_compiled
+def test_resampled_pictures_are_the_same(backend: str) -> None:
+    random = RNG(7)
+    samples: NDArray[Any]
+    for size, peak, alpha in [((1, 1), 255, False), ((40, 53), 65_535, False), ((31, 70), 255, True)]:
+        samples = random.integers(0, peak + 1, (*size, 4)).astype(np.uint8 if peak == 255 else np.uint16)
+        samples[: size[0] // 2] = samples.max() * (samples[: size[0] // 2] > samples.max() // 2)  # overshoots
+        box = (0, 0, size[1], size[0])
+        for wanted, level in [((3, 5), 0), ((90, 77), 0), ((20, 20), 0), ((9, 9), 1), ((33, 12), -1)]:
+            with switch.using("numpy"):
+                expected = resample(samples, box, wanted, level, alpha=alpha)
+            with switch.using(backend):
+                assert np.array_equal(resample(samples, box, wanted, level, alpha=alpha), expected)
+
+
 def test_packed_weights_stand_by_pairs_of_inputs_and_fours_of_neurons() -> None:
     weights = np.arange(15).reshape(5, 3)
     packed = pack_weights(weights)
@@ -268,6 +340,11 @@ def test_the_environment_says_which_kernels_are_used() -> None:
     assert run(None) == run("") == switch.available()[-1]
     assert run(switch.available()[-1]) == switch.available()[-1]
     assert run("fast").endswith(f"PILLOW_INR_KERNELS: expected one of {', '.join(switch.available())}, got 'fast'")
+    command = [sys.executable, "-m", "pillow_inr", "--version"]
+    environment = {**os.environ, switch.VARIABLE: "fast"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "PILLOW_INR_KERNELS: expected one of numpy" in done.stderr
     with pytest.raises(SettingsError, match="kernels: expected one of numpy"), switch.using("fast"):
         pass
     assert inr_core.backend in switch.available()

@@ -17,7 +17,7 @@ ORDER = [
     *("kernels.layers", "kernels.highpass", "kernels.phases", "kernels.parity", "kernels.synthesis"),
     *("latent_level", "latents"),
     *("resample", "exact.colours", "exact.prediction", "exact.strips", "exact.picture", "exact.beside"),
-    *("scaled", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
+    *("scaled", "kernels.siren", "siren_render", "decoder", "fileinfo", "metrics", "plan", "latent_plan"),
     *("fit.parameters", "fit.layer_pass", "fit.siren", "fit.gradients", "fit.adam", "fit.sparsity", "fit.quantize"),
     *("fit.captured", "fit.clock", "fit.trainer"),
     *("fit.float_wavelet", "fit.latent_model", "fit.export_prior", "fit.float_prior", "fit.adapt", "fit.graphics"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 import inr_core
 from inr_core import decode
 from inr_core.decoder import Decoder
+from inr_core.kernels import switch
 from inr_core.metrics import psnr
 from inr_core.network import Evaluator
 from inr_core.scaled import level_for
@@ -182,7 +184,7 @@ def test_every_mode_of_the_siren(mode: str) -> None:
 
 
 @pytest.fixture
-def samples(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many samples of a siren each evaluation has."""
     counts: list[int] = []
     before = Evaluator.samples
@@ -192,7 +194,8 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return before(self, x, y)
 
     monkeypatch.setattr(Evaluator, "samples", counted)
-    return counts
+    with switch.using("numpy"):
+        yield counts
 
 
 def test_a_siren_is_evaluated_where_it_is_needed_only(samples: list[int]) -> None:

@@ -1,5 +1,12 @@
 /* All kernels of one level. */
 
+#undef EACH_SIREN_VECTOR
+#undef SIREN_START
+#undef SIREN_EVEN
+#undef SIREN_ODD
+#undef SIREN_KEEP
+#undef SIREN_STORE
+#undef SIREN_TILE
 #undef ADD
 #undef EACH_OF_4
 #undef EACH_OF_8
@@ -18,6 +25,7 @@
 
 #include "networks.h"
 #include "planes.h"
+#include "siren.h"
 
 static void NAME(sines)(const int32_t *phases, int32_t *sines) {
     for (int k = 0; k <= SINE_MASK; k += LANES)
@@ -30,5 +38,5 @@ static void NAME(sines)(const int32_t *phases, int32_t *sines) {
 #define LEVEL_ROW(suffix)                                                                                      \
     {                                                                                                          \
         #suffix, 0, phase_keys_##suffix, cell_rows_##suffix, highpass_##suffix, wavelet_rows_##suffix,         \
-            colour_##suffix, sines_##suffix                                                                    \
+            colour_##suffix, forward_##suffix, quantise_##suffix, uncolour_##suffix, resample_##suffix, siren_rows_##suffix, sines_##suffix                                                                    \
     }

@@ -192,6 +192,27 @@ static const Kernels *kernels(int level) {
     return &levels[level];
 }
 
+/* `count` integers of 32 bits, all 0, from the beginning of a cache line on; or MemoryError. */
+static void *allocate(size_t count) {
+    const size_t bytes = product(count, 4), line = 64;
+    char *memory = bytes < SIZE_MAX - 2 * line ? calloc(bytes + 2 * line, 1) : NULL;
+    if (!memory) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    char *aligned = memory + 2 * line - (uintptr_t)memory % line;
+    memcpy(aligned - sizeof memory, &memory, sizeof memory);
+    return aligned;
+}
+
+static void discard(void *aligned) {
+    char *memory;
+    if (!aligned)
+        return;
+    memcpy(&memory, (char *)aligned - sizeof memory, sizeof memory);
+    free(memory);
+}
+
 static void release(Py_buffer *buffers, size_t count) {
     for (size_t k = 0; k < count; k++)
         if (buffers[k].obj)
@@ -240,18 +261,16 @@ static PyObject *phase_keys(PyObject *self, PyObject *args) {
         !holds("maps", &b[MAPS], (size_t)((pairs - 1) * plane + (first + 2) * stride + positions + 2), 4) ||
         !holds("keys", &b[OUT], product((size_t)p.layers[2].neurons / 2, (size_t)key_plane), 4))
         goto end;
-    scratch = malloc(PHASE_SCRATCH * sizeof *scratch);
-    if (!scratch) {
-        PyErr_NoMemory();
+    scratch = allocate(PHASE_SCRATCH);
+    if (!scratch)
         goto end;
-    }
     p.maps = b[MAPS].buf, p.plane = (size_t)plane, p.stride = (size_t)stride;
     p.first = (size_t)first, p.rows = (size_t)rows, p.keys = (int32_t *)b[OUT].buf + out_at, p.key_plane = (size_t)key_plane;
     Py_BEGIN_ALLOW_THREADS
     k->phase_keys(&p, scratch);
     Py_END_ALLOW_THREADS
 end:
-    free(scratch);
+    discard(scratch);
     release(b, BUFFERS);
     if (PyErr_Occurred())
         return NULL;
@@ -306,16 +325,10 @@ static PyObject *cell_rows(PyObject *self, PyObject *args) {
     for (Py_ssize_t i = 0; i < 3 * planes; i++)
         if (!within("gains", c.gains[i], 1, 8191))
             goto end;
-    const size_t rings = 3 * (CELL_COLUMNS + 4 + TILE_MAX) * (size_t)(2 * planes + c.layers[1].neurons / 2);
-    scratch = malloc((rings + 9 * MAX_NEURONS / 2 + MAX_NEURONS / 2 + MAX_NEURONS / 2 * TILE_MAX + 17 * TILE_MAX) *
-                     sizeof *scratch);
-    if (!scratch) {
-        PyErr_NoMemory();
+    /* what lies beyond a row's end is multiplied too: it is 0, or of another row */
+    scratch = allocate(CELL_SCRATCH + (size_t)(3 * CELL_ROW * (2 * planes + c.layers[1].neurons / 2)));
+    if (!scratch)
         goto end;
-    }
-    /* what lies beyond a row's end is multiplied too, and must be something */
-    memset(scratch, 0, (rings + 9 * MAX_NEURONS / 2 + MAX_NEURONS / 2 + MAX_NEURONS / 2 * TILE_MAX + 17 * TILE_MAX) *
-                           sizeof *scratch);
     c.planes = (int)planes, c.height = (size_t)height, c.width = (size_t)width;
     c.first = (size_t)first, c.last = (size_t)last, c.high = b[HIGH].buf, c.values = b[VALUES].buf;
     c.factor = factor, c.shift = shift, c.out = b[OUT].buf;
@@ -324,7 +337,7 @@ static PyObject *cell_rows(PyObject *self, PyObject *args) {
     k->cell_rows(&c, scratch);
     Py_END_ALLOW_THREADS
 end:
-    free(scratch);
+    discard(scratch);
     release(b, BUFFERS);
     if (PyErr_Occurred())
         return NULL;
@@ -351,18 +364,16 @@ static PyObject *highpass(PyObject *self, PyObject *args) {
     const size_t count = product(product((size_t)planes, (size_t)height), (size_t)width);
     if (!holds("planes", &b[FROM], count, 4) || !holds("out", &b[OUT], count, 2))
         goto end;
-    scratch = malloc(((size_t)width + 4) * sizeof *scratch);
-    if (!scratch) {
-        PyErr_NoMemory();
+    scratch = allocate((size_t)width + 4);
+    if (!scratch)
         goto end;
-    }
     const Highpass p = {(size_t)planes, (size_t)width, (size_t)height, (size_t)first, (size_t)last,
                         b[FROM].buf,    factor,        b[OUT].buf};
     Py_BEGIN_ALLOW_THREADS
     k->highpass(&p, scratch);
     Py_END_ALLOW_THREADS
 end:
-    free(scratch);
+    discard(scratch);
     release(b, BUFFERS);
     if (PyErr_Occurred())
         return NULL;
@@ -392,18 +403,16 @@ static PyObject *wavelet_rows(PyObject *self, PyObject *args) {
         !holds("factors", &b[FACTORS], (size_t)(3 * planes), 8) ||
         !holds("offsets", &b[OFFSETS], (size_t)(3 * planes), 8))
         goto end;
-    scratch = malloc((18 * (size_t)width + 64) * sizeof *scratch);
-    if (!scratch) {
-        PyErr_NoMemory();
+    scratch = allocate(18 * (size_t)width + 64);
+    if (!scratch)
         goto end;
-    }
     const Wavelet p = {(size_t)planes, (size_t)width, (size_t)height, (size_t)first,  (size_t)last,      b[LOWS].buf,
                        b[VALUES].buf,  b[FACTORS].buf, b[OFFSETS].buf, b[OUT].buf,    (size_t)out_width, (size_t)out_height};
     Py_BEGIN_ALLOW_THREADS
     k->wavelet_rows(&p, scratch);
     Py_END_ALLOW_THREADS
 end:
-    free(scratch);
+    discard(scratch);
     release(b, BUFFERS);
     if (PyErr_Occurred())
         return NULL;
@@ -449,6 +458,254 @@ end:
     if (PyErr_Occurred())
         return NULL;
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(siren_rows_doc,
+             "siren_rows(level, columns, rows, stride, width, height, first, last, neurons, counts, entries, "
+             "multipliers, bias, last_multiplier, last_bias, peak, out)\n\nSee kernels.siren.");
+
+/* Whether a siren's counts and entries are within its layers and buffers; otherwise ValueError. */
+static int check_siren(Siren *s, size_t counts, size_t entries, size_t biases) {
+    size_t neuron = 0, used = 0, outputs = 0;
+    for (int layer = 0; layer < s->layers; layer++) {
+        if (!within("neurons", s->neurons[layer], 2, SIREN_WIDTH_MAX) ||
+            !within("neurons", s->neurons[layer] % 2, 0, 0))
+            return 0;
+        s->widest = s->neurons[layer] > s->widest ? s->neurons[layer] : s->widest;
+        outputs += layer ? (size_t)s->neurons[layer] : 0;
+    }
+    if (!within("biases", (Py_ssize_t)biases, (Py_ssize_t)outputs, PY_SSIZE_T_MAX) ||
+        !within("counts", (Py_ssize_t)counts, (Py_ssize_t)outputs + s->channels, PY_SSIZE_T_MAX))
+        return 0;
+    for (int layer = 1; layer <= s->layers; layer++) {
+        const int n = layer < s->layers ? s->neurons[layer] : s->channels, pairs = s->neurons[layer - 1] / 2;
+        for (int k = 0; k < n; k++, neuron++) {
+            if (!within("count", s->counts[neuron], 0, pairs) || used + (size_t)s->counts[neuron] > entries) {
+                PyErr_Format(PyExc_ValueError, "entries: expected more than %zu for neuron %zu", entries, neuron);
+                return 0;
+            }
+            for (int i = 0; i < s->counts[neuron]; i++, used++)
+                if (!within("entry", s->entries[2 * used], 0, pairs - 1))
+                    return 0;
+        }
+    }
+    return 1;
+}
+
+static PyObject *siren_rows(PyObject *self, PyObject *args) {
+    enum { COLUMNS, ROWS, NEURONS_OF, COUNTS, ENTRIES, MULTIPLIERS, BIAS, LAST_BIAS, OUT, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    Siren s = {0};
+    int level, peak;
+    long long multiplier;
+    Py_ssize_t stride, width, height, first, last;
+    int32_t *scratch = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iy*y*nnnnny*y*y*y*y*Ly*iw*", &level, &b[COLUMNS], &b[ROWS], &stride, &width, &height,
+                          &first, &last, &b[NEURONS_OF], &b[COUNTS], &b[ENTRIES], &b[MULTIPLIERS], &b[BIAS], &multiplier,
+                          &b[LAST_BIAS], &peak, &b[OUT]))
+        return NULL;
+    const Kernels *k = kernels(level);
+    const size_t layers = (size_t)b[NEURONS_OF].len / 4, channels = (size_t)b[LAST_BIAS].len / 8;
+    const size_t counts = (size_t)b[COUNTS].len / 4, entries = (size_t)b[ENTRIES].len / 8, biases = (size_t)b[BIAS].len / 4;
+    if (!k || !check_grid(1, height, width, first, last) || !within("layers", (Py_ssize_t)layers, 1, LAYERS_MAX) ||
+        !within("channels", (Py_ssize_t)channels, 1, 16) || !within("peak", peak, 0, 65535) ||
+        !within("multiplier", (Py_ssize_t)multiplier, 1, (Py_ssize_t)UINT32_MAX) ||
+        !within("stride", stride, width < SIREN_TILE_MAX ? SIREN_TILE_MAX : width, SIDE_MAX + SIREN_TILE_MAX) ||
+        !holds("neurons", &b[NEURONS_OF], layers, 4) || !holds("counts", &b[COUNTS], counts, 4) ||
+        !holds("entries", &b[ENTRIES], entries, 8) || !holds("multipliers", &b[MULTIPLIERS], layers - 1, 4) ||
+        !holds("bias", &b[BIAS], biases, 4) || !holds("last_bias", &b[LAST_BIAS], channels, 8) ||
+        !holds("out", &b[OUT], product(product((size_t)height, (size_t)width), channels), 4))
+        goto end;
+    s.layers = (int)layers, s.channels = (int)channels, s.neurons = b[NEURONS_OF].buf, s.counts = b[COUNTS].buf;
+    s.entries = b[ENTRIES].buf;
+    if (!check_siren(&s, counts, entries, biases) ||
+        !holds("columns", &b[COLUMNS], product((size_t)s.neurons[0], (size_t)stride), 4) ||
+        !holds("rows", &b[ROWS], product((size_t)s.neurons[0], (size_t)height), 4))
+        goto end;
+    scratch = allocate(((size_t)s.widest + 2) * SIREN_TILE_MAX);
+    if (!scratch)
+        goto end;
+    s.columns = b[COLUMNS].buf, s.rows = b[ROWS].buf, s.stride = (size_t)stride;
+    s.width = (size_t)width, s.height = (size_t)height, s.first = (size_t)first, s.last = (size_t)last;
+    s.multipliers = b[MULTIPLIERS].buf, s.bias = b[BIAS].buf;
+    s.last_multiplier = multiplier, s.last_bias = b[LAST_BIAS].buf, s.peak = peak, s.out = b[OUT].buf;
+    Py_BEGIN_ALLOW_THREADS
+    k->siren_rows(&s, scratch);
+    Py_END_ALLOW_THREADS
+end:
+    discard(scratch);
+    release(b, BUFFERS);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(forward_doc, "forward(level, planes, count, height, width, low, details)\n\nSee wavelet.forward.");
+
+static PyObject *forward(PyObject *self, PyObject *args) {
+    enum { FROM, LOWS, DETAILS, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    int level;
+    Py_ssize_t planes, height, width;
+    uint32_t *scratch = NULL;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iy*nnnw*w*", &level, &b[FROM], &planes, &height, &width, &b[LOWS], &b[DETAILS]))
+        return NULL;
+    const Kernels *k = kernels(level);
+    if (!k || !check_grid(planes, height, width, 0, height))
+        goto end;
+    const size_t w = ((size_t)width + 1) / 2, h = ((size_t)height + 1) / 2, low = product((size_t)planes * h, w);
+    if (!holds("planes", &b[FROM], product((size_t)(planes * height), (size_t)width), 4) ||
+        !holds("low", &b[LOWS], low, 4) || !holds("details", &b[DETAILS], product(low, 3), 4))
+        goto end;
+    scratch = allocate(18 * w + 64);
+    if (!scratch)
+        goto end;
+    const Forward p = {(size_t)planes, (size_t)width, (size_t)height, w, h, b[FROM].buf, b[LOWS].buf, b[DETAILS].buf};
+    Py_BEGIN_ALLOW_THREADS
+    k->forward(&p, scratch);
+    Py_END_ALLOW_THREADS
+end:
+    discard(scratch);
+    release(b, BUFFERS);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(quantise_doc, "quantise(level, coefficients, step, kept, out)\n\nSee latents.quantise.");
+
+static PyObject *quantise(PyObject *self, PyObject *args) {
+    enum { FROM, OUT, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    int level;
+    double step, kept;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iy*ddw*", &level, &b[FROM], &step, &kept, &b[OUT]))
+        return NULL;
+    const Kernels *k = kernels(level);
+    const size_t count = (size_t)b[FROM].len / 4;
+    if (!k || !holds("coefficients", &b[FROM], count, 4) || !holds("out", &b[OUT], count, 4))
+        goto end;
+    if (step == 0 || !(kept >= 0 && kept <= 1)) {
+        PyErr_SetString(PyExc_ValueError, "quantise: expected a step that is not 0, and kept of 0 to 1");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    k->quantise(b[FROM].buf, count, step, kept, b[OUT].buf);
+    Py_END_ALLOW_THREADS
+end:
+    release(b, BUFFERS);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(uncolour_doc, "uncolour(level, samples, count, step, channel, planes, bit_depth, out)\n\n"
+                           "See latent_pixels.to_planes.");
+
+static PyObject *uncolour(PyObject *self, PyObject *args) {
+    enum { FROM, OUT, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    int level, bit_depth;
+    Py_ssize_t count, step, channel, planes;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iy*nnnniw*", &level, &b[FROM], &count, &step, &channel, &planes, &bit_depth, &b[OUT]))
+        return NULL;
+    const Kernels *k = kernels(level);
+    const int wide = bit_depth == 16;
+    if (!k || !within("bit_depth", bit_depth, 8, 16) || !within("bit_depth % 8", bit_depth % 8, 0, 0) ||
+        !within("planes", planes, 1, 3) || !within("planes", planes % 2, 1, 1) || !within("step", step, planes, 16) ||
+        !within("channel", channel, 0, step - planes) || !within("count", count, 1, PY_SSIZE_T_MAX / 64) ||
+        !holds("samples", &b[FROM], product((size_t)count, (size_t)step), wide ? 2 : 1) ||
+        !holds("out", &b[OUT], product((size_t)count, (size_t)planes), 4))
+        goto end;
+    const Uncolour p = {(size_t)planes, (size_t)count, (size_t)step, (const char *)b[FROM].buf + channel * (wide ? 2 : 1),
+                        wide, b[OUT].buf};
+    Py_BEGIN_ALLOW_THREADS
+    k->uncolour(&p);
+    Py_END_ALLOW_THREADS
+end:
+    release(b, BUFFERS);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(resample_doc, "resample(level, samples, rows, width, bytes, firsts, weights, size, taps, out)\n\n"
+                           "See inr_core.resample.");
+
+static PyObject *resample(PyObject *self, PyObject *args) {
+    enum { FROM, FIRSTS, WEIGHTS, OUT, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    int level, bytes;
+    Py_ssize_t rows, width, size, taps;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iy*nniy*y*nnw*", &level, &b[FROM], &rows, &width, &bytes, &b[FIRSTS], &b[WEIGHTS], &size,
+                          &taps, &b[OUT]))
+        return NULL;
+    const Kernels *k = kernels(level);
+    if (!k || !within("bytes", bytes, 1, 2) || !within("rows", rows, 1, SIDE_MAX) ||
+        !within("width", width, 1, PY_SSIZE_T_MAX / SIDE_MAX) || !within("size", size, 1, SIDE_MAX) ||
+        !within("taps", taps, 1, INT32_MAX) || !holds("samples", &b[FROM], product((size_t)rows, (size_t)width), (size_t)bytes) ||
+        !holds("firsts", &b[FIRSTS], (size_t)size, 8) ||
+        !holds("weights", &b[WEIGHTS], product((size_t)size, (size_t)taps), 4) ||
+        !holds("out", &b[OUT], product((size_t)size, (size_t)width), (size_t)bytes))
+        goto end;
+    const int32_t *weights = b[WEIGHTS].buf;
+    for (Py_ssize_t y = 0; y < size; y++) {
+        int64_t total = 0, largest = 0;
+        for (Py_ssize_t i = 0; i < taps; i++, weights++) {
+            total += *weights;
+            largest += *weights < 0 ? -(int64_t)*weights : *weights;
+        }
+        if (total < 1 || largest > INT32_MAX / (bytes == 2 ? 65535 : 255)) {
+            PyErr_Format(PyExc_ValueError, "weights %zd: expected a sum from 1 on, and sums below 2^31", y);
+            goto end;
+        }
+    }
+    const Resample p = {(size_t)rows, (size_t)width, (size_t)size,   (size_t)taps, b[FROM].buf,
+                        bytes == 2,   b[FIRSTS].buf, b[WEIGHTS].buf, b[OUT].buf};
+    Py_BEGIN_ALLOW_THREADS
+    k->resample(&p);
+    Py_END_ALLOW_THREADS
+end:
+    release(b, BUFFERS);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(encode_doc, "encode(starts, freqs, states, words) -> how many words, at the end of `words`\n\n"
+                         "See rangecoder.encode.");
+
+static PyObject *encode(PyObject *self, PyObject *args) {
+    enum { STARTS, FREQS, STATES, WORDS, BUFFERS };
+    Py_buffer b[BUFFERS] = {{0}};
+    size_t used = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*w*w*", &b[STARTS], &b[FREQS], &b[STATES], &b[WORDS]))
+        return NULL;
+    const size_t count = (size_t)b[FREQS].len / 2, lanes = (size_t)b[STATES].len / 8;
+    if (!within("lanes", (Py_ssize_t)lanes, 1, 1024) || !within("lanes", (Py_ssize_t)(lanes & (lanes - 1)), 0, 0) ||
+        !holds("starts", &b[STARTS], count, 2) || !holds("freqs", &b[FREQS], count, 2) ||
+        !holds("states", &b[STATES], lanes, 8) || !holds("words", &b[WORDS], count, 2))
+        goto end;
+    const uint16_t *starts = b[STARTS].buf, *freqs = b[FREQS].buf;
+    int bad = 0;
+    for (size_t i = 0; i < count; i++)
+        bad |= !freqs[i] | (starts[i] + freqs[i] > PROB_SCALE);
+    if (bad) {
+        PyErr_SetString(PyExc_ValueError, "encode: expected intervals of at least 1 inside 0 … 32768");
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    used = encode_symbols(starts, freqs, count, lanes, b[STATES].buf, b[WORDS].buf, count);
+    Py_END_ALLOW_THREADS
+end:
+    release(b, BUFFERS);
+    return PyErr_Occurred() ? NULL : PyLong_FromSize_t(used);
 }
 
 /* The tables of symbols out of their buffers. */
@@ -537,11 +794,9 @@ static PyObject *code_parity(PyObject *self, PyObject *args) {
     p.keys = b[ALL_KEYS].buf, p.key_plane = (size_t)key_plane, p.key_stride = (size_t)key_stride;
     p.width = (size_t)width, p.height = (size_t)height, p.first = (size_t)first, p.rows = (size_t)rows;
     p.columns = (size_t)columns, p.x = parity & 1, p.y = (size_t)parity >> 1, p.all = all;
-    scratch = malloc(product(4 * (size_t)bands * (size_t)columns, sizeof *scratch));
-    if (!scratch) {
-        PyErr_NoMemory();
+    scratch = allocate(product(4 * (size_t)bands, (size_t)columns));
+    if (!scratch)
         goto end;
-    }
     p.recon = b[RECON].buf, p.magnitudes = b[MAGNITUDES].buf, p.values = b[VALUES].buf, p.features = b[FEATURES].buf;
     Py_BEGIN_ALLOW_THREADS
     switch (mode * 2 + (bands == 6)) {
@@ -558,7 +813,7 @@ static PyObject *code_parity(PyObject *self, PyObject *args) {
     else if (mode == WRITE)
         cursor[0] = (int64_t)p.written, cursor[1] = (int64_t)p.raw_written;
 end:
-    free(scratch);
+    discard(scratch);
     release(b, BUFFERS);
     if (PyErr_Occurred())
         return NULL;
@@ -584,13 +839,19 @@ static PyMethodDef methods[] = {
     {"highpass", highpass, METH_VARARGS, highpass_doc},
     {"wavelet_rows", wavelet_rows, METH_VARARGS, wavelet_rows_doc},
     {"colour", colour, METH_VARARGS, colour_doc},
+    {"forward", forward, METH_VARARGS, forward_doc},
+    {"quantise", quantise, METH_VARARGS, quantise_doc},
+    {"uncolour", uncolour, METH_VARARGS, uncolour_doc},
+    {"resample", resample, METH_VARARGS, resample_doc},
+    {"encode", encode, METH_VARARGS, encode_doc},
+    {"siren_rows", siren_rows, METH_VARARGS, siren_rows_doc},
     {"code_parity", code_parity, METH_VARARGS, code_parity_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static int prepare(PyObject *module) {
     choose_levels();
-    return PyModule_AddIntConstant(module, "TILE_MAX", TILE_MAX);
+    return PyModule_AddIntConstant(module, "SIREN_TILE_MAX", SIREN_TILE_MAX);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)prepare}, {0, NULL}};

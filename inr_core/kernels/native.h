@@ -61,9 +61,13 @@ enum {
     MAX_PAIRS = 64,    /* of input maps */
     TILE_MAX = 48,     /* positions evaluated together, at most */
     CELL_COLUMNS = 430, /* of a grid, evaluated row by row */
-    COLOUR_BLOCK = 128 /* pixels converted together */
+    COLOUR_BLOCK = 128, /* pixels converted together */
+    SIREN_TILE_MAX = 96,
+    SIREN_WIDTH_MAX = 1 << 14, /* neurons of a siren's layer */
+    LAYERS_MAX = 1 << 10
 };
 
+static const int32_t TO_YCC[3][3] = {{4899, 9617, 1868}, {-2765, -5427, 8192}, {8192, -6860, -1332}}; /* in 2^-14 */
 static const int32_t TAIL_STARTS[TAILS] = {0, 2, 10, 42, 298};
 
 #define PAIR(low, high) ((int32_t)((uint32_t)(uint16_t)(low) | (uint32_t)(high) << 16))
@@ -110,15 +114,57 @@ typedef struct {
 } Wavelet;
 
 typedef struct {
+    size_t planes, width, height, low_width, low_height;
+    const int32_t *from; /* [planes][height][width] */
+    int32_t *low, *details; /* [planes][low_height][low_width], three times as many */
+} Forward;
+
+typedef struct {
+    size_t planes, count, step;
+    const void *from;
+    int wide;
+    int32_t *out; /* [planes][count] */
+} Uncolour;
+
+typedef struct {
     size_t planes, plane, count, step;
     const int32_t *from; /* [planes][plane], of which `count` are converted */
     int shift, middle, wide;
     void *out;
 } Colour;
 
+typedef struct {
+    size_t rows, width, size, taps;
+    const void *from; /* [rows][width] */
+    int wide;
+    const int64_t *firsts;  /* [size] rows, also beyond the first and the last */
+    const int32_t *weights; /* [size][taps] */
+    void *out;              /* [size][width] */
+} Resample;
+
+typedef struct {
+    const uint32_t *columns, *rows; /* phases of the first layer, [neurons][stride] and [neurons][height] */
+    size_t stride, width, height, first, last;
+    int layers, channels, widest;
+    const int32_t *neurons;      /* [layers] all but the last one's, even */
+    const int32_t *counts;       /* entries of each neuron of all layers but the first */
+    const int32_t *entries;      /* a pair of inputs, a pair of weights */
+    const uint32_t *multipliers; /* [layers − 1] */
+    const uint32_t *bias;        /* phases of all neurons but those of the first and the last layer */
+    int64_t last_multiplier;
+    const int64_t *last_bias; /* [channels] */
+    int32_t peak;
+    int32_t *out; /* [height][width][channels] */
+} Siren;
+
 enum { RELU, SINE, KEYS, CLIPPED }; /* what becomes of a layer's sums */
 
-enum { PHASE_SCRATCH = 3 * MAX_NEURONS / 2 * TILE_MAX + 9 * MAX_PAIRS + MAX_NEURONS / 2 };
+/* Integers of scratch. CELL_SCRATCH is without the rings: three rows of inputs and of activations, CELL_ROW wide. */
+enum {
+    PHASE_SCRATCH = 3 * MAX_NEURONS / 2 * TILE_MAX + 9 * MAX_PAIRS + MAX_NEURONS / 2,
+    CELL_SCRATCH = (9 + 1 + TILE_MAX) * MAX_NEURONS / 2 + 13 * TILE_MAX,
+    CELL_ROW = (CELL_COLUMNS + 4 + TILE_MAX + 15) / 16 * 16
+};
 
 /* The kernels that come once for each level. */
 typedef struct {
@@ -129,6 +175,11 @@ typedef struct {
     void (*highpass)(const Highpass *, uint32_t *);
     void (*wavelet_rows)(const Wavelet *, uint32_t *);
     void (*colour)(const Colour *);
+    void (*forward)(const Forward *, uint32_t *);
+    void (*quantise)(const int32_t *, size_t, double, double, int32_t *);
+    void (*uncolour)(const Uncolour *);
+    void (*resample)(const Resample *);
+    void (*siren_rows)(const Siren *, int32_t *);
     void (*sines)(const int32_t *, int32_t *);
 } Kernels;
 

@@ -180,18 +180,18 @@ static INLINE void NAME(cell_add)(const Cell *c, const int32_t *residual, size_t
 /* Add the cell's residuals to the planes that the wavelet made, for rows first … last − 1 of the coarser grid.
 
    The picture goes by in blocks of columns; of each, the last three rows of inputs and of the second layer's activations
-   are kept. `scratch`: CELL_SCRATCH integers. */
+   are kept. `scratch`: CELL_SCRATCH integers and the rings. */
 static void NAME(cell_rows)(const Cell *c, int32_t *scratch) {
     const Layer *one = &c->layers[0], *two = &c->layers[1], *three = &c->layers[2];
     const int inputs = 2 * c->planes, hidden = two->neurons / 2;
     int32_t *near = scratch, *own = near + 9 * MAX_NEURONS / 2, *a = own + MAX_NEURONS / 2;
-    int32_t *residual = a + MAX_NEURONS / 2 * TILE_MAX, *maps = residual + 16 * TILE_MAX;
+    int32_t *residual = a + MAX_NEURONS / 2 * TILE_MAX, *maps = residual + 12 * TILE_MAX;
     for (int k = 0; k < MAX_NEURONS / 2; k++)
         own[k] = k * TILE;
     for (size_t left = 0; left < c->width; left += CELL_COLUMNS) {
         const size_t right = left + CELL_COLUMNS < c->width ? left + CELL_COLUMNS : c->width;
         const size_t low = left ? left - 1 : 0, high = right < c->width ? right + 1 : c->width, begin = left ? 0 : 1;
-        const size_t wide = CELL_COLUMNS + 4 + TILE_MAX, spread = 3 * wide;
+        const size_t wide = CELL_ROW, spread = 3 * wide;
         int32_t *b = maps + inputs * spread;
         size_t next = c->first ? c->first - 1 : 0, filled = next ? next - 1 : 0;
         for (size_t y = c->first; y < c->last; y++) {

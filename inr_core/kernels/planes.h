@@ -122,6 +122,85 @@ static void NAME(wavelet_rows)(const Wavelet *p, uint32_t *scratch) {
     }
 }
 
+/* samples[i] += factor · (before[i] + after[i]), a step of lifting forwards. */
+static INLINE void NAME(unlift)(uint32_t *RESTRICT samples, const uint32_t *before, const uint32_t *after, size_t n,
+                                int32_t factor) {
+    for (size_t i = 0; i < n; i++)
+        samples[i] += NAME(times)(factor, before[i] + after[i]);
+}
+
+/* A row of 2n samples, forwards: its low and high half. There is room for one more low and one high before the first. */
+static INLINE void NAME(split_row)(const uint32_t *RESTRICT row, size_t n, uint32_t *RESTRICT even,
+                                   uint32_t *RESTRICT odd) {
+    for (size_t i = 0; i < n; i++) {
+        even[i] = row[2 * i];
+        odd[i] = row[2 * i + 1];
+    }
+    even[n] = even[n - 1];
+    NAME(unlift)(odd, even, even + 1, n, ALPHA);
+    odd[-1] = odd[0];
+    NAME(unlift)(even, odd - 1, odd, n, BETA);
+    even[n] = even[n - 1];
+    NAME(unlift)(odd, even, even + 1, n, GAMMA);
+    odd[-1] = odd[0];
+    NAME(unlift)(even, odd - 1, odd, n, DELTA);
+}
+
+/* Planes → low-pass and lifting coefficients: columns first, as rows come, and rows three steps behind. Of even and of
+   odd rows the last four are kept. `scratch`: 18 · low_width + 64 integers. */
+static void NAME(forward)(const Forward *p, uint32_t *scratch) {
+    const size_t w = p->low_width, h = p->low_height, grid = w * h;
+    uint32_t *even = scratch + 16, *odd = even + w + 16, *rings = odd + w + 16;
+    uint32_t *s[4], *d[4];
+    for (size_t k = 0; k < 4; k++) {
+        s[k] = rings + 4 * k * w;
+        d[k] = s[k] + 2 * w;
+    }
+    for (size_t plane = 0; plane < p->planes; plane++) {
+        const int32_t *from = p->from + plane * p->width * p->height;
+        int32_t *low = p->low + plane * grid, *band = p->details + 3 * plane * grid;
+        for (size_t y = 0; y < h + 3; y++) {
+            if (y < h) {
+                const size_t last = 2 * y + 1 < p->height ? 2 * y + 1 : 2 * y; /* sides are padded to even ones */
+                memcpy(s[y % 4], from + 2 * y * p->width, p->width * sizeof *from);
+                memcpy(d[y % 4], from + last * p->width, p->width * sizeof *from);
+                s[y % 4][2 * w - 1] = s[y % 4][p->width - 1];
+                d[y % 4][2 * w - 1] = d[y % 4][p->width - 1];
+            }
+            if (y > 0 && y - 1 < h) {
+                const size_t k = y - 1;
+                NAME(unlift)(d[k % 4], s[k % 4], s[(y < h ? y : k) % 4], 2 * w, ALPHA);
+                NAME(unlift)(s[k % 4], d[(k ? k - 1 : k) % 4], d[k % 4], 2 * w, BETA);
+            }
+            if (y > 1 && y - 2 < h) {
+                const size_t k = y - 2;
+                NAME(unlift)(d[k % 4], s[k % 4], s[(k + 1 < h ? k + 1 : k) % 4], 2 * w, GAMMA);
+                NAME(unlift)(s[k % 4], d[(k ? k - 1 : k) % 4], d[k % 4], 2 * w, DELTA);
+                NAME(split_row)(s[k % 4], w, even, odd);
+                for (size_t x = 0; x < w; x++) { /* rounded to what the inverse scales back the nearest */
+                    const int64_t total = (int64_t)(int32_t)even[x] * (1 << 13) + LOW_GAIN / 2;
+                    low[k * w + x] = (int32_t)((total - (total < 0 ? LOW_GAIN - 1 : 0)) / LOW_GAIN);
+                }
+                memcpy(band + k * w, odd, w * sizeof *odd);
+                NAME(split_row)(d[k % 4], w, even, odd);
+                memcpy(band + grid + k * w, even, w * sizeof *even);
+                memcpy(band + 2 * grid + k * w, odd, w * sizeof *odd);
+            }
+        }
+    }
+}
+
+/* Coefficients in steps, of which those up to `kept` beyond a whole one go towards 0: sign · floor(|y| + kept). */
+static void NAME(quantise)(const int32_t *RESTRICT from, size_t n, double step, double kept, int32_t *RESTRICT out) {
+    for (size_t i = 0; i < n; i++) {
+        const double y = from[i] / step;
+        double size = (y < 0 ? -y : y) + kept;
+        size = size < INT32_MAX ? size : INT32_MAX;
+        const int32_t whole = (int32_t)size;
+        out[i] = y < 0 ? -whole : whole;
+    }
+}
+
 /* Planes → samples of one component, every `step` bytes or words of `out`. */
 static void NAME(colour)(const Colour *p) {
     const uint32_t down = 14 + p->shift, peak = p->wide ? 65535 : 255;
@@ -161,6 +240,79 @@ static void NAME(colour)(const Colour *p) {
                 uint8_t *to = (uint8_t *)p->out + at * p->step + k;
                 for (size_t i = 0; i < n; i++)
                     to[i * p->step] = (uint8_t)rgb[k][i];
+            }
+        }
+    }
+}
+
+/* Samples of one component, every `step` of `from`, → planes: luma and chroma, or one plane as it is. */
+static void NAME(uncolour)(const Uncolour *p) {
+    const int32_t shift = p->wide ? 0 : 6, middle = p->wide ? 32768 : 8160;
+    int32_t rgb[3][COLOUR_BLOCK];
+    for (size_t at = 0; at < p->count; at += COLOUR_BLOCK) {
+        const size_t n = p->count - at < COLOUR_BLOCK ? p->count - at : COLOUR_BLOCK;
+        for (size_t k = 0; k < p->planes; k++)
+            for (size_t i = 0; i < n; i++) {
+                const size_t place = (at + i) * p->step + k;
+                const int32_t sample = p->wide ? ((const uint16_t *)p->from)[place] : ((const uint8_t *)p->from)[place];
+                rgb[k][i] = sample * (1 << shift) - middle;
+            }
+        int32_t *out = p->out + at;
+        if (p->planes == 1) {
+            memcpy(out, rgb[0], n * sizeof *out);
+            continue;
+        }
+        for (size_t k = 0; k < 3; k++, out += p->count) {
+            const int32_t red = TO_YCC[k][0], green = TO_YCC[k][1], blue = TO_YCC[k][2];
+            for (size_t i = 0; i < n; i++)
+                out[i] = (red * rgb[0][i] + green * rgb[1][i] + blue * rgb[2][i] + (1 << 13)) >> 14;
+        }
+    }
+}
+
+/* Rows of samples at another height: sums of rows with weights, over these weights' total, rounded half up. The sums
+   fit 32 bits, and a quotient of doubles is never rounded to a whole number that it does not reach. */
+static void NAME(resample)(const Resample *p) {
+    int32_t sums[COLOUR_BLOCK];
+    const double peak = p->wide ? 65535 : 255;
+    for (size_t y = 0; y < p->size; y++) {
+        const int32_t *weights = p->weights + y * p->taps;
+        int32_t total = 0;
+        for (size_t k = 0; k < p->taps; k++)
+            total += weights[k];
+        const double half = total, whole = 2.0 * total;
+        for (size_t at = 0; at < p->width; at += COLOUR_BLOCK) {
+            const size_t n = p->width - at < COLOUR_BLOCK ? p->width - at : COLOUR_BLOCK;
+            memset(sums, 0, sizeof sums);
+            for (size_t k = 0; k < p->taps; k++) {
+                const int64_t row = p->firsts[y] + (int64_t)k, last = (int64_t)p->rows - 1;
+                const size_t from = (size_t)(row < 0 ? 0 : row > last ? last : row) * p->width + at;
+                const int32_t weight = weights[k];
+                if (!weight)
+                    continue;
+                if (p->wide) {
+                    const uint16_t *sample = (const uint16_t *)p->from + from;
+                    for (size_t i = 0; i < n; i++)
+                        sums[i] += weight * sample[i];
+                } else {
+                    const uint8_t *sample = (const uint8_t *)p->from + from;
+                    for (size_t i = 0; i < n; i++)
+                        sums[i] += weight * sample[i];
+                }
+            }
+            for (size_t i = 0; i < n; i++) {
+                double mean = (2.0 * sums[i] + half) / whole;
+                mean = mean < 0 ? 0 : mean;
+                sums[i] = (int32_t)(mean > peak ? peak : mean);
+            }
+            if (p->wide) {
+                uint16_t *to = (uint16_t *)p->out + y * p->width + at;
+                for (size_t i = 0; i < n; i++)
+                    to[i] = (uint16_t)sums[i];
+            } else {
+                uint8_t *to = (uint8_t *)p->out + y * p->width + at;
+                for (size_t i = 0; i < n; i++)
+                    to[i] = (uint8_t)sums[i];
             }
         }
     }

@@ -193,24 +193,23 @@ static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int
     return DONE;
 }
 
-/* Code entries backwards into 16-bit words that end at `end` of `words`; states as coding from 2f leaves them after a
-   lane's last symbol. The number of words, or −1 where there is no room. */
-static ptrdiff_t encode_entries(const Entry *entries, const uint16_t *coded, size_t count, size_t lanes, int64_t *states,
-                                uint8_t *words, size_t room) {
+/* Code symbols backwards, of starts and frequencies, from states as coding each lane's last symbol leaves them. The words
+   are the last ones of `room`, little-endian; the result is how many. Each symbol makes one at most. */
+static size_t encode_symbols(const uint16_t *starts, const uint16_t *freqs, size_t count, size_t lanes, int64_t *states,
+                             uint8_t *words, size_t room) {
     size_t used = 0;
     for (size_t t = count; t-- > 0;) {
-        const Entry *e = &entries[coded[t]];
-        uint32_t x = (uint32_t)states[t & (lanes - 1)];
-        const uint32_t freq = e->freq;
+        int64_t *state = &states[t & (lanes - 1)];
+        const uint32_t freq = freqs[t];
+        uint32_t x = (uint32_t)*state;
         if (x >= (uint64_t)freq << (32 - PROB_BITS)) {
-            if (used == room)
-                return -1;
             used++;
             words[2 * (room - used)] = (uint8_t)x;
             words[2 * (room - used) + 1] = (uint8_t)(x >> 8);
             x >>= 16;
         }
-        states[t & (lanes - 1)] = (int64_t)(x / freq << PROB_BITS) + x % freq + e->start;
+        const uint32_t whole = x / freq;
+        *state = (int64_t)((uint64_t)whole << PROB_BITS) + (x - whole * freq) + starts[t];
     }
-    return (ptrdiff_t)used;
+    return used;
 }

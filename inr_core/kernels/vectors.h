@@ -5,6 +5,7 @@
    LANES   integers in a V
    TILE_V  vectors of neighbouring positions that are evaluated together
    TILE_N  neurons that are: TILE_V · TILE_N sums stay in registers
+   SIREN_V vectors of neighbouring pixels that a siren evaluates together, two sums each
 
    vdp(sum, x, w) adds to each sum the products of two pairs of int16: `pmaddwd` and `paddd`, or `vpdpwssd`. */
 
@@ -12,12 +13,14 @@
 #undef VKEEP
 #undef LANES
 #undef TILE_V
+#undef SIREN_V
 #undef TILE_N
 #undef TILE
 #undef vload
 #undef vstore
 #undef vset1
 #undef vadd
+#undef vmul
 #undef vsub
 #undef vand
 #undef vsra
@@ -41,10 +44,16 @@
 #define LANES 4
 #define TILE_V 2
 #define TILE_N 4
+#define SIREN_V 4
 #define vload(p) _mm_loadu_si128((const __m128i *)(p))
 #define vstore(p, v) _mm_storeu_si128((__m128i *)(p), v)
 #define vset1(i) _mm_set1_epi32(i)
 #define vadd(a, b) _mm_add_epi32(a, b)
+static INLINE V NAME(vmul)(V a, V b) {
+    V even = _mm_mul_epu32(a, b), odd = _mm_mul_epu32(_mm_srli_epi64(a, 32), _mm_srli_epi64(b, 32));
+    return _mm_unpacklo_epi32(_mm_shuffle_epi32(even, 8), _mm_shuffle_epi32(odd, 8));
+}
+#define vmul NAME(vmul)
 #define vsub(a, b) _mm_sub_epi32(a, b)
 #define vand(a, b) _mm_and_si128(a, b)
 #define vsll(a, n) _mm_slli_epi32(a, n)
@@ -75,10 +84,12 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define LANES 8
 #define TILE_V 2
 #define TILE_N 4
+#define SIREN_V 4
 #define vload(p) _mm256_loadu_si256((const __m256i *)(p))
 #define vstore(p, v) _mm256_storeu_si256((__m256i *)(p), v)
 #define vset1(i) _mm256_set1_epi32(i)
 #define vadd(a, b) _mm256_add_epi32(a, b)
+#define vmul(a, b) _mm256_mullo_epi32(a, b)
 #define vsub(a, b) _mm256_sub_epi32(a, b)
 #define vand(a, b) _mm256_and_si256(a, b)
 #define vsll(a, n) _mm256_slli_epi32(a, n)
@@ -101,10 +112,12 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define LANES 16
 #define TILE_V 3
 #define TILE_N 8
+#define SIREN_V 6
 #define vload(p) _mm512_loadu_si512(p)
 #define vstore(p, v) _mm512_storeu_si512(p, v)
 #define vset1(i) _mm512_set1_epi32(i)
 #define vadd(a, b) _mm512_add_epi32(a, b)
+#define vmul(a, b) _mm512_mullo_epi32(a, b)
 #define vsub(a, b) _mm512_sub_epi32(a, b)
 #define vand(a, b) _mm512_and_si512(a, b)
 #define vsll(a, n) _mm512_slli_epi32(a, n)
@@ -127,10 +140,12 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define LANES 4
 #define TILE_V 2
 #define TILE_N 8
+#define SIREN_V 4
 #define vload(p) vld1q_s32((const int32_t *)(p))
 #define vstore(p, v) vst1q_s32((int32_t *)(p), v)
 #define vset1(i) vdupq_n_s32(i)
 #define vadd(a, b) vaddq_s32(a, b)
+#define vmul(a, b) vmulq_s32(a, b)
 #define vsub(a, b) vsubq_s32(a, b)
 #define vand(a, b) vandq_s32(a, b)
 #define vsll(a, n) vshlq_n_s32(a, n)
@@ -157,6 +172,7 @@ static INLINE V NAME(vdp)(V sum, V x, V w) {
 #define LANES 4
 #define TILE_V 1
 #define TILE_N 4
+#define SIREN_V 4
 typedef struct {
     int32_t i[LANES];
 } NAME(vector);
@@ -170,6 +186,7 @@ static INLINE V NAME(vload)(const int32_t *p) { EACH(p[k]); }
 static INLINE void NAME(vstore)(int32_t *p, V v) { memcpy(p, v.i, sizeof v.i); }
 static INLINE V NAME(vset1)(int32_t i) { EACH(i); }
 static INLINE V NAME(vadd)(V a, V b) { EACH((uint32_t)a.i[k] + (uint32_t)b.i[k]); }
+static INLINE V NAME(vmul)(V a, V b) { EACH((uint32_t)a.i[k] * (uint32_t)b.i[k]); }
 static INLINE V NAME(vsll)(V a, int n) { EACH((uint32_t)a.i[k] << n); }
 static INLINE V NAME(vsra)(V a, int n) { EACH(a.i[k] >> n); }
 static INLINE V NAME(vdp)(V s, V x, V w) {
@@ -185,6 +202,7 @@ static INLINE V NAME(vsine)(V phase) { EACH(sine_table[phase.i[k] & SINE_MASK]);
 #define vstore NAME(vstore)
 #define vset1 NAME(vset1)
 #define vadd NAME(vadd)
+#define vmul NAME(vmul)
 #define vsll NAME(vsll)
 #define vsra NAME(vsra)
 #define vdp NAME(vdp)

@@ -55,12 +55,26 @@ ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
 Run = Callable[[argparse.Namespace], int]
 
 
+class _Version(argparse.Action):
+    """Prints the version, and with what pictures are decoded."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import inr_core
+
+        try:
+            kernels = inr_core.backend
+        except inr_core.SettingsError as e:  # of the environment
+            parser.error(str(e))
+        print(f"pillow-inr {__version__} ({kernels} kernels)")
+        parser.exit()
+
+
 def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     """The parser. It leaves in `run` what does the command, by its name, and in `parser` the command's own parser."""
     whole = argparse.ArgumentParser(
         prog="inr", description="Pictures stored as small neural networks.", epilog=_EXIT_CODES
     )
-    whole.add_argument("--version", action="version", version=f"pillow-inr {__version__}")
+    whole.add_argument("--version", action=_Version, nargs=0, help="the version, and which kernels decode here")
     commands = whole.add_subparsers(required=True, metavar="command")
 
     def add(
