@@ -19,6 +19,10 @@
    checks that its buffers are as large as its sizes say before it touches them, and works without the GIL. Only the
    stable ABI of Python 3.11 is used, and nothing of NumPy's. */
 
+#ifndef SOURCES
+#define SOURCES 0u /* CRC-32 of the C files: kernels/switch.py does not use a library of others than are beside it */
+#endif
+
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030B0000
@@ -851,7 +855,10 @@ static PyMethodDef methods[] = {
 
 static int prepare(PyObject *module) {
     choose_levels();
-    return PyModule_AddIntConstant(module, "SIREN_TILE_MAX", SIREN_TILE_MAX);
+    PyObject *sources = PyLong_FromUnsignedLong(SOURCES);
+    const int failed = !sources || PyModule_AddObjectRef(module, "SOURCES", sources) < 0;
+    Py_XDECREF(sources);
+    return failed ? -1 : PyModule_AddIntConstant(module, "SIREN_TILE_MAX", SIREN_TILE_MAX);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)prepare}, {0, NULL}};

@@ -1,6 +1,7 @@
 from typing import Any
 
 SIREN_TILE_MAX: int
+SOURCES: int
 
 def levels() -> list[tuple[str, int]]: ...
 def phase_keys(*arguments: Any) -> None: ...

@@ -10,21 +10,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from zlib import crc32
 
 from ..errors import SettingsError
 
 VARIABLE = "PILLOW_INR_KERNELS"
 NUMPY = "numpy"
 
-native: ModuleType | None
-try:
-    from . import native as _native
-except ImportError:  # not compiled, or for another machine
-    native = None
-else:
-    native = _native
 
+
+def _library() -> ModuleType | None:
+    """The compiled kernels; None: there are none, they are another machine's, or of other sources than are here."""
+    try:
+        from . import native as library
+    except ImportError:
+        return None
+    sources = sorted(Path(__file__).parent.glob("*.[ch]"))  # of a checkout; an installed package has none
+    fresh = not sources or crc32(b"".join(path.read_bytes() for path in sources)) == library.SOURCES
+    return library if fresh else None
+
+
+native = _library()
 _LEVELS = [name if here else "" for name, here in native.levels()] if native else []
 
 
