@@ -69,13 +69,8 @@ class Grid:
         return max(1, block // (self.width * self.across * self.down))
 
     def means(
-<<<<<<< HEAD
         self, evaluator: _Samples, top: int, bottom: int, block: int, header: Header, beside: Beside | None = None
-    ) -> Ints:
-=======
-        self, evaluator: _Samples, top: int, bottom: int, block: int, alpha: bool, peak: int
     ) -> NDArray[np.integer[Any]]:
->>>>>>> 960b2e6 (Sirens, effort 0 and resampling are compiled, too; inr --version says which kernels are used)
         """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
         Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that. `beside`:

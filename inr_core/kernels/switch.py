@@ -20,7 +20,6 @@ VARIABLE = "PILLOW_INR_KERNELS"
 NUMPY = "numpy"
 
 
-
 def _library() -> ModuleType | None:
     """The compiled kernels; None: there are none, they are another machine's, or of other sources than are here."""
     try:
