@@ -22,7 +22,6 @@ from .pixels import Array
 FEW_VALUES = 16  # of an alpha, which are kept whatever it costs
 AREA = 1 / 64  # of the pixels: less at an end are extremes, not an area
 TRIED = 15  # the level of Zstandard that tells what costs less
-TRIED = 15  # the level of Zstandard that tells what costs less
 MASK = 0.5  # of the pixels: so many at both ends make a grey picture a mask, or fewer where all between is smooth
 SMOOTH = 1 / 128  # of the scale: the mean second difference of what is smooth, which a photograph's is several times
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
     for name, im in load_all(args.pictures, args.crop):
         original = over_white(im)
         out = io.BytesIO()
-        original.save(out, "INR", quality=args.quality, effort=args.effort)
+        original.save(out, "INR", model="latent", quality=args.quality, effort=args.effort)
         data = out.getvalue()
         shown = []
         for percent in PERCENT:
