@@ -32,9 +32,13 @@ print(known_ids())
 
 
 def packages(root: Path) -> set[str]:
-    """What of the packages has to be installed."""
+    """What of the packages has to be installed: not what the compiled library is made of, nor the library."""
     found = (path for package in ("inr_core", "pillow_inr") for path in (root / package).rglob("*"))
-    return {str(path.relative_to(root)) for path in found if path.is_file() and path.suffix != ".pyc"}
+    return {
+        str(path.relative_to(root))
+        for path in found
+        if path.is_file() and path.suffix not in (".pyc", ".c", ".h", ".so")
+    }
 
 
 def ours() -> set[str]:
