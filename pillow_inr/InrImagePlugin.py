@@ -4,13 +4,10 @@
 #
 from __future__ import annotations
 
-import io
-import math
 import os
 import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
 
@@ -19,41 +16,50 @@ if TYPE_CHECKING:
 
     from inr_core import Arrival, Decoder, Head
 
+    from .drafts import Draft
+
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 
 # Decoder option as a module global, until there is a way to pass parameters to Image.open (Pillow issue 569).
 DECODE_THREADS: int | None = None  # None: all cores this process may use
 
 
-# Keys of `info` that mean something to Pillow, whichever of its plugins put them there.
-_PILLOWS = frozenset(
-    """
-    adobe adobe_transform aspect background bbox blend bpp chromaticity comment compression default_image disposal
-    dpi duration exif extension flashpix gamma hotspot icc_profile id_section interlace jfif jfif_density
-    jfif_unit jfif_version loop mp mpoffset name next_name offset orientation palette photoshop progression
-    progressive resolution scale sizes spacing srgb timestamp transparency version wmf_bbox xmp
-    """.split()  # noqa: SIM905 (a list of words)
-)
-
-
-def is_pillows(key: str) -> bool:
-    """Whether a key of `info` means something to Pillow."""
-    return key in _PILLOWS or key.startswith(("Raw profile type ", "XML:"))
-
-
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(SIGNATURE)
 
 
-class _Draft(NamedTuple):
-    """A smaller picture than the file's: `size` is what it is loaded at, `needed` what its detail must suffice for."""
+class _Scaled(Image.Image):
+    """A picture whose 16-bit grey is scaled where 8 bits are asked for: Pillow clips it, so it turns white.
 
-    size: tuple[int, int]
-    needed: tuple[int, int]
-    grey: bool
+    Pillow's writers of WebP, AVIF and GIF ask for that, too.
+    """
+
+    def convert(
+        self,
+        mode: str | None = None,
+        matrix: list[float] | tuple[float, ...] | None = None,
+        dither: Image.Dither | None = None,
+        palette: Image.Palette = Image.Palette.WEB,
+        colors: int = 256,
+    ) -> Image.Image:
+        """As `Image.convert`."""
+        im: Image.Image = self
+        if self.mode == "I;16" and mode is not None and not mode.startswith(("I", "F")):
+            from .modes import in_8_bits
+
+            self.load()
+            im = in_8_bits(self)
+        return Image.Image.convert(im, mode, matrix, dither, palette, colors)
+
+    def _new(self, core: Any) -> Image.Image:
+        # What Pillow makes copies, parts and other sizes by: they are no different from the picture.
+        new = super()._new(core)
+        if new.mode == "I;16":
+            new.__class__ = _Scaled
+        return new
 
 
-class InrImageFile(ImageFile.ImageFile):
+class InrImageFile(_Scaled, ImageFile.ImageFile):
     """A lazily opened `.inr` file: opening reads the header and the metadata, loading evaluates the network."""
 
     format = "INR"
@@ -93,6 +99,8 @@ class InrImageFile(ImageFile.ImageFile):
         self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (*self._arriving, None))]
 
     def _set_info(self, head: Head) -> None:
+        from .info_keys import is_pillows
+
         metadata = head.metadata
         named = {
             "exif": None if metadata.exif is None else b"Exif\0\0" + metadata.exif,  # as JPEG and PNG have it
@@ -145,6 +153,8 @@ class InrImageFile(ImageFile.ImageFile):
         The picture then has the smallest size that is at least `size` both ways, its sides in proportion, if that is
         smaller than it is. Returns mode and box (the whole of it), or None where there is nothing to do.
         """
+        from .drafts import Draft, in_proportion
+
         if len(self.tile) != 1:
             return None
         name, _, offset, args = self.tile[0]
@@ -154,17 +164,17 @@ class InrImageFile(ImageFile.ImageFile):
         new, needed = full, full
         if size:
             least = min if self._gap is None else max  # a thumbnail only has to touch the box that it is to fit in
-            new = _in_proportion(full, size, least)
+            new = in_proportion(full, size, least)
             needed = new
             if self._gap is not None:
-                needed = _in_proportion(full, (size[0] / self._gap, size[1] / self._gap), least)
+                needed = in_proportion(full, (size[0] / self._gap, size[1] / self._gap), least)
         grey = mode == "L" and self.mode == "RGB"
         if drafted is not None or (new == full and not grey):
             return None
         if grey:
             self._mode = "L"
         self._size = new
-        self.tile = [ImageFile._Tile(name, (0, 0, *new), offset, (head, arrival, _Draft(new, needed, grey)))]
+        self.tile = [ImageFile._Tile(name, (0, 0, *new), offset, (head, arrival, Draft(new, needed, grey)))]
         return self.mode, (0, 0, *new)
 
     def thumbnail(
@@ -180,26 +190,6 @@ class InrImageFile(ImageFile.ImageFile):
                 super().thumbnail(size, resample, reducing_gap)
             finally:
                 self._gap = None
-
-    def convert(
-        self,
-        mode: str | None = None,
-        matrix: list[float] | tuple[float, ...] | None = None,
-        dither: Image.Dither | None = None,
-        palette: Image.Palette = Image.Palette.WEB,
-        colors: int = 256,
-    ) -> Image.Image:
-        """As `Image.convert`, but 16-bit grey is scaled where 8 bits are asked for: Pillow clips it, so it turns white.
-
-        Pillow's writers of WebP, AVIF and GIF come here, too.
-        """
-        im: Image.Image = self
-        if self.mode == "I;16" and mode is not None and not mode.startswith(("I", "F")):
-            from .modes import in_8_bits
-
-            self.load()
-            im = in_8_bits(self)
-        return Image.Image.convert(im, mode, matrix, dither, palette, colors)
 
     def load(self) -> PixelAccess | None:
         with self._lock:
@@ -239,33 +229,6 @@ class InrImageFile(ImageFile.ImageFile):
             super().verify()
 
 
-def _in_proportion(full: tuple[int, int], size: tuple[float, float], least: Callable[..., float]) -> tuple[int, int]:
-    """The smallest size in proportion to `full` with both sides (least=min) or one (max) not below those of `size`."""
-    scale = least(full[0] / max(size[0], 1), full[1] / max(size[1], 1))
-    if scale <= 1:
-        return full
-    width, height = (max(1, math.ceil(side / scale - 1e-9)) for side in full)
-    return width, height
-
-
-class _File:
-    """Reads an open file from a place on, wherever it is read by others."""
-
-    def __init__(self, descriptor: int, place: int) -> None:
-        self.descriptor, self.place = descriptor, place
-
-    def read(self, size: int) -> bytes:
-        data = os.pread(self.descriptor, size, self.place)
-        self.place += len(data)
-        return data
-
-
-def _unshared(fp: IO[bytes], place: int) -> Any:
-    """Of a file on disk, what does not move the place that forked processes share; anything else as it is."""
-    on_disk = type(fp) is io.BufferedReader and type(fp.raw) is io.FileIO and hasattr(os, "pread")
-    return _File(fp.fileno(), place) if on_disk else fp
-
-
 class InrDecoder(ImageFile.PyDecoder):
     """Reads as much of the file as the picture needs, or, where an ImageFile.Parser feeds it, waits for all of it."""
 
@@ -274,15 +237,17 @@ class InrDecoder(ImageFile.PyDecoder):
     def decode(self, buffer: Image.DecoderInput) -> tuple[int, int]:
         from inr_core import Decoder, FormatError, TruncatedError
 
+        from .unshared import unshared
+
         head: Head
         arrival: Arrival
-        draft: _Draft | None
+        draft: Draft | None
         head, arrival, draft = self.args
         truncated = ImageFile.LOAD_TRUNCATED_IMAGES
         try:
             if self.fd is not None:
                 needed = draft.needed if draft and draft.size != (head.header.width, head.header.height) else None
-                fp = _unshared(self.fd, head.payload_offset)
+                fp = unshared(self.fd, head.payload_offset)
                 self._write(Decoder.of_file(fp, head, needed, DECODE_THREADS, truncated=truncated), draft)
                 return -1, 0
             assert isinstance(buffer, (bytes, bytearray, memoryview))
@@ -302,7 +267,7 @@ class InrDecoder(ImageFile.PyDecoder):
             raise OSError(msg) from e
         return len(buffer), 0
 
-    def _write(self, decoder: Decoder, draft: _Draft | None) -> None:
+    def _write(self, decoder: Decoder, draft: Draft | None) -> None:
         from .modes import to_raw
 
         bands = decoder.bands() if draft is None else [(0, decoder.decode(draft.size, grey=draft.grey))]

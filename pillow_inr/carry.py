@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from inr_core import SettingsError, shown
 
 from .exif import PREFIX, exif_bytes
-from .InrImagePlugin import is_pillows
+from .info_keys import is_pillows
 from .options import to_data, to_exif, to_known_dpi, to_text
 from .orientation import orientation_of, with_orientation
 

@@ -70,6 +70,14 @@ def test_an_opened_file_converts_without_clipping(deep: Path, mode: str) -> None
             assert np.array_equal(np.asarray(im.convert(wide)), np.asarray(im))
 
 
+def test_what_is_made_of_an_opened_file_converts_like_it(deep: Path) -> None:
+    with Image.open(deep) as im:
+        grey = im.convert("L")
+        assert np.asarray(im.crop((2, 1, 20, 9)).convert("L")).tolist() == np.asarray(grey)[1:9, 2:20].tolist()
+        assert im.copy().rotate(90, expand=True).convert("L").tobytes() == grey.rotate(90, expand=True).tobytes()
+        assert type(im.convert("L").copy()) is Image.Image
+
+
 @pytest.mark.parametrize("kind", ["webp", "avif", "gif", "jpg", "bmp", "tga", "pcx", "sgi", "dds", "pdf", "mpo", "dib"])
 def test_decode_to_formats_of_8_bits(deep: Path, tmp_path: Path, kind: str) -> None:
     target = tmp_path / f"a.{kind}"
