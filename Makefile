@@ -39,7 +39,7 @@ programs:
 	build/programs/bin/inr enable
 	build/programs/bin/python tests/real_programs/run.py
 
-FUZZ := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python
+FUZZ := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests:tests/helpers $(BIN)/python
 
 # Without atheris, unguided mutants for the same time. A file that breaks a promise is left in build/findings.
 fuzz: $(VENV)/installed-test

@@ -9,38 +9,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .arrival import Arrival
-    from .container import SIGNATURE, Head, read_head, replace_metadata, verify
+    from .container.arrival import Arrival
+    from .container.chunks import SIGNATURE, Head, read_head, replace_metadata, verify
+    from .container.header import Header
+    from .container.metadata import Metadata, check_block, check_text
+    from .container.ranges import Range
     from .decoder import Decoder, decode
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
     from .fileinfo import FileInfo, LayerInfo, describe
-    from .header import Header
-    from .interrupts import first_interrupt
     from .kernels.switch import backend
-    from .metadata import Metadata, check_block, check_text
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .modes import MODES
-    from .ranges import Range
+    from .process.interrupts import first_interrupt
+    from .process.threads import cores
     from .settings import Progress, Settings
-    from .threads import cores
 
 _HOME = {
-    "arrival": ("Arrival",),
-    "container": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
+    "container.arrival": ("Arrival",),
+    "container.chunks": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
     "decoder": ("Decoder", "decode"),
     "fileinfo": ("FileInfo", "LayerInfo", "describe"),
     "encoder": ("encode",),
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError", "shown"),
-    "header": ("Header",),
-    "metadata": ("Metadata", "check_block", "check_text"),
-    "interrupts": ("first_interrupt",),
+    "container.header": ("Header",),
+    "container.metadata": ("Metadata", "check_block", "check_text"),
+    "process.interrupts": ("first_interrupt",),
     "kernels.switch": ("backend",),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
-    "ranges": ("Range",),
+    "container.ranges": ("Range",),
     "settings": ("Progress", "Settings"),
-    "threads": ("cores",),
+    "process.threads": ("cores",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -9,23 +9,23 @@ from typing import IO, Self
 
 import numpy as np
 
-from . import prior, scaled
-from .arrival import Arrival
-from .container import Head, read_head, read_payloads
-from .differences import Differences
+from .container.arrival import Arrival
+from .container.chunks import Head, read_head, read_payloads
+from .container.header import MAX_PIXELS
 from .errors import SettingsError, TruncatedError, shown
 from .exact.beside import Beside, CompletedPyramid, Pyramid
 from .exact.picture import ExactDecoder
-from .header import MAX_PIXELS
-from .latents import LatentDecoder
+from .kernels.resample import LOBES, Box, resample
+from .latent import prior, scaled
+from .latent.differences import Differences
+from .latent.pyramid import LatentDecoder
 from .modes import MAX_SIDE
-from .network import Network
 from .pixels import Array, from_samples, luma, to_colours
-from .resample import LOBES, Box, resample
-from .siren_render import Grid, SirenRenderer
-from .streams import unpack
-from .threads import cores
-from .weights import to_network
+from .process.threads import cores
+from .siren.network import Network
+from .siren.render import Grid, SirenRenderer
+from .siren.streams import unpack
+from .siren.weights import to_network
 
 MAX_THREADS = 1024
 BAND_PIXELS = 2**18  # of a decoded picture handed over at once

@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .container.header import MAX_LATENT_PIXELS, check_header
+from .container.metadata import Metadata
+from .container.ranges import Range
 from .errors import Interrupted, SettingsError, TargetError
 from .exact.colours import has_few_colours
 from .exact.picture import to_planes
 from .exact.strips import MAX_LISTED
-from .exact_job import GUESSED, HURRIED, LEVELS, ExactJob, guessed_size
-from .header import MAX_LATENT_PIXELS, check_header
-from .job import NOT_MEASURED, Report, Result, choose_device, smallest_reaching, why_no_torch
-from .latent_job import LatentJob
-from .lossy_job import LossyJob
-from .metadata import Metadata
 from .pixels import Array, check_pixels, default_mode
-from .plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
-from .ranges import Range
+from .process.threads import cores
+from .save.exact import GUESSED, HURRIED, LEVELS, ExactJob, guessed_size
+from .save.job import NOT_MEASURED, Report, Result, choose_device, smallest_reaching, why_no_torch
+from .save.latent import LatentJob
+from .save.lossy import LossyJob
 from .settings import Settings
-from .streams import pack
+from .siren.plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
+from .siren.streams import pack
 from .stretch import ranges_of
-from .threads import cores
 
 FEW_COLOURS = 16  # that mean something rather than show something
 HOPE = 8  # an exact file of many colours is hardly smaller than the samples' bytes by this factor
@@ -152,7 +152,7 @@ class _SirenJob(LossyJob):
 
     def run(self, quality: float, max_bytes: int | None = None, time_limit: float | None = None) -> Result:
         """Fit once; `max_bytes` bounds the whole file."""
-        from .fit.trainer import fit
+        from .fit.siren.trainer import fit
 
         overhead = len(self.file(self.header, [b""]))  # refuses what no file can hold
         limit = None if max_bytes is None else max(0, max_bytes - overhead)

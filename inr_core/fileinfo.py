@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import prior
-from .container import Head, list_chunks, read_head, read_payload, read_payloads
+from .container.chunks import Head, list_chunks, read_head, read_payload, read_payloads
 from .decoder import Decoder
 from .exact.picture import ExactDecoder
 from .exact.prediction import PREDICTOR_NAMES
-from .streams import unpack
-from .weights import KIND_NAMES, to_network
+from .latent import prior
+from .siren.streams import unpack
+from .siren.weights import KIND_NAMES, to_network
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Arrays of pixels ↔ samples of the network, and the one coordinate grid of the format."""
+"""Arrays of pixels ↔ samples of a model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .container.ranges import Range
 from .errors import InrError, shown
 from .modes import MAX_SIDE, MODE_TABLE, MODES
-from .ranges import Range
 from .stretch import to_values
 
 Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 Palette = NDArray[np.uint8]  # (N, 3) or (N, 4)
 
-COORD_BITS = 24  # a coordinate of 1.0 is 2**24
 SNAP_BLOCK = 16_384  # pixels whose distances to every palette entry are held at once
 
 
@@ -126,16 +125,3 @@ def _as_seen(colours: Array) -> NDArray[np.floating[Any]]:
         return colours.astype(np.float32)  # below 2**24
     alpha = colours[:, 3:].astype(np.float64)  # below 2**36
     return np.concatenate([colours[:, :3] * alpha, 255 * alpha], 1)
-
-
-def axis_coordinates(side: int, longest: int, start: int, stop: int, samples: int) -> NDArray[np.int64]:
-    """Coordinates of `samples` equal steps across pixels [start, stop) of a side of `side` pixels → (samples,) int64.
-
-    The longer side of the picture spans [−1, 1] and both axes share its scale, so a pixel is square. Sample j lies at
-    the pixel position p = start + (j + ½)(stop − start)/samples; its coordinate is (2p − side)/longest in units of
-    2**−24, rounded half up. With samples == stop − start these are exactly the coordinates of the pixel centres.
-    """
-    j = np.arange(samples, dtype=np.int64)
-    numerator = (2 * start - side) * samples + (2 * j + 1) * (stop - start)  # under 2**35 for sides under 2**16
-    denominator = samples * longest
-    return ((numerator << (COORD_BITS + 1)) + denominator) // (2 * denominator)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranges import FULL, SHARE, Range
+from .container.ranges import FULL, SHARE, Range
 
 Samples = NDArray[np.unsignedinteger[Any]]
 Table = NDArray[np.uint16]  # (65536,)

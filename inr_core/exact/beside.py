@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container.fields import FieldReader, pack_number
+from ..container.header import Header
 from ..errors import FormatError
-from ..fields import FieldReader, pack_number
-from ..header import Header
-from ..resample import Box, Samples
+from ..kernels.resample import Box, Samples
 from .picture import strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 

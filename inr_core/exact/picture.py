@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..container import MAX_CHUNKS
+from ..container.chunks import MAX_CHUNKS
+from ..container.fields import FieldReader
+from ..container.header import Header
 from ..errors import FormatError, TruncatedError
-from ..fields import FieldReader
-from ..header import Header
 from ..pixels import Array, Palette
-from ..threads import Crew
+from ..process.threads import Crew
 from .colours import Planes
 from .strips import Part, Shape, read_parts, sample_type, unpack_parts
 

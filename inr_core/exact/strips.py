@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container.fields import FieldReader, pack_number
+from ..container.metadata import zstd_expand, zstd_squeeze
 from ..errors import FormatError
-from ..fields import FieldReader, pack_number
-from ..metadata import zstd_expand, zstd_squeeze
 from .colours import Planes, few_colours
 from .prediction import NONE, PREDICTORS, Ints, differences, symbols_of
 

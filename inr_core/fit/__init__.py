@@ -1,1 +1,1 @@
-"""Fitting networks to pictures. This is the only package that imports torch."""
+"""Fitting with torch: a siren's weights, a picture's latents, the networks that pictures share."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..prior import CELL_MAX
 from .switch import native
+
+CELL_MAX = 256  # of what is given, in 1/16 of a step
 
 
 def highpass(

@@ -638,7 +638,7 @@ end:
 }
 
 PyDoc_STRVAR(resample_doc, "resample(level, samples, rows, width, bytes, firsts, weights, size, taps, out)\n\n"
-                           "See inr_core.resample.");
+                           "See inr_core.kernels.resample.");
 
 static PyObject *resample(PyObject *self, PyObject *args) {
     enum { FROM, FIRSTS, WEIGHTS, OUT, BUFFERS };

@@ -154,7 +154,7 @@ def _desktop(args: argparse.Namespace) -> int:
 
 def _bench(arguments: Sequence[str]) -> int:
     try:
-        from inr_core.bench.__main__ import main as bench
+        from pillow_inr.bench.__main__ import main as bench
     except ModuleNotFoundError as e:
         return _failed(f"bench: expected a package {e.name}, which is not installed")
     return bench(arguments, prog="inr bench")

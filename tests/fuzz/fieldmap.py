@@ -13,8 +13,8 @@ from unittest import mock
 from outcomes import decode_within
 
 from inr_core import FormatError, InrError, read_head
-from inr_core.container import PIXELS, PLANE_CHUNKS, read_payloads
-from inr_core.fields import FieldReader
+from inr_core.container.chunks import PIXELS, PLANE_CHUNKS, read_payloads
+from inr_core.container.fields import FieldReader
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from PIL import Image, ImageFile
 
 import inr_core
 import pillow_inr
-from inr_core import Decoder, FormatError, describe, latent_level, read_head, verify
-from inr_core.latentnet import CellModel, Ops, PhaseModel
+from inr_core import Decoder, FormatError, describe, read_head, verify
+from inr_core.latent import level
+from inr_core.latent.networks import CellModel, Ops, PhaseModel
 from pillow_inr.modes import to_raw
 
 CORE_ERRORS = (FormatError,)
@@ -234,8 +235,8 @@ def remembered_models() -> Iterator[None]:
         return lambda *arguments: kept(*arguments[:ops])
 
     with (
-        mock.patch.object(latent_level, "PhaseModel", remembered(PhaseModel, 4)),
-        mock.patch.object(latent_level, "CellModel", remembered(CellModel, 4)),
+        mock.patch.object(level, "PhaseModel", remembered(PhaseModel, 4)),
+        mock.patch.object(level, "CellModel", remembered(CellModel, 4)),
     ):
         yield
 

@@ -12,28 +12,19 @@ from networks import header_of, make_file, make_layers, make_palette
 from numpy.typing import NDArray
 from toy_prior import smooth_picture
 
-from inr_core import (
-    FormatError,
-    Metadata,
-    Range,
-    Settings,
-    container,
-    differences,
-    encode,
-    latents,
-    prior,
-    rangecoder,
-    streams,
-    symbols,
-)
-from inr_core.differences import ARRAYS, Difference, Differences, coded_mask
+from inr_core import FormatError, Metadata, Range, Settings, encode
+from inr_core.container import chunks
+from inr_core.container.fields import pack_number
+from inr_core.container.header import PLANE_MODES, Header
+from inr_core.entropy import rans, symbols
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import strip_shapes
-from inr_core.fields import pack_number
-from inr_core.header import PLANE_MODES, Header
+from inr_core.latent import differences, prior, pyramid
+from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.modes import COMPONENTS, MODE_TABLE
-from inr_core.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer
+from inr_core.siren import streams
+from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer
 
 METADATA = Metadata(
     exif=b"MM\0*\0\0\0\x08" + bytes(60),
@@ -82,7 +73,7 @@ def _coded(header: Header, layers: list[QuantizedLayer], coder: int, lanes: int)
     def limited(ideal: float, count: int) -> int:
         return min(lanes, 1 << max(count, 1).bit_length() - 1)
 
-    with mock.patch.object(streams, "_smallest", chosen), mock.patch.object(rangecoder, "choose_lanes", limited):
+    with mock.patch.object(streams, "_smallest", chosen), mock.patch.object(rans, "choose_lanes", limited):
         return make_file(header, layers)
 
 
@@ -182,7 +173,7 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     components = header.components
     noise = rng.integers(0, 2 ** max(8, depth), (height, width, sum(components)))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
-    picture = latents.quantise(samples, prior.load(1), components, step, levels)
+    picture = pyramid.quantise(samples, prior.load(1), components, step, levels)
     top = int(rng.choice((1, 3, 300, 2**15, 2**22)))
     for bands in picture.details:
         for band in bands:
@@ -196,13 +187,13 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     if rng.random() < 0.3:
         picture = dataclasses.replace(picture, differences=_differences(rng))
     with (
-        mock.patch.object(latents, "GROUP_BITS", int(rng.choice((0, latents.GROUP_BITS)))),  # 0: a chunk for each level
+        mock.patch.object(pyramid, "GROUP_BITS", int(rng.choice((0, pyramid.GROUP_BITS)))),  # 0: a chunk for each level
         mock.patch.object(symbols, "MIN_LANES", 1),
         mock.patch.object(symbols, "LANE_OVERHEAD", 0.5),
     ):
-        payloads = latents.encode_latents(picture, prior.load(1))[0]
+        payloads = pyramid.encode_latents(picture, prior.load(1))[0]
     palette = make_palette(channels) if mode == "P" else None
-    return container.write(header, palette, Metadata(), payloads)
+    return chunks.write(header, palette, Metadata(), payloads)
 
 
 def _beside() -> Iterator[bytes]:
@@ -229,12 +220,12 @@ def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, dep
         payloads = [pack_ends(samples[..., -1].clip(low, high + 2), low, high + 2, 3)]
     if model == "latent":
         coded = np.ascontiguousarray(samples[..., : header.coded])
-        payloads += latents.encode_latents(
-            latents.quantise(coded, prior.load(1), header.components, 120, 2), prior.load(1)
+        payloads += pyramid.encode_latents(
+            pyramid.quantise(coded, prior.load(1), header.components, 120, 2), prior.load(1)
         )[0]
     else:
         payloads.append(streams.pack(make_layers(header, int(rng.integers(2**31)))))
-    return container.write(header, None, Metadata(), payloads)
+    return chunks.write(header, None, Metadata(), payloads)
 
 
 def wild_exact(rng: np.random.Generator) -> bytes:
@@ -259,7 +250,7 @@ def wild_exact(rng: np.random.Generator) -> bytes:
         head, body = ways[rng.integers(len(ways))]
         payload += strips._part(head, body, 3) if rng.random() < 0.6 else head + pack_number(0) + body
         first += len(own)
-    return container.write(header, palette, Metadata(), payload)
+    return chunks.write(header, palette, Metadata(), payload)
 
 
 def _ranges(rng: np.random.Generator, depth: int, channels: int) -> tuple[Range, ...]:

@@ -21,13 +21,15 @@ import numpy as np
 from networks import header_of, make_file, make_palette
 from PIL import Image
 
-from inr_core import Metadata, container, decode, latents, prior
+from inr_core import Metadata, decode
+from inr_core.container import chunks
+from inr_core.container.fields import with_length
+from inr_core.container.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS, MAX_WORK, Header, check_header
+from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact.picture import strip_shapes
 from inr_core.exact.prediction import MEDIAN
-from inr_core.fields import with_length
-from inr_core.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS, MAX_WORK, Header, check_header
-from inr_core.metadata import zstd_squeeze
-from inr_core.weights import UNIFORM, QuantizedLayer
+from inr_core.latent import prior, pyramid
+from inr_core.siren.weights import UNIFORM, QuantizedLayer
 
 Maker = Callable[[int], bytes]  # side in pixels → file
 
@@ -59,10 +61,10 @@ def latent(noisy: bool, skip: bool, levels: int) -> Maker:
         shape = (side, side, 4)
         samples = np.random.default_rng(0).integers(0, 2**16, shape) if noisy else np.full(shape, 2**15)
         step = 0 if noisy else 255
-        picture = latents.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
-        payloads = latents._encode(picture, prior.load(1), skip, 1, "cpu")[0]
+        picture = pyramid.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
+        payloads = pyramid._encode(picture, prior.load(1), skip, 1, "cpu")[0]
         header = Header(side, side, "RGBA", 16, 4, "latent", 1, step, levels, 0)
-        return container.write(header, None, Metadata(), payloads)
+        return chunks.write(header, None, Metadata(), payloads)
 
     return make
 
@@ -76,7 +78,7 @@ def exact(predictor: int, from_second: bool) -> Maker:
         for shape in strip_shapes(header):
             body = zstd_squeeze(b"\x55" * (8 * shape.height * shape.width))
             payloads.append(bytes([48 | 8 * from_second | predictor]) + with_length(body))
-        return container.write(header, None, Metadata(), payloads)
+        return chunks.write(header, None, Metadata(), payloads)
 
     return make
 
@@ -97,7 +99,7 @@ KINDS: dict[str, tuple[Maker, int, int]] = {  # name: file of a side, small side
 
 def limit(data: bytes) -> int:
     """Pixels that a picture with these networks, or as many bytes a pixel, may have."""
-    head = container.read_head(io.BytesIO(data)).header
+    head = chunks.read_head(io.BytesIO(data)).header
     pixels = head.width * head.height
     if head.model == "siren":
         return min(MAX_PIXELS, MAX_WORK // head.macs)
@@ -117,7 +119,7 @@ def cost(data: bytes) -> tuple[float, int]:
 
 
 def _measure(connection: Connection, data: bytes) -> None:
-    decode(_tiny(container.read_head(io.BytesIO(data)).header))  # imports, and the prior
+    decode(_tiny(chunks.read_head(io.BytesIO(data)).header))  # imports, and the prior
     before = peak_memory()
     started = time.process_time()
     decode(data, threads=1)

@@ -10,15 +10,17 @@ from latent_golden import colours, palette, with_chunks_between
 from networks import make_layers
 from numpy.typing import NDArray
 
-from inr_core import Metadata, Settings, container, encode, prior
+from inr_core import Metadata, Settings, encode
+from inr_core.container import chunks
+from inr_core.container.header import Header
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import to_planes
-from inr_core.header import Header
-from inr_core.latent_plan import DEAD_ZONE
-from inr_core.latents import encode_latents, quantise
+from inr_core.latent import prior
+from inr_core.latent.plan import DEAD_ZONE
+from inr_core.latent.pyramid import encode_latents, quantise
 from inr_core.modes import MODE_TABLE
-from inr_core.streams import pack
+from inr_core.siren.streams import pack
 
 
 def picture(mode: str, pixels: NDArray[Any], metadata: Metadata | None = None, columns: int = 3) -> bytes:
@@ -41,7 +43,7 @@ def stored(mode: str, pixels: NDArray[Any], groups: Sequence[int], ways: Sequenc
     height, width = planes.shape[1:]
     channels = MODE_TABLE[mode].channels[0]
     header = Header(width, height, mode, 1 if mode == "1" else depth, channels, "exact", 0, 0, 0, 0)
-    return container.write(header, palette(3) if mode == "P" else None, Metadata(), payload)
+    return chunks.write(header, palette(3) if mode == "P" else None, Metadata(), payload)
 
 
 def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int = 0, model: str = "latent") -> bytes:
@@ -58,7 +60,7 @@ def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int
         payloads += encode_latents(values, prior.load(1))[0]
     else:
         payloads.append(pack(make_layers(header, 1, bits=6)))
-    return container.write(header, None, Metadata(), payloads)
+    return chunks.write(header, None, Metadata(), payloads)
 
 
 def beside_files() -> dict[str, bytes]:

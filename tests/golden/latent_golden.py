@@ -15,11 +15,14 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from inr_core import Metadata, Range, container, differences, latents, prior, symbols
-from inr_core.differences import ARRAYS, Difference, Differences
-from inr_core.header import Header
-from inr_core.latent_plan import DEAD_ZONE
-from inr_core.latents import Latents, encode_latents, quantise
+from inr_core import Metadata, Range
+from inr_core.container import chunks
+from inr_core.container.header import Header
+from inr_core.entropy import symbols
+from inr_core.latent import differences, prior, pyramid
+from inr_core.latent.differences import ARRAYS, Difference, Differences
+from inr_core.latent.plan import DEAD_ZONE
+from inr_core.latent.pyramid import Latents, encode_latents, quantise
 from inr_core.modes import COMPONENTS
 
 WIDTH, HEIGHT = 19, 13
@@ -63,7 +66,7 @@ def written(
         kept.width, kept.height, mode, bit_depth, channels, "latent", number, kept.step, kept.levels, 0, ranges
     )
     colours_of_it = palette(channels) if mode == "P" else None
-    return container.write(header, colours_of_it, metadata or Metadata(), payloads)
+    return chunks.write(header, colours_of_it, metadata or Metadata(), payloads)
 
 
 def picture(
@@ -141,8 +144,8 @@ def files() -> dict[str, bytes]:
     rgb, rgba = colours(3), colours(4)
     places = np.where(rgb[..., 1] > 200, 2, np.where(rgb[..., 0] > 128, 3, rgb[..., 2] > 100))
     metadata = Metadata(comment=b"golden", dpi=(300, 72.5), xmp=b"<x:xmpmeta/>")
-    with patch.object(latents, "GROUP_BITS", 200):
-        chunks = picture("RGBA", rgba, step=130)
+    with patch.object(pyramid, "GROUP_BITS", 200):
+        three = picture("RGBA", rgba, step=130)
     with patch.object(symbols, "LANE_OVERHEAD", 1.0):  # a small file with the many lanes of a large one
         lanes = picture("RGB", colours(3, 8, 33, 17), step=130)
     return {
@@ -164,7 +167,7 @@ def files() -> dict[str, bytes]:
         "latent_ranges": picture("RGBA", colours(4, 16), step=88, ranges=APART),
         "latent_one_pixel": picture("RGB", rgb[:1, :1], step=141),
         "latent_flat": picture("L", np.full((40, 30, 1), 77, np.uint8), levels=1),
-        "latent_chunks": with_chunks_between(chunks, [b"abcd", b"comm"]),
+        "latent_chunks": with_chunks_between(three, [b"abcd", b"comm"]),
         "latent_lanes": lanes,
         "latent_differences": picture("RGB", rgb, own=differing()),
         "latent_widest": picture("L", rgb[..., 1:2], step=10, own=widest()),

@@ -3,10 +3,10 @@
 They pin the format: those that are there are written anew only when its version is bumped. From the repository's root,
 the first line writes the files of latents that are not there yet, which a new prior needs; the others all of a model:
 
-    PYTHONPATH=tests python tests/golden/make_golden.py
-    PYTHONPATH=tests python tests/golden/make_golden.py siren
-    PYTHONPATH=tests python tests/golden/make_golden.py latent
-    PYTHONPATH=tests python tests/golden/make_golden.py exact
+    PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py
+    PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py siren
+    PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py latent
+    PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py exact
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from networks import header_of, make_file, make_layer
 from numpy.typing import NDArray
 
 from inr_core import Metadata, Settings, decode, encode
-from inr_core.weights import CODEBOOK, HALF, UNIFORM
+from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM
 
 FOLDER = Path(__file__).parent
 WIDTH, HEIGHT = 32, 24

@@ -1,0 +1,1 @@
+"""Symbols as bits: the range coder and the densities it codes by."""

@@ -1,0 +1,1 @@
+"""Training one sparse sine network for one picture."""

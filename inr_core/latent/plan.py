@@ -1,0 +1,96 @@
+"""From a quality and an effort to how a picture's pyramid is quantised and refined: the measured tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..container.header import MAX_LEVELS, MAX_STEP
+from ..kernels.colour import Samples
+from ..settings import DEFAULT_EFFORT
+
+PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
+SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
+COARSEST = 8  # pixels of the longer side of the coarsest planes, about
+FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
+STEP_OCTAVES = ((0.0, 6.6), (75.0, 3.8), (100.0, 0.0))  # log2 of the step in 8-bit levels, by quality, lines between
+DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
+TRADE = 0.085  # λ over the square of the step
+REFINEMENTS = (0, 2, 4, 7, 12, 20, 40, 70, 120, 200)  # iterations, by effort
+REFINED_PIXELS = 1.5e8  # of all iterations together at the default effort, twice and half of it an effort more and less
+ADAPTING_EFFORT = 5  # from which on the networks are refined, too
+TRIALS = 4  # refined files made for a target
+SIZE_GAIN = 1.06  # an unrefined file is about so much larger
+SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
+PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
+
+
+def tiles(samples: Samples) -> list[Samples]:
+    """Samples (H, W, C), or evenly spread parts of those of a large picture."""
+    height, width = samples.shape[:2]
+    if height * width <= SAMPLED:
+        return [samples]
+    side = SAMPLED_TILE
+    rows, columns = max(1, height // side), max(1, width // side)
+    count = min(rows * columns, SAMPLED // side**2)
+    chosen = [divmod(k * rows * columns // count, columns) for k in range(count)]
+    return [samples[y * side : y * side + side, x * side : x * side + side] for y, x in chosen]
+
+
+def step_for(quality: float, share: float = 1.0) -> int:
+    """Index of the quantisation step of a quality 0 … 100: Δ = 2^(index/16 − 6) of an 8-bit level.
+
+    share: of the scale that nearly all samples take.
+    """
+    qualities, logs = zip(*STEP_OCTAVES, strict=True)
+    octaves = float(np.interp(quality, qualities, logs)) + math.log2(share)
+    return min(max(round(16 * (octaves + 6)), 0), MAX_STEP)
+
+
+def levels_for(width: int, height: int) -> int:
+    """Levels of a picture's pyramid."""
+    return min(max(math.ceil(math.log2(max(width, height) / COARSEST)), FEWEST_LEVELS), MAX_LEVELS)
+
+
+def iterations_for(effort: int, pixels: int) -> int:
+    """How often latents are refined; less often for large pictures, but where there is any effort at least once."""
+    wanted = REFINEMENTS[effort]
+    budget = REFINED_PIXELS * 2.0 ** (effort - DEFAULT_EFFORT)
+    return min(wanted, max(1, int(budget / pixels))) if wanted else 0
+
+
+def adapts(effort: int) -> bool:
+    """Whether the networks are refined, too."""
+    return effort >= ADAPTING_EFFORT
+
+
+def last_true(holds: Callable[[int], bool], first: int) -> int:
+    """The largest step index at which a condition holds that holds for all smaller ones, or −1; looks near `first`."""
+    low, high, width = -1, MAX_STEP + 1, 8  # it holds at low and fails at high
+    at = first
+    while high - low > 1:
+        if holds(at):
+            low, at = at, at + width
+        else:
+            high, at = at, at - width
+        width *= 2
+        if low >= 0 and high <= MAX_STEP:
+            at = (low + high) // 2
+        at = min(max(at, low + 1), high - 1)
+    return low
+
+
+def shift_for_size(size: int, target: int) -> int:
+    """By how much the step index of a file should move for it to be just below `target` bytes."""
+    away = math.log(size / target)
+    return math.ceil(away / 0.035) if away > 0 else -math.floor(max(0.0, -away - SIZE_TOLERANCE) / 0.045)
+
+
+def shift_for_psnr(measured: float, target: float) -> int:
+    """By how much the step index of a file should move for it to be just above `target` dB."""
+    if measured == math.inf:  # exact: how far above nobody knows
+        return 1
+    away = measured - target
+    return -math.ceil(-away / 0.3) if away < 0 else math.floor(max(0.0, away - PSNR_TOLERANCE) / 0.4)

@@ -1,0 +1,100 @@
+"""Saving with the exact model: strip by strip, every sample kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import Any
+
+from ..container import chunks
+from ..container.header import Header
+from ..container.ranges import Range
+from ..errors import Interrupted, TargetError
+from ..exact.picture import plane_groups, strip_rows, strip_shapes, to_planes
+from ..exact.strips import pack_strip
+from ..latent.plan import tiles
+from ..pixels import Array
+from ..process.interrupts import first_interrupt
+from ..process.threads import Crew, cores
+from ..settings import Progress
+from .job import Job, Result
+
+LEVELS = (1, 6, 12, 15, *[19] * 3, *[22] * 3)  # of Zstandard, by effort: from 15 to 19 it is 1 to 15 % smaller
+GUESSED = 15  # the level that tells how large a file will be
+HURRIED = 1  # the level of what is left when it is to end
+
+
+def guessed_size(pixels: Array, header: Header, level: int) -> float:
+    """About how many bytes the strips of a picture take, judged by parts of it where it is large."""
+    header = dataclasses.replace(header, model="exact", plane="")
+    parts = [to_planes(part, header.mode) for part in tiles(pixels.reshape(header.height, header.width, -1))]
+    size, groups = strip_shapes(header)[0].size, plane_groups(header)
+    packed = sum(len(pack_strip(part, size, groups, level)) for part in parts)
+    share = sum(part[0].size for part in parts) / (header.width * header.height)
+    return float(packed / share)
+
+
+class ExactJob(Job):
+    """A picture as planes that come back as they are, whatever the quality."""
+
+    exact = True
+
+    def __init__(self, *job: Any) -> None:
+        super().__init__(*job)
+        self.header = dataclasses.replace(self.header, model="exact", hidden=0, layers=0)
+        self.planes = to_planes(job[0], self.header.mode)
+        chunks.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
+
+    def _ranges(self) -> tuple[Range, ...]:
+        return ()
+
+    def run(self, quality: float) -> Result:
+        """Save once; any quality is this one."""
+        data, stopped = self._save()
+        self.done(data, len(strip_shapes(self.header)), math.inf)
+        return Result(data, math.inf, stopped)
+
+    def meet_size(self, target: int) -> bytes:
+        """The file, if it is of at most `target` bytes."""
+        data, _ = self._save()
+        if len(data) > target:
+            reason = f"target_size: expected at least {len(data)} bytes to keep every sample of this picture"
+            raise TargetError(f"{reason}, got {target}")
+        self.done(data, len(strip_shapes(self.header)), math.inf)
+        return data
+
+    def reach_psnr(self, target: float) -> bytes:
+        """The file, whose PSNR is infinite."""
+        return self.run(self.settings.quality).data
+
+    def _save(self) -> tuple[bytes, bool]:
+        """The file, and whether the caller wanted an end: then what was left is packed quickly, as after Ctrl-C."""
+        header, threads, limit = self.header, self.settings.threads or cores(), self.settings.time_limit
+        strips = strip_rows(header.width, header.height)
+        size = strip_shapes(header)[0].size
+        payloads: list[bytes] = []
+        stopped = False
+        with first_interrupt() as interrupted, Crew(threads) as crew:
+
+            def pack(rows: tuple[int, int]) -> bytes:
+                late = limit is not None and time.perf_counter() - self.started > limit
+                level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.work]
+                return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level)
+
+            for (_, bottom), payload in crew.in_order(pack, strips):
+                payloads.append(payload)
+                stopped |= self._told(payloads, len(strips), bottom)
+        data = chunks.write(header, self.palette, self.metadata, payloads)
+        if interrupted.is_set():
+            raise Interrupted(data)
+        return data, stopped
+
+    def _told(self, payloads: list[bytes], strips: int, rows: int) -> bool:
+        """Report so many rows done, but not the last ones; whether the caller says stop."""
+        done, seconds = len(payloads), time.perf_counter() - self.started
+        if self.progress is None or done == strips:
+            return False
+        bpp = 8 * sum(map(len, payloads)) / (self.header.width * rows)
+        report = Progress(done, strips, math.inf, bpp, seconds, seconds / done * (strips - done), "fit")
+        return self.progress(report) is False

@@ -1,0 +1,76 @@
+"""Which plane stands exactly beside a picture: all of its alpha, the ends of its last channel, or none.
+
+Alpha that is 0 or at its peak means something: nothing may show there, or shine through. In masks, so do the ends of
+grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..container.header import PLANE_MODES, Header
+from ..exact.beside import BETWEEN, Plane, ends_of, pack_alpha, pack_ends
+from ..exact.colours import has_few_colours
+from ..latent import prior
+from ..latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for
+from ..latent.pyramid import encode_latents, quantise
+from ..pixels import Array
+
+FEW_VALUES = 16  # of an alpha, which are kept whatever it costs
+AREA = 1 / 64  # of the pixels: less at an end are extremes, not an area
+TRIED = 15  # the level of Zstandard that tells what costs less
+MASK = 0.5  # of the pixels: so many at both ends make a grey picture a mask, or fewer where all between is smooth
+SMOOTH = 1 / 128  # of the scale: the mean second difference of what is smooth, which a photograph's is several times
+
+
+def choose_plane(
+    samples: Array, parts: Sequence[Array], header: Header, step: int, level: int, threads: int
+) -> tuple[str, bytes] | None:
+    """`Header.plane` and its payload for samples (H, W, C); `parts` of them, (h, w, C) each, tell what costs less.
+
+    step: index of the quantisation step. level: Zstandard's, for the plane.
+    """
+    if header.mode not in PLANE_MODES["ends"]:
+        return None
+    last = samples[..., -1]
+    low, high = int(last.min()), int(last.max())
+    if header.alpha and has_few_colours(last[None], FEW_VALUES):
+        return "alpha", pack_alpha(last, level)
+    at_low, at_high = (float(np.mean(last == end)) for end in (low, high))
+    if header.alpha:
+        peak = np.iinfo(last.dtype).max
+        means_something = low == 0 or high == peak or max(at_low, at_high) >= AREA
+    else:
+        means_something = min(at_low, at_high) >= AREA and (at_low + at_high >= MASK or _is_smooth(last, low, high))
+    if high - low < 2 or not means_something:
+        return None
+    if header.alpha and _whole_costs_less([part[..., -1] for part in parts], low, high, step, header.channels, threads):
+        return "alpha", pack_alpha(last, level)
+    return "ends", pack_ends(last, low, high, level)
+
+
+def _is_smooth(values: Plane, low: int, high: int) -> bool:
+    """Whether what is between the ends goes from one to the other without detail."""
+    before, own, behind = (values[:, k : values.shape[1] - 2 + k].astype(np.int32) for k in range(3))
+    bends = np.abs(before + behind - 2 * own)[(np.minimum(before, behind) > low) & (np.maximum(before, behind) < high)]
+    return bends.size > 0 and float(bends.mean()) <= SMOOTH * np.iinfo(values.dtype).max
+
+
+def _whole_costs_less(parts: Sequence[Plane], low: int, high: int, step: int, channels: int, threads: int) -> bool:
+    """Whether all of an alpha costs less distortion + λ · rate than its ends beside what a pyramid makes of it."""
+    peak = np.iinfo(parts[0].dtype).max
+    bit = TRADE * (math.exp2(step / 16 - 6) / 255) ** 2
+    whole, ends = 0.0, dict.fromkeys(PRIORS, 0.0)
+    for alpha in parts:
+        whole += 8 * bit * len(pack_alpha(alpha, TRIED))
+        between = ends_of(alpha, low, high) == BETWEEN
+        for number in PRIORS:
+            latents = quantise(alpha[..., None], prior.load(number), (1,), step, levels_for(*alpha.shape), DEAD_ZONE)
+            payloads, _, made = encode_latents(latents, prior.load(number), threads)
+            error = np.square((made[..., 0].astype(np.float32) - alpha) / peak)[between].sum() / channels
+            size = sum(map(len, payloads)) + len(pack_ends(alpha, low, high, TRIED))
+            ends[number] += float(error) + 8 * bit * size
+    return whole < min(ends.values())

@@ -1,0 +1,1 @@
+"""The model that is one sine network of a picture's coordinates: its weights, and its pixels."""

@@ -1,0 +1,1 @@
+"""Measurements behind the figures we state; `inr bench --help` lists them. They measure what a user gets."""

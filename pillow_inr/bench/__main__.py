@@ -1,0 +1,51 @@
+"""`inr bench NAME …`: run one measurement, print its tables, keep them as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import compare, efforts, entropy, prefixes, quality, quantisation, rd, sparsity, speed, thumbnail
+from .measurement import Measurement, add_arguments, perform
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "rd": rd,
+    "efforts": efforts,
+    "speed": speed,
+    "quantisation": quantisation,
+    "sparsity": sparsity,
+    "entropy": entropy,
+    "compare": compare,
+    "quality": quality,
+    "thumbnail": thumbnail,
+    "prefixes": prefixes,
+}
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "python -m pillow_inr.bench") -> int:
+    """Run one measurement and return its exit code; `prog` is what usage and help call the command."""
+    top = parser(prog)
+    args = top.parse_args(argv)
+    return perform(MEASUREMENTS[args.measurement], args.measurement, args, top)
+
+
+def parser(prog: str) -> argparse.ArgumentParser:
+    """Of the command, a subcommand for each measurement."""
+    description = "Compare ours with other formats on your pictures; measure what the README states."
+    top = argparse.ArgumentParser(prog=prog, description=description)
+    commands = top.add_subparsers(dest="measurement", required=True, metavar="NAME")
+    for name, measurement in MEASUREMENTS.items():
+        text = (measurement.__doc__ or "").strip()
+        command = commands.add_parser(
+            name,
+            help=text.partition("\n")[0],
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_arguments(measurement, command)
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Arguments that several measurements share: the pictures, and how networks are fitted to them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from inr_core.encoder import encode
+from inr_core.settings import MODELS, Settings
+
+SIREN = "siren"  # the model whose weights are measured here, whatever the default is
+
+_FIT_OPTIONS: dict[str, tuple[type, str]] = {
+    "effort": (int, "0 … 9: how many training steps, where --steps does not say"),
+    "steps": (int, "training steps"),
+    "batch": (int, "pixels of a training step"),
+    "seed": (int, "of the random start"),
+    "threads": (int, "CPU threads; all cores by default"),
+}
+_NETWORK_OPTIONS: dict[str, tuple[type, str]] = {
+    "width": (int, "neurons of each hidden layer"),
+    "depth": (int, "linear layers"),
+    "density": (float, "fraction of the weights that are not zero"),
+}
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """PICTURE… and --crop."""
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    add_crop(parser)
+
+
+def add_crop(parser: argparse.ArgumentParser) -> None:
+    """--crop N."""
+    parser.add_argument("--crop", type=int, metavar="N", help="take the central N×N pixels")
+
+
+def add_fit(parser: argparse.ArgumentParser) -> None:
+    """How long and from which start to fit; every picture on the CPU."""
+    _add(parser, _FIT_OPTIONS)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--model: what `im.save` is asked for."""
+    parser.add_argument("--model", choices=MODELS, default=Settings.model, help="(default: %(default)s)")
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """The network to fit."""
+    parser.add_argument("--quality", type=float, default=Settings.quality, help="0 … 100 (default: %(default)g)")
+    _add(parser, _NETWORK_OPTIONS)
+
+
+def warm_up() -> None:
+    """Make torch import what its first training step needs: a second that the first fit would be longer by."""
+    encode(np.array([[0, 255]], np.uint8), Settings(model=SIREN, width=1, depth=2, steps=2, device="cpu"))
+
+
+def _add(parser: argparse.ArgumentParser, options: dict[str, tuple[type, str]]) -> None:
+    for name, (kind, text) in options.items():
+        parser.add_argument(f"--{name}", type=kind, metavar="X" if kind is float else "N", help=text)
+
+
+def fit_options(args: argparse.Namespace) -> dict[str, object]:
+    """Options for `Settings` or for `im.save`, of those arguments that the measurement has and the user gave."""
+    names = ["quality", *_NETWORK_OPTIONS, *_FIT_OPTIONS]
+    given = {name: getattr(args, name, None) for name in names}
+    model = getattr(args, "model", None)
+    if isinstance(model, str):  # some measurements compare several
+        given["model"] = model
+    return {"device": "cpu", **{name: value for name, value in given.items() if value is not None}}

@@ -1,0 +1,83 @@
+"""The commands under the tables of README, RESULTS and STUDY exist, and README's figures are those of RESULTS."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import study.__main__ as experiments
+from pillow_inr.bench.__main__ import MEASUREMENTS, parser
+
+ROOT = Path(__file__).parents[2]
+README, RESULTS, STUDY = ((ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "RESULTS", "STUDY"))
+BENCH, EXPERIMENTS = "inr bench ", "python -m study "
+FIGURE = re.compile(r"(?<![\w.,×/–-])[−+]?(\d[\d,]*(?:\.\d+)?)")
+MEASURED = ("## Thumbnails", "## What it is good for", "## How good it is")  # README's sections that state figures
+UNITS = ("dB", "%", "bytes", "kB", "MB", "GB", "ms", "times")
+
+
+def commands(text: str) -> list[str]:
+    """Lines that stand as code of their own, or in backticks, and measure something."""
+    joined = text.replace("\\\n", " ")
+    begin = f"(?:{BENCH}|{EXPERIMENTS})"
+    found = re.findall(rf"^ {{4}}({begin}.*)$", joined, re.MULTILINE)
+    found += re.findall(rf"`({begin}[^`]*)`", " ".join(joined.split()))
+    return [
+        command for command in found if "…" not in command and shlex.split(command, comments=True) != ["inr", "bench"]
+    ]
+
+
+ALL = sorted({command for text in (README, RESULTS, STUDY) for command in commands(text)})
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_every_command_under_a_table_is_understood(command: str) -> None:
+    words = shlex.split(command, comments=True)
+    if command.startswith(EXPERIMENTS):
+        experiments.parser().parse_args(words[3:])
+        return
+    words = words[2:]
+    if len(words) == 1:  # a measurement that is named only
+        assert words[0] in MEASUREMENTS
+    else:
+        parser("inr bench").parse_args(words)
+
+
+def test_no_table_stands_under_a_command_that_is_written_otherwise() -> None:
+    assert len(ALL) > 25
+    for text in (README, RESULTS, STUDY):
+        assert "-m pillow_inr.bench" not in text
+
+
+def numbers(text: str) -> set[tuple[float, int]]:
+    """The numbers of a text, without their signs, and how many decimals they have."""
+    found = set()
+    for number in FIGURE.findall(text):
+        plain = number.rstrip(",").replace(",", "")
+        found.add((float(plain), len(plain.partition(".")[2])))
+    return found
+
+
+def stated() -> list[tuple[str, float, int]]:
+    """(line, number, decimals) of README's figures: in the cells of its tables, or before a unit."""
+    found = []
+    for title in MEASURED:
+        section = README.split(title, 1)[1].split("\n## ", 1)[0]
+        for line in section.splitlines():
+            cells = line.split("|")[2:] if line.startswith("| ") else []
+            parts = [*cells, *re.findall(rf"[^\s]+ (?:{'|'.join(UNITS)})\b|[^\s]+ %", "" if cells else line)]
+            found += [(line, *number) for part in parts for number in numbers(part)]
+    return found
+
+
+def test_every_figure_of_readme_is_one_of_results() -> None:
+    measured = numbers(RESULTS)
+    figures = stated()
+    assert len(figures) > 40
+    for line, number, decimals in figures:
+        assert any(round(other, decimals) == number for other, _ in measured), f"{number} is not in RESULTS.md: {line}"

@@ -1,0 +1,157 @@
+"""The float model, the way to a prior's integers and back, and the training of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_prior import toy_prior
+
+torch = pytest.importorskip("torch")
+
+from inr_core.fit.latent import float_wavelet
+from inr_core.fit.latent import model as lm
+from inr_core.fit.latent.float_prior import float_state
+from inr_core.latent import prior
+from inr_core.latent.pyramid import _pack_lowpass, encode_latents, quantise
+from training import train as training
+from training.export import quantised_arrays
+from training.pictures import load_pictures
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (9, 16), (17, 31)])
+def test_the_wavelet_reconstructs_perfectly(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    low, bands = float_wavelet.forward_wavelet(x)
+    assert low.shape[2:] == bands.shape[2:] == ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    assert torch.allclose(float_wavelet.inverse_wavelet(low, bands, size), x, atol=2e-5)
+    exact = float_wavelet.inverse_wavelet(low, bands, size), float_wavelet.highpass(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(float_wavelet.inverse_wavelet(low, bands, size), exact[0])
+        assert torch.equal(float_wavelet.highpass(x), exact[1])
+    if min(size) > 1:
+        flat, none = float_wavelet.forward_wavelet(torch.ones(1, 1, *size))
+        assert torch.allclose(flat, torch.full_like(flat, 2.0), atol=1e-5)
+        assert none.abs().max() < 1e-5
+
+
+def test_colours_come_back() -> None:
+    rgb = torch.rand(1, 3, 8, 8) - 0.5
+    ycc = torch.einsum("ij,bjhw->bihw", torch.tensor(lm.RGB_TO_YCC), rgb)
+    assert torch.allclose(lm.to_rgb(ycc), rgb, atol=1e-5)
+    assert torch.allclose(lm.Pyramid.of(rgb, 2).bands[0], float_wavelet.forward_wavelet(ycc)[1])
+
+
+def small_model(levels: int = 3) -> lm.LatentModel:
+    return lm.LatentModel(hidden=6, entropy_hidden=8, chroma_hidden=4, levels=levels)
+
+
+@pytest.mark.parametrize("part", ["luma", "chroma"])
+def test_a_later_phase_never_influences_an_earlier_one(part: str) -> None:
+    net: lm.PhaseNet = getattr(small_model().ent, part)
+    inputs = net.w1.shape[1]
+    x = torch.randn(1, inputs, 5, 5, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    out = net(x, 1, 0.3)
+    assert out.shape == (1, 5, 5, 4, net.outputs)
+    for rank, phase in enumerate(lm.PHASES):
+        (slopes,) = torch.autograd.grad(out[..., phase, :].square().sum(), x, retain_graph=True)
+        by_phase = slopes[:, inputs - 24 :].unflatten(1, (6, 4)).abs().sum((0, 1, 3, 4))
+        for other_rank, other in enumerate(lm.PHASES):
+            assert bool(by_phase[other] > 0) == (other_rank < rank), (phase, other)
+
+
+def test_code_lengths_are_those_of_a_distribution() -> None:
+    q = torch.arange(-400.0, 401)
+    for log_scale, mean in ((-2.0, 0.3), (0.0, -1.25), (3.0, 4.5)):
+        bits = lm.laplace_bits(q, torch.tensor(log_scale), torch.tensor(mean))
+        total = torch.exp2(-bits[bits < 23]).sum()
+        assert total.item() == pytest.approx(1, abs=1e-3)
+        assert int(q[bits.argmin()]) == round(mean)
+
+
+def test_decoding_starts_as_the_plain_wavelet() -> None:
+    model = small_model()
+    with torch.no_grad():
+        model.rec.zero_()
+        rgb = torch.rand(1, 3, 21, 34) - 0.5
+        pyramid = lm.Pyramid.of(rgb, 3)
+        latents = [bands / model.steps(k, 0.01) for k, bands in enumerate(pyramid.bands)]
+        decoded = model(pyramid.low, latents, pyramid.sizes, 0.01)
+    assert torch.allclose(lm.to_rgb(decoded.planes), rgb, atol=1e-4)
+    assert [b.shape[1:] for b in decoded.bits] == [q.shape[1:] for q in latents]
+
+
+def test_export_and_back_within_rounding() -> None:
+    for known in (toy_prior(), prior.load(1)):
+        state = float_state(known)
+        again = float_state(prior.from_arrays(quantised_arrays(state)))
+        assert state.keys() == again.keys() == lm.LatentModel.of(state).state_dict().keys()
+        for name, values in state.items():
+            if name == "rec":
+                continue
+            wanted = values.astype(np.float64)
+            if name.endswith("a.w1"):  # of luma and chroma: what a phase may not see is not kept
+                wanted *= prior.phase_mask(*values.shape[:2])[:, :, None, None]
+            moved = np.abs(wanted - again[name])
+            if name in ("cell.lb", "cell.bm"):
+                moved = np.minimum(moved, np.abs(moved - 2 * np.pi))  # whole turns do not count
+            assert moved.max() < 0.01 + 0.02 * np.abs(values).max(), name
+
+
+def test_the_float_model_is_what_the_integers_compute() -> None:
+    known = prior.load(1)
+    y, x = np.mgrid[:40, :56]
+    samples = np.stack([x * 4, y * 5, 128 + 100 * np.sin(x * y / 90)], 2).clip(0, 255).astype(np.uint8)
+    payloads, latents, decoded = encode_latents(quantise(samples, known, (3,), 150, 3), known)
+    model = lm.LatentModel.of(float_state(known))
+    step = 2.0 ** (150 / 16 - 6) / 255
+    sizes = [(-(-40 >> k), -(-56 >> k)) for k in range(3)]
+    q = [torch.from_numpy(band[None].astype(np.float32)) for band in latents.details[0]]
+    from inr_core.latent.steps import Step
+
+    low = torch.from_numpy(latents.lowpass[0][None] * Step(150, 8).low(3) * (8 / (64 * 255))).float()
+    with torch.no_grad():
+        shown = model(low, q, sizes, step)
+    expected = (lm.to_rgb(shown.planes)[0].permute(1, 2, 0).numpy() + 0.5) * 255
+    assert np.abs(expected.clip(0, 255) - decoded).mean() < 0.6
+    assert np.abs(expected.clip(0, 255) - decoded).max() < 8
+    bits = sum(b.sum().item() for b in shown.bits) + 8 * len(_pack_lowpass(latents.lowpass))
+    assert bits == pytest.approx(8 * sum(map(len, payloads)), rel=0.2)  # escapes cost more
+
+
+def test_training_runs_and_writes_a_prior_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (256, 260, 3), np.uint8)).save(pictures / "a.png")
+    Image.new("L", (20, 20)).save(pictures / "too_small.png")
+    (pictures / "notes.txt").write_text("no picture")
+    out = tmp_path / "5.npz"
+    options = ["--steps=2", "--batch=1", "--hidden=6", "--device=cpu", "--crops=1"]
+    training.main([str(pictures), "--out", str(out), *options])
+    assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
+    with np.load(out, allow_pickle=False) as file:
+        made = prior.from_arrays({name: file[name] for name in file.files})
+    assert (made.levels, made.cell.hidden) == (training.LEVELS, 6)
+    start = dict(np.load(out.with_suffix(".float.npz"), allow_pickle=False))
+    how = training.Training(1, 1, torch.device("cpu"), seed=1, crop=64)
+    state = training.train(load_pictures([pictures / "a.png"], 64), how, start, 6)
+    assert any((state[name] != start[name]).any() for name in start)
+
+
+def test_what_cannot_be_trained_on_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        ([tmp_path / "none"], f"{tmp_path / 'none'}: expected a picture or a folder of pictures, got nothing there"),
+        ([tmp_path], "pictures: expected files of .bmp, .jpeg, .jpg, .png, .tif, .tiff, .webp, got none"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            training.main([*map(str, arguments), "--out", str(tmp_path / "5.npz")])
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.endswith(f"error: {message}\n")
+    Image.new("L", (20, 20)).save(tmp_path / "a.png")
+    with pytest.raises(SystemExit):
+        training.main([str(tmp_path), "--out", str(tmp_path / "5.npz")])
+    expected = "pictures: expected at least one of 256×256 pixels or more, got 1 smaller ones"
+    assert capsys.readouterr().err.endswith(f"error: {expected}\n")

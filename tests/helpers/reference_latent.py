@@ -1,0 +1,367 @@
+"""The latent model of FORMAT.md in plain Python integers: `LATS` chunks to samples, the whole picture at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from reference_coding import Reader, Symbols, require
+from reference_planes import Grid, clip, colours, dot, inverse, scaled, wrap
+
+PRIORS = Path(__file__).parents[2] / "inr_core" / "latent" / "priors"
+ORDER = (0, 3, 1, 2)
+DIFFERENT = [
+    *(f"{part}_{name}" for part in ("luma", "chroma") for name in ("w1", "b1", "w2", "b2", "w3", "b3")),
+    *(f"cell_{name}" for name in ("w1", "b1", "wm", "bm", "w2", "b2")),
+]  # arrays that a file may change, in its order
+COMPONENTS = {
+    "1": (1,),
+    "L": (1,),
+    "LA": (1, 1),
+    "P": (3,),
+    "RGB": (3,),
+    "RGBA": (3, 1),
+    "CMYK": (3, 1),
+    "YCbCr": (1, 1, 1),
+    "LAB": (1, 1, 1),
+    "I;16": (1,),
+}
+MANTISSA = [round(2 ** (k / 16) * 2**16) for k in range(16)]
+RECIPROCAL = [round(2 ** (-k / 16) * 2**16) for k in range(16)]
+SHORT = [round(2 ** (k / 16) * 2**8) for k in range(16)]
+BAND_GAINS = (-16384, -16384, 21653)
+
+Arrays = dict[str, Any]  # the prior's, as nested lists; all weights of a 3×3 neuron in one
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What `HEAD` says of a latent picture."""
+
+    width: int
+    height: int
+    bit_depth: int
+    components: tuple[int, ...]
+    index: int
+    levels: int
+
+    @property
+    def octave(self) -> int:
+        return self.index // 16 + (6 if self.bit_depth == 8 else 8)
+
+    def size(self, grid: int) -> tuple[int, int]:
+        """Rows and columns."""
+        if grid < 0:
+            return 2 * self.height, 2 * self.width
+        return -(-self.height // 2**grid), -(-self.width // 2**grid)
+
+
+@cache
+def prior(number: int) -> Arrays:
+    with np.load(PRIORS / f"{number}.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays = {name: (a.reshape(len(a), -1) if a.ndim == 4 else a).tolist() for name, a in arrays.items()}
+    freqs = iter(arrays["table_freqs"])
+    arrays["tables"] = [[next(freqs) for _ in range(2 * m + 6)] for m in arrays["table_largest"]]
+    return arrays
+
+
+def window(maps: Sequence[Grid], y: int, x: int) -> list[int]:
+    """The 3×3 neighbours of a position in every map, zero outside."""
+    return [
+        grid[j][i] if 0 <= j < len(grid) and 0 <= i < len(grid[0]) else 0
+        for grid in maps
+        for j in range(y - 1, y + 2)
+        for i in range(x - 1, x + 2)
+    ]
+
+
+def edge_window(maps: Sequence[Grid], y: int, x: int, reach: int = 1) -> list[int]:
+    """The same, the edges repeated."""
+    h, w = len(maps[0]), len(maps[0][0])
+    rows = [clip(j, 0, h - 1) for j in range(y - reach, y + reach + 1)]
+    columns = [clip(i, 0, w - 1) for i in range(x - reach, x + reach + 1)]
+    return [grid[j][i] for grid in maps for j in rows for i in columns]
+
+
+def samples_of(
+    chunks: Sequence[bytes], shape: Shape, number: int, sine: Sequence[int], grid: int = 0
+) -> list[list[tuple[int, ...]]]:
+    """Rows of pixels, each a tuple of its samples, of a grid; grid −1 lies between the pixels."""
+    arrays, level = prior(number), shape.levels
+    components: list[Component] = []
+    for data in chunks:
+        content = Reader(data, 0, [])
+        levels = content.unsigned(1, "levels", 0, 255)
+        skip, levels = levels < 128, levels % 128
+        different = not components and levels & 64
+        levels -= different
+        require(1 <= levels <= level, "levels")
+        if not components:
+            lowpass = [read_lowpass(content, shape, count) for count in shape.components]
+            if different:
+                size = content.number("differences", 1, content.left)
+                arrays = changed(arrays, Reader(content.take(size, "differences"), 0, []))
+            components = [Component(shape, arrays, sine, planes) for planes in lowpass]
+        sizes = [shape.size(grid) for grid in range(level, level - levels, -1)]
+        symbols = Symbols(content, arrays, sum(3 * sum(shape.components) * h * w for h, w in sizes))
+        wanted = min(levels, level - max(grid, 0))
+        for _ in range(wanted):
+            level -= 1
+            for component in components:
+                component.refine(level, symbols, skip)
+        if wanted < levels:
+            break
+        symbols.finish()
+    require(level == max(grid, 0), "levels missing")
+    if grid < 0:
+        for component in components:
+            component.refine(-1, Zeros(), skip=True)
+    channels = [channel for component in components for channel in colours(component.planes, shape.bit_depth)]
+    return [list(zip(*rows, strict=True)) for rows in zip(*channels, strict=True)]
+
+
+def read_lowpass(content: Reader, shape: Shape, count: int) -> Sequence[Grid]:
+    h, w = shape.size(shape.levels)
+    unit = max(1, scaled(MANTISSA[shape.index % 16], 22 + shape.levels - shape.octave))
+    planes = []
+    for _ in range(count):
+        least = content.number("least + 2^23", 0, 2**24) - 2**23
+        width = content.unsigned(1, "bits", 0, 24)
+        values = content.bits(h * w, width, "low-pass") if width else [0] * (h * w)
+        values = [clip((least + v) * unit, -(2**20), 2**20) for v in values]
+        planes.append([values[k : k + w] for k in range(0, h * w, w)])
+    return planes
+
+
+def changed(arrays: Arrays, content: Reader) -> Arrays:
+    """The prior's arrays with a file's differences."""
+    found = []
+    for name in DIFFERENT:
+        scale = content.unsigned(1, "scale", 0, 64)
+        if scale:
+            found.append((name, scale - 1, content.unsigned(1, "shift", 0, 20)))
+    most = sum(len(coded(name, np.array(arrays[name]).size, arrays)) for name, _, _ in found)
+    symbols = Symbols(content, arrays, most)
+    arrays = dict(arrays)
+    for name, scale, shift in found:
+        old = np.array(arrays[name], dtype=object)
+        flat = list(old.reshape(-1))
+        for k in coded(name, len(flat), arrays):
+            flat[k] += symbols.next(8 * scale + 4) << shift
+        arrays[name] = np.array(flat, dtype=object).reshape(old.shape).tolist()
+    symbols.finish()
+    for part in ("luma", "chroma"):
+        check(arrays, part, "w1", 128, first_bias(arrays, part), "s1")
+        check(arrays, part, "w2", 1023, [abs(b) for b in arrays[f"{part}_b2"]], "s2")
+        last = [max(map(abs, b)) + (256 << arrays[f"{part}_s3"]) for b in zip(*arrays[f"{part}_b3"], strict=True)]
+        check(arrays, part, "w3", 1023, last, "s3")
+    check(arrays, "cell", "w1", 256, first_bias(arrays, "cell"), "s1")
+    check(arrays, "cell", "wm", 511, [abs(b) for b in arrays["cell_bm"]], "sm")
+    check(arrays, "cell", "w2", 511, [abs(b) for b in arrays["cell_b2"]], "s2")
+    return arrays
+
+
+def coded(name: str, size: int, arrays: Arrays) -> list[int]:
+    """Flat indices of an array's values that have a symbol."""
+    if name not in ("luma_w1", "chroma_w1"):
+        return list(range(size))
+    neurons = len(arrays[name])
+    inputs = size // 9 // neurons
+    context = inputs - 24
+    found = []
+    for k in range(size):
+        phase, i = k // 9 // inputs // (neurons // 4), k // 9 % inputs
+        if i < context or ORDER.index((i - context) % 4) < ORDER.index(phase):
+            found.append(k)
+    return found
+
+
+def first_bias(arrays: Arrays, part: str) -> list[int]:
+    q0, q1 = arrays[f"{part}_q1"]
+    slopes = [(abs(u) * 1280 + abs(v) * 1600 >> 10) + 1 for u, v in zip(q0, q1, strict=True)]
+    return [max(map(abs, b)) + s for b, s in zip(zip(*arrays[f"{part}_b1"], strict=True), slopes, strict=True)]
+
+
+def check(arrays: Arrays, part: str, name: str, most: int, biases: Sequence[int], shift: str) -> None:
+    """Sums stay below 2^24."""
+    weights = arrays[f"{part}_{name}"]
+    rows = [row for phase in weights for row in phase] if isinstance(weights[0][0], list) else weights
+    half = 2 ** arrays[f"{part}_{shift}"] // 2
+    require(all(sum(map(abs, r)) * most + b + half < 2**24 for r, b in zip(rows, biases, strict=True)), "sums")
+
+
+class Zeros(Symbols):
+    """The symbols of grid −1."""
+
+    def __init__(self) -> None:
+        pass
+
+    def next(self, row: int) -> int:
+        return 0
+
+
+def depth(level: int) -> int:
+    """A prior's level."""
+    return min(max(level, 0), 5)
+
+
+@dataclass
+class Component:
+    shape: Shape
+    arrays: Arrays
+    sine: Sequence[int]
+    planes: Sequence[Grid]
+    mags: Sequence[Grid] = field(default_factory=list)  # of the level above
+    signs: Sequence[Grid] = field(default_factory=list)
+    grand: Sequence[Grid] = field(default_factory=list)  # magnitudes of the level above that
+
+    def refine(self, level: int, symbols: Symbols, skip: bool) -> None:
+        """From the planes of grid level + 1 to those of grid level."""
+        high = self.high_pass(level)
+        values = self.details(level, high, symbols, skip)
+        self.planes = self.synthesis(level, high, values)
+
+    def bias(self, name: str, level: int) -> list[int]:
+        """Of a network's first layer."""
+        t = clip(self.shape.index - 160, -40, 40)
+        b1, (q0, q1) = self.arrays[f"{name}_b1"], self.arrays[f"{name}_q1"]
+        own = b1[depth(level)]
+        return [b + (u * 32 * t + v * t * t >> 10) for b, u, v in zip(own, q0, q1, strict=True)]
+
+    def high_pass(self, level: int) -> Sequence[Grid]:
+        h, w = self.shape.size(level + 1)
+        kernel = [a * b for a in (1, 2, 2, 2, 1) for b in (1, 2, 2, 2, 1)]
+        factor = RECIPROCAL[self.shape.index % 16]
+        shift = 13 + self.shape.octave - level
+
+        def at(plane: Grid, y: int, x: int) -> int:
+            z = wrap(64 * plane[y][x] - dot(kernel, edge_window([plane], y, x, 2)))
+            return clip(scaled(z * factor, shift), -256, 256)
+
+        return [[[at(plane, y, x) for x in range(w)] for y in range(h)] for plane in self.planes]
+
+    def details(self, level: int, high: Sequence[Grid], symbols: Symbols, skip: bool) -> Sequence[Grid]:
+        """Values (bands, h, w) of a level, in 1/64 of a step."""
+        h, w = self.shape.size(level + 1)
+        h2, w2 = (h + 1) // 2, (w + 1) // 2
+        bands = 3 * len(self.planes)
+
+        def zeros(n: int, h: int, w: int) -> list[list[list[int]]]:
+            return [[[0] * w for _ in range(h)] for _ in range(n)]
+
+        values, mags, signs = zeros(bands, h, w), zeros(bands, h, w), zeros(bands, h, w)
+        parent = self.mags or zeros(bands, h2, w2)
+        parent_signs = self.signs or zeros(bands, h2, w2)
+        grand = [[[g[y // 2][x // 2] for x in range(w2)] for y in range(h2)] for g in self.grand]
+        grand = grand or zeros(bands, h2, w2)
+        seen = [[[clip(v, -128, 128) for v in row] for row in plane] for plane in high]
+
+        def split(grids: Iterable[Grid]) -> Sequence[Grid]:
+            return [[row[p % 2 :: 2] for row in grid[p // 2 :: 2]] for grid in grids for p in range(4)]
+
+        def code(name: str, first: int, last: int, context: Sequence[Grid]) -> None:
+            for phase in ORDER:
+                known = [*(split(mags[first:last]) if name == "luma" else []), *split(signs[first:last])]
+                neurons = self.phase_net(name, level, phase)
+                for y in range(phase // 2, h, 2):
+                    for x in range(phase % 2, w, 2):
+                        *_, outputs = neurons([*context, *known], y // 2, x // 2)
+                        for band in range(first, last):
+                            scale = clip(outputs[band - first], 0, 63)
+                            mean = clip(outputs[last - 2 * first + band], -256, 255)
+                            row, r = scale * 8 + (mean + 4) % 8, mean + 4 >> 3
+                            skipped = skip and r == 0 and self.arrays["table_skipped"][row]
+                            q = 0 if skipped else symbols.next(row) + r
+                            reach = self.arrays["recon"][scale]
+                            values[band][y][x] = 64 * q + clip(8 * mean - 64 * q, -reach, reach)
+                            mags[band][y][x] = self.arrays["mag"][min(abs(q), 255)]
+                            signs[band][y][x] = 8 * clip(q, -8, 8)
+
+        code("luma", 0, 3, [*parent[:3], *parent_signs[:3], *grand[:3], *split(seen[:1])])
+        if bands == 9:
+            code("chroma", 3, 9, [*split(mags[:3]), *parent[3:], *grand[3:], *split(seen[1:])])
+        self.grand, self.mags, self.signs = self.mags, mags, signs
+        return values
+
+    def phase_net(self, name: str, level: int, phase: int) -> Any:
+        """A function of maps and a position → inputs, two layers' activations; scale indices and means, unclipped."""
+        w1, w2, w3, b2, b3, s1, s2, s3 = (
+            self.arrays[f"{name}_{k}"] for k in ("w1", "w2", "w3", "b2", "b3", "s1", "s2", "s3")
+        )
+        b1 = self.bias(name, level)
+        b3 = b3[depth(level)]
+        n, outputs = len(w2[phase]), len(w3[phase])
+        mine, results = range(phase * n, phase * n + n), range(phase * outputs, phase * outputs + outputs)
+        first = [(w1[k], b1[k]) for k in mine]
+        second = [(row, b2[k]) for row, k in zip(w2[phase], mine, strict=True)]
+        third = [(row, b3[k]) for row, k in zip(w3[phase], results, strict=True)]
+
+        def neurons(maps: Sequence[Grid], y: int, x: int) -> tuple[list[int], ...]:
+            seen = window(maps, y, x)
+            one = [clip(scaled(dot(w, seen) + b, s1), 0, 1023) for w, b in first]
+            two = [clip(scaled(dot(w, one) + b, s2), 0, 1023) for w, b in second]
+            return seen, one, two, [scaled(dot(w, two) + b, s3) for w, b in third]
+
+        return neurons
+
+    def gains(self, level: int) -> list[int]:
+        found: list[int] = self.arrays["gains"][depth(level)]
+        return found
+
+    def coefficients(self, level: int, values: Sequence[Grid]) -> list[Grid]:
+        """Of the wavelet."""
+        found: list[Grid] = []
+        for c, grid in enumerate(values):
+            factor = scaled(MANTISSA[self.shape.index % 16] * self.gains(level)[c] * BAND_GAINS[c % 3], 27)
+            down = 27 + level - self.shape.octave
+            found.append([[clip(scaled(v * factor, down), -(2**20), 2**20) for v in row] for row in grid])
+        return found
+
+    def synthesis(self, level: int, high: Sequence[Grid], values: Sequence[Grid]) -> Sequence[Grid]:
+        k, octave = self.shape.index % 16, self.shape.octave
+        shown = []
+        for gain, grid in zip(self.gains(level), values, strict=False):  # of one plane or of three
+            shown.append([[clip(scaled(clip(v, -2047, 2047) * gain, 14), -256, 256) for v in row] for row in grid])
+        coefficients = self.coefficients(level, values)
+        residuals = self.cell(level, high, shown)
+        out = []
+        rows, columns = self.shape.size(level)
+        for plane, low in enumerate(self.planes):
+            linear = inverse(low, coefficients[3 * plane : 3 * plane + 3])
+
+            def at(y: int, x: int, plane: int = plane, linear: Grid = linear) -> int:
+                r = residuals[y // 2][x // 2][4 * plane + 2 * (y % 2) + x % 2]
+                return wrap(linear[y][x] + scaled(r * SHORT[k], 20 + level - octave))
+
+            out.append([[at(y, x) for x in range(columns)] for y in range(rows)])
+        return out
+
+    def cell(self, level: int, high: Sequence[Grid], shown: Sequence[Grid]) -> list[list[list[int]]]:
+        """Residuals of every position: plane · 4 + phase."""
+        h, w = self.shape.size(level + 1)
+        none = [[0] * w for _ in range(h)]
+        maps = [*high, *[none] * (3 - len(high)), *shown, *[none] * (9 - len(shown))]
+        w1, wm, w2, bm, b2, s1, sm, s2 = (
+            self.arrays[f"cell_{k}"] for k in ("w1", "wm", "w2", "bm", "b2", "s1", "sm", "s2")
+        )
+        first = list(zip(w1, self.bias("cell", level), strict=True))
+        last = list(zip(w2, b2, strict=True))[: 4 * len(high)]
+
+        def hidden(y: int, x: int) -> list[int]:
+            seen = edge_window(maps, y, x)
+            a = [self.sine[scaled(dot(w, seen) + b, s1) % 4096] for w, b in first]
+            return [self.sine[scaled(dot(w, a) + b, sm) % 4096] for w, b in zip(wm, bm, strict=True)]
+
+        positions = [[hidden(y, x) for x in range(w)] for y in range(h)]
+        activations = [[[a[k] for a in row] for row in positions] for k in range(len(wm))]
+
+        def residual(y: int, x: int) -> list[int]:
+            seen = edge_window(activations, y, x)
+            return [clip(scaled(dot(w, seen) + b, s2), -16383, 16383) for w, b in last]
+
+        return [[residual(y, x) for x in range(w)] for y in range(h)]

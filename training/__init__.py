@@ -1,0 +1,1 @@
+"""Learning the networks that all pictures share, a prior, on many pictures: a maintainer's work, not in the package."""
