@@ -31,7 +31,7 @@ from .experiment import Study
 from .networks import OMEGA_FIRST, OMEGA_HIDDEN, Network
 from .tensors import HALF_BITS, limit_of
 
-QUANTIZED_PHASE = 0.75  # from here on weights are rounded while training, as in the format
+QUANTISED_PHASE = 0.75  # from here on weights are rounded while training, as in the format
 TRIED_RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # of Adam, for networks of which we know none
 TRIAL_SHARE = 10  # a trial takes one step in ten of the fit
 EVALUATED = 16_384  # pixels at once
@@ -194,12 +194,12 @@ def _train(
                 strata = torch.arange(schedule.batch, dtype=torch.float64)
                 offsets = torch.rand(schedule.batch, generator=generator, dtype=torch.float64)
                 index = ((strata + offsets) * (points / schedule.batch)).long().clamp_(max=points - 1).to(device)
-            now = rounded(network, tensors) if fraction >= QUANTIZED_PHASE else tensors
+            now = rounded(network, tensors) if fraction >= QUANTISED_PHASE else tensors
             loss = field.loss(network.forward(now, field.x[index]), index)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
-            if watched and fraction < QUANTIZED_PHASE and (step + 1) % check == 0:
+            if watched and fraction < QUANTISED_PHASE and (step + 1) % check == 0:
                 reached = float(loss.detach())
                 if diverged(reached, lowest, variance):
                     return None

@@ -23,18 +23,18 @@ Floats = NDArray[np.float64]
 
 def quantised_arrays(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The arrays of `prior.from_arrays` from a model's parameters by name, float (see `fit`)."""
-    get = {name: np.asarray(value, np.float64) for name, value in state.items()}
-    gains = np.rint(np.exp(get["lg"]) * 4096).astype(np.int32)
+    floats = {name: np.asarray(value, np.float64) for name, value in state.items()}
+    gains = np.rint(np.exp(floats["log_gains"]) * 4096).astype(np.int32)
     logs = LOG_MIN + np.arange(SCALES) * (LOG_SPAN / (SCALES - 1))
-    reach = np.clip(get["rec"][0] - get["rec"][1] * logs, 0, 0.5)
+    reach = np.clip(floats["reach_line"][0] - floats["reach_line"][1] * logs, 0, 0.5)
     arrays: dict[str, NDArray[Any]] = {
         "gains": gains,
         "recon": np.rint(OUT_UNIT * reach).astype(np.int32),
         "mag": np.rint(IN_UNIT * np.log2(1 + np.arange(256))).astype(np.int32),
     }
     for part in ("luma", "chroma"):
-        arrays |= _phase_net(get, part)
-    return arrays | _cell(get) | laplace_tables()
+        arrays |= _parity_net(floats, part)
+    return arrays | _cell(floats) | laplace_tables()
 
 
 def write_prior(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -47,8 +47,10 @@ def write_prior(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     np.savez_compressed(path, **small)
 
 
-def _phase_net(get: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:
-    w1, b1, q1, w2, b2, w3, b3 = (get[f"ent.{part}.{name}"] for name in ("w1", "b1", "qb", "w2", "b2", "w3", "b3"))
+def _parity_net(floats: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:
+    w1, b1, q1, w2, b2, w3, b3 = (
+        floats[f"entropy.{part}.{name}"] for name in ("w1", "b1", "q1", "w2", "b2", "w3", "b3")
+    )
     wide, cin = w1.shape[:2]
     w1 = w1 * phase_mask(wide, cin)[:, :, None, None]
     w1, b1, q1 = w1 * (ACT_UNIT / IN_UNIT), b1 * ACT_UNIT, q1 * ACT_UNIT
@@ -75,13 +77,13 @@ def _phase_net(get: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:
     }
 
 
-def _cell(get: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
-    w1, lb, qb, wm, bm, w2, b2 = (get[f"cell.{name}"] for name in ("w1", "lb", "qb", "wm", "bm", "w2", "b2"))
+def _cell(floats: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+    w1, b1, q1, wm, bm, w2, b2 = (floats[f"cell.{name}"] for name in ("w1", "b1", "q1", "wm", "bm", "w2", "b2"))
     hidden = len(wm)
-    w1, q1 = w1 * (TURN / IN_UNIT), qb * TURN
+    w1, q1 = w1 * (TURN / IN_UNIT), q1 * TURN
     wm, w2, b2 = wm * (TURN / ACT_MAX), w2 * (OUT_UNIT / ACT_MAX), b2 * OUT_UNIT
     # the table holds the sine of the middle of each cell, while a rounded phase is the middle of its own: half a cell
-    b1, bm = _wrapped(lb * TURN - 0.5), _wrapped(bm * TURN - 0.5)
+    b1, bm = _wrapped(b1 * TURN - 0.5), _wrapped(bm * TURN - 0.5)
     s1 = _shift(w1.reshape(hidden, -1), CELL_MAX, _reach(b1, q1))
     sm = _shift(wm, ACT_MAX, np.abs(bm))
     s2 = _shift(w2.reshape(12, -1), ACT_MAX, np.abs(b2))

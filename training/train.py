@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from inr_core.fit.latent.model import LatentModel, Pyramid, to_rgb
 from .calibrate import Calibration, calibrated
 from .export import quantised_arrays, write_prior
 from .pictures import find_pictures, load_pictures
+from .weights import Weights, read_weights, write_weights
 
 LAMBDA = 0.14  # of the square of the step: where the slopes of distortion and of rate meet
 STEPS_RANGE = (3 / 255, 80 / 255)  # quantisation steps trained for, shares of the samples' range
@@ -41,8 +41,6 @@ WARM_UP = 20
 AVERAGE = 0.02  # of a step in the averaged weights
 CLIP_CELL, CLIP_ENTROPY = 0.3, 1.0  # largest norms of the gradients
 EVEN_OUT = 0.3  # bits a pixel: crops below it count by their share less and less
-
-State = dict[str, NDArray[np.float32]]
 
 
 def crops(
@@ -94,14 +92,14 @@ class Training:
     crop: int = CROP
 
 
-def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: State | None, hidden: int) -> State:
+def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: Weights | None, hidden: int) -> Weights:
     """The averaged weights after all steps, or after as many as Ctrl-C left time for."""
     random = np.random.default_rng(training.seed)
     model = LatentModel.of(start) if start else LatentModel(hidden, levels=LEVELS, seed=training.seed)
     model = model.to(training.device)
     average = {name: value.detach().clone() for name, value in model.named_parameters()}
-    gains = [model.lg, model.rec]
-    networks = [p for name, p in model.named_parameters() if name not in ("lg", "rec")]
+    gains = [model.log_gains, model.reach_line]
+    networks = [p for name, p in model.named_parameters() if name not in ("log_gains", "reach_line")]
     optimiser = torch.optim.Adam([{"params": networks, "share": 1.0}, {"params": gains, "share": GAIN_RATE}])
     low, high = map(math.log, STEPS_RANGE)
     batches = crops(pictures, training.batch, training.crop, random)
@@ -120,7 +118,7 @@ def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: Stat
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(model.cell.parameters(), CLIP_CELL)
-            torch.nn.utils.clip_grad_norm_(model.ent.parameters(), CLIP_ENTROPY)
+            torch.nn.utils.clip_grad_norm_(model.entropy.parameters(), CLIP_ENTROPY)
             optimiser.step()
             share = max(AVERAGE, 1 / (k + 1))
             with torch.no_grad():
@@ -157,11 +155,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pictures = load_pictures(find_pictures(args.pictures), CROP)
     except InrError as e:
         parser.error(str(e))
-    start = dict(np.load(args.start, allow_pickle=False)) if args.start else None
+    start = read_weights(args.start) if args.start else None
     training = Training(args.steps, args.batch or (3 if device.type == "cpu" else 32), device, args.rate, args.seed)
     state = train(pictures, training, start, args.hidden)
-    floats: dict[str, Any] = dict(state)
-    np.savez(args.out.with_suffix(".float.npz"), **floats)
+    write_weights(args.out.with_suffix(".float.npz"), state)
     how = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
     write_prior(args.out, calibrated(quantised_arrays(state), pictures, how))
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")

@@ -54,7 +54,7 @@ def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.devic
     with Run(samples, PEAK, False, plan, device, threads) as run, run.at_work():
         run.train(lambda progress: None, threading.Event())
         run.finish()
-        return FloatFit(run.siren, run.grid, run.stored_masks(), plan.bias_bits)
+        return FloatFit(run.siren, run.grid, run.masks.stored(), plan.bias_bits)
 
 
 def file_of(size: tuple[int, int], layers: Sequence[QuantizedLayer]) -> bytes:

@@ -16,7 +16,7 @@ from torch import Tensor
 from inr_core.container.chunks import read_head
 from inr_core.decoder import Decoder, decode
 from inr_core.fit.siren.network import Grid, Siren
-from inr_core.fit.siren.quantise import QuantizedForward
+from inr_core.fit.siren.quantise import QuantisedForward
 from inr_core.siren.plan import BIAS_BITS, shapes_of
 
 from .float_fit import CPU, PEAK, file_of
@@ -39,7 +39,7 @@ def random_siren(width: int, depth: int) -> Siren:
 def random_file(size: tuple[int, int], width: int, depth: int) -> bytes:
     """An RGB file of `size` (width, height) with that network, its weights of eight bits."""
     siren = random_siren(width, depth)
-    return file_of(size, QuantizedForward(siren, [None] * depth, [BITS] * depth, BIAS_BITS, PEAK, "range").stored())
+    return file_of(size, QuantisedForward(siren, [None] * depth, [BITS] * depth, BIAS_BITS, PEAK, "range").stored())
 
 
 def measure(report: Report, data: bytes, threads: Sequence[int], rounds: int) -> None:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from inr_core.decoder import decode
 from inr_core.encoder import encode
+from inr_core.fit.latent.component import STIFFNESS, Refinement
 from inr_core.fit.latent.float_prior import float_state
 from inr_core.fit.latent.model import RGB_TO_YCC, LatentModel, Pyramid, laplace_bits, low_precision, to_rgb
-from inr_core.fit.latent.refine import SHARES, STIFFNESS, Refinement, refine
+from inr_core.fit.latent.refine import SHARES, refine
 from inr_core.latent import prior
 from inr_core.latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for
 from inr_core.latent.pyramid import Latents, quantise
@@ -120,13 +121,13 @@ class Picture:
 
     def multiply_adds(self) -> float:
         """That the networks' layers contain on the way through all levels."""
-        ent, cell = self.model.ent, self.model.cell
+        entropy, cell = self.model.entropy, self.model.cell
         total = 0.0
         for bands in self.latents.details[0]:
             positions = bands[0].size
-            phases = -(-bands.shape[1] // 2) * -(-bands.shape[2] // 2)
-            for net in (ent.luma, ent.chroma):
-                total += phases * (net.mask.sum().item() * 9 + net.w2.numel() + net.w3.numel())
+            parities = -(-bands.shape[1] // 2) * -(-bands.shape[2] // 2)
+            for net in (entropy.luma, entropy.chroma):
+                total += parities * (net.mask.sum().item() * 9 + net.w2.numel() + net.w3.numel())
             total += positions * (cell.w1.numel() + cell.wm.numel() + cell.w2.numel())
         return total
 
@@ -185,7 +186,7 @@ class SimpleLoop:
 
     def __init__(self, model: LatentModel, samples: Samples, latents: Latents) -> None:
         self.model = model
-        self.device = model.lg.device
+        self.device = model.log_gains.device
         self.target = torch.from_numpy(samples.transpose(2, 0, 1).copy())[None].to(self.device).float() / 255 - 0.5
         pyramid = Pyramid.of(self.target, latents.levels)
         self.low, self.sizes = pyramid.low, pyramid.sizes

@@ -108,7 +108,7 @@ class _Race:
 
     def __init__(self, run: Run, loop: PlainLoop, psnr: float, limit: float) -> None:
         self.run, self.loop, self.wanted, self.limit = run, loop, psnr, limit
-        self.ours = _Runner(OURS, lambda: (run.quantized or run.siren).forward)
+        self.ours = _Runner(OURS, lambda: (run.quantised or run.siren).forward)
         self.plain = _Runner(PLAIN, lambda: loop.model)
         self._resumed = 0.0
         self._steps = 1  # of the last turn

@@ -56,7 +56,7 @@ def bench(folder: Path, *arguments: object) -> dict[str, Any]:
 def steps_of_training(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> dict[str, Any]:
     """Tables of the part "fit", reports in it as often as can be."""
     monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)  # or there would be few turns in a fraction of a second
-    monkeypatch.setattr(trainer, "QUANTIZED_PHASE", 0.3)  # or they would all be in the other phase on a busy machine
+    monkeypatch.setattr(trainer, "QUANTISED_PHASE", 0.3)  # or they would all be in the other phase on a busy machine
     monkeypatch.setattr(speed_fit, "run_fresh", run_here)
     short = "--seconds", 0.8, "--rounds", 2, "--fit-threads", 1, "--psnr", 5
     return bench(folder, "--parts", "fit", *NETWORK, *short, *arguments)
@@ -140,12 +140,12 @@ def test_every_loop_trains(what: str) -> None:
     def loss() -> float:
         ((x, target),) = grid.blocks()
         ours = isinstance(loop, speed_loops.OurLoop)
-        forward = (loop._run.quantized or loop._run.siren).forward if ours else loop.model
+        forward = (loop._run.quantised or loop._run.siren).forward if ours else loop.model
         with torch.no_grad():
             return float(grid.apart(forward(x), target).square().mean())
 
     if what in (FLOAT_PHASE, QUANTIZED):
-        assert (loop._run.quantized is not None) == (what == QUANTIZED)
+        assert (loop._run.quantised is not None) == (what == QUANTIZED)
     before = loss()
     assert 0 < loop.run(100) < 20
     assert loss() < 0.7 * before

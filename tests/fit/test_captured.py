@@ -186,15 +186,15 @@ def test_no_step_reads_a_tensor(monkeypatch: pytest.MonkeyPatch, changes: dict[s
     Log(monkeypatch, broken=True)
     with Run(scene(), 255, False, plan(**changes), CPU) as run, run.at_work():
         if quantized:
-            run._start_quantized()
-        before = run.mask and run.mask.flat.clone()
+            run._start_quantised()
+        before = run.masks.kept and run.masks.kept.flat.clone()
         with _NoReading():  # type: ignore[no-untyped-call]
-            for step in (0, 1, run.rigl.every):
+            for step in (0, 1, run.masks.rigl.every):
                 run.step = step
                 run._train_step(0.1)
         if before is not None:
-            assert run.mask is not None
-            assert not torch.equal(before, run.mask.flat)
+            assert run.masks.kept is not None
+            assert not torch.equal(before, run.masks.kept.flat)
         with pytest.raises(AssertionError, match="_local_scalar_dense"), _NoReading():  # type: ignore[no-untyped-call]
             float(run.gradient.loss)
 
@@ -209,7 +209,7 @@ def test_a_step_stays_on_its_device(monkeypatch: pytest.MonkeyPatch, changes: di
     Log(monkeypatch, broken=True)
     with Run(scene(), 255, False, plan(**changes), META) as run, run.at_work():
         monkeypatch.setattr(run.grid, "_generator", None)
-        for step in (0, run.rigl.every):
+        for step in (0, run.masks.rigl.every):
             run.step = step
             run._train_step(0.1)
         assert run.gradient.loss.device == META

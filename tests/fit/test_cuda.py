@@ -91,7 +91,7 @@ def test_a_recording_is_made_on_cuda() -> None:
     with Run(scene(), 255, False, plan(nonzeros=120), CUDA) as run, run.at_work():
         for quantised in (False, True):
             if quantised:
-                run._start_quantized()
+                run._start_quantised()
             for step in range(WARM_UP + 2):
                 run.step = step
                 run._train_step(0.1)
@@ -100,7 +100,7 @@ def test_a_recording_is_made_on_cuda() -> None:
                 assert part._graph is not None
             torch.cuda.set_sync_debug_mode("error")
             try:
-                for step in (1, run.rigl.every):
+                for step in (1, run.masks.rigl.every):
                     run.step = step
                     run._train_step(0.1)
             finally:

@@ -25,10 +25,10 @@ def state() -> dict[str, NDArray[np.float32]]:
     with torch.no_grad():
         model.cell.w2.normal_(0, 0.01)
         model.cell.b2.normal_(0, 0.05)
-        model.cell.qb.normal_(0, 0.1)
-        model.lg.normal_(-0.1, 0.05)
-        for net in (model.ent.luma, model.ent.chroma):
-            net.qb.normal_(0, 0.2)
+        model.cell.q1.normal_(0, 0.1)
+        model.log_gains.normal_(-0.1, 0.05)
+        for net in (model.entropy.luma, model.entropy.chroma):
+            net.q1.normal_(0, 0.2)
             net.b1.normal_(0, 0.3)
             net.w3.mul_(2)
             net.b3.view(3, 4, 2, -1)[:, :, 0] += 2  # wide enough for all values: their code lengths then have no floor
@@ -72,7 +72,7 @@ def test_weights_that_cannot_be_exact_are_refused(state: dict[str, NDArray[np.fl
         quantised_arrays(wide)
 
 
-def test_a_phase_sees_the_phases_coded_before_it() -> None:
+def test_a_parity_sees_the_parities_coded_before_it() -> None:
     mask = prior.phase_mask(4, 37)
     assert mask.sum(1).tolist() == [13, 13 + 12, 13 + 18, 13 + 6]
     assert mask[3, 13:17].tolist() == [1, 0, 0, 0]

@@ -20,7 +20,7 @@ from inr_core.fit.siren import gradients as gradients_of
 from inr_core.fit.siren.adam import Adam
 from inr_core.fit.siren.gradients import Gradients
 from inr_core.fit.siren.network import Grid, Siren
-from inr_core.fit.siren.quantise import QuantizedForward, integer_weight, kmeans, post_training
+from inr_core.fit.siren.quantise import QuantisedForward, integer_weight, kmeans, post_training
 from inr_core.fit.siren.sparsity import Pruning, RigL, erk_counts, largest, random_masks
 from inr_core.fit.siren.trainer import Fitted, Run, fit
 from inr_core.process.threads import Crew
@@ -101,7 +101,7 @@ def test_masked_weights_never_round_to_zero() -> None:
     masks = random_masks([(8, 2), (8, 8), (1, 8)], [16, 20, 8], 0, CPU)
     siren.weights[1].mul_(masks[1] * 1e-9)
     siren.weights[1].view(-1)[masks[1].view(-1).nonzero()[0]] = 0.1
-    forward = QuantizedForward(siren, [None, masks[1], None], [8, 8, 8], 9, 255)
+    forward = QuantisedForward(siren, [None, masks[1], None], [8, 8, 8], 9, 255)
     values = integer_weight(siren.weights[1], masks[1], forward.scales[1])
     assert torch.equal(values != 0, masks[1])
     assert len(forward.stored()[1].codes) == 20
@@ -113,7 +113,7 @@ def test_training_forward_is_the_decoders(bits: int) -> None:
     siren = Siren(shapes_of(24, 5, 3), 30.0, 30.0, 3, CPU)
     samples = scene()
     grid = Grid(samples, 255, False, CPU, 0)
-    forward = QuantizedForward(siren, [None] * 5, [bits + 5, *[bits] * 4], 9, 255)
+    forward = QuantisedForward(siren, [None] * 5, [bits + 5, *[bits] * 4], 9, 255)
     fitted = Fitted(forward.stored(), 0, False, False)
     y = forward.forward(grid.batch(20 * 28)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
     difference = np.abs((y + 1) * 127.5 - decoded(fitted, 20, 28))
@@ -126,7 +126,7 @@ def straight(exact: Any, rounded: Any) -> Any:
     return exact + (rounded - exact).detach()
 
 
-def in_double(siren: Siren, forward: QuantizedForward | None, x: Any, weights: list[Any], biases: list[Any]) -> Any:
+def in_double(siren: Siren, forward: QuantisedForward | None, x: Any, weights: list[Any], biases: list[Any]) -> Any:
     """The network in float64, differentiably: sines of quantised weights and phases, or of the float ones."""
     last = len(siren.omegas)
     cells, a = 4096 / (2 * math.pi), x.double()
@@ -154,7 +154,7 @@ def test_gradients_by_hand_are_autograds(quantised: bool, chunk: int, monkeypatc
     siren = Siren(shapes_of(10, 4, 4), 40.0, 30.0, 2, CPU)
     siren.biases[-1].copy_(torch.tensor([1.0, -1.0, 0.0, 0.1]))  # to both sides of what is clamped
     masks = [None, random_masks([(10, 10)], [60], 0, CPU)[0], None, None]
-    forward = QuantizedForward(siren, masks, [12, 7, 7, 7], 9, 255) if quantised else None
+    forward = QuantisedForward(siren, masks, [12, 7, 7, 7], 9, 255) if quantised else None
     grid = Grid(np.random.default_rng(0).integers(0, 3, (20, 28, 4)).astype(np.uint8) * 120, 255, True, CPU, 0)
     x, target = grid.batch(400)
     with Crew(3) as crew:

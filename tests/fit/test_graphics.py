@@ -12,22 +12,24 @@ pytest.importorskip("torch")
 matplotlib = pytest.importorskip("matplotlib")
 
 from training import graphics
+from training.fonts import Fonts
+from training.pencil import SIDE
 
 FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 KINDS = ("page", "scan", "window", "terminal", "chart", "drawing")
 
 
 @pytest.fixture(scope="module")
-def fonts() -> graphics.Fonts:
-    return graphics.Fonts.found(FOLDER)
+def fonts() -> Fonts:
+    return Fonts.found(FOLDER)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_marks_on_a_ground(kind: str, fonts: graphics.Fonts) -> None:
+def test_every_kind_has_marks_on_a_ground(kind: str, fonts: Fonts) -> None:
     for seed in range(3):
         image = getattr(graphics.Artist(fonts, np.random.default_rng(seed)), kind)()
-        assert (image.mode, image.size) == ("RGB", (graphics.SIDE, graphics.SIDE))
-        assert len(image.getcolors(graphics.SIDE**2)) > 1
+        assert (image.mode, image.size) == ("RGB", (SIDE, SIDE))
+        assert len(image.getcolors(SIDE**2)) > 1
 
 
 def test_the_same_seed_the_same_pictures(tmp_path: Path) -> None:

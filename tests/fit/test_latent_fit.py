@@ -11,7 +11,7 @@ from toy_prior import toy_prior
 
 torch = pytest.importorskip("torch")
 
-from inr_core.fit.latent import float_wavelet
+from inr_core.fit.latent import float_networks, float_wavelet
 from inr_core.fit.latent import model as lm
 from inr_core.fit.latent.float_prior import float_state
 from inr_core.latent import prior
@@ -19,6 +19,7 @@ from inr_core.latent.pyramid import _pack_lowpass, encode_latents, quantise
 from training import train as training
 from training.export import quantised_arrays
 from training.pictures import load_pictures
+from training.weights import FORMER, read_weights
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (9, 16), (17, 31)])
@@ -49,17 +50,17 @@ def small_model(levels: int = 3) -> lm.LatentModel:
 
 
 @pytest.mark.parametrize("part", ["luma", "chroma"])
-def test_a_later_phase_never_influences_an_earlier_one(part: str) -> None:
-    net: lm.PhaseNet = getattr(small_model().ent, part)
+def test_a_later_parity_never_influences_an_earlier_one(part: str) -> None:
+    net: float_networks.ParityNet = getattr(small_model().entropy, part)
     inputs = net.w1.shape[1]
     x = torch.randn(1, inputs, 5, 5, generator=torch.Generator().manual_seed(2)).requires_grad_()
     out = net(x, 1, 0.3)
     assert out.shape == (1, 5, 5, 4, net.outputs)
-    for rank, phase in enumerate(lm.PHASES):
-        (slopes,) = torch.autograd.grad(out[..., phase, :].square().sum(), x, retain_graph=True)
-        by_phase = slopes[:, inputs - 24 :].unflatten(1, (6, 4)).abs().sum((0, 1, 3, 4))
-        for other_rank, other in enumerate(lm.PHASES):
-            assert bool(by_phase[other] > 0) == (other_rank < rank), (phase, other)
+    for rank, parity in enumerate(float_networks.PARITIES):
+        (slopes,) = torch.autograd.grad(out[..., parity, :].square().sum(), x, retain_graph=True)
+        by_parity = slopes[:, inputs - 24 :].unflatten(1, (6, 4)).abs().sum((0, 1, 3, 4))
+        for other_rank, other in enumerate(float_networks.PARITIES):
+            assert bool(by_parity[other] > 0) == (other_rank < rank), (parity, other)
 
 
 def test_code_lengths_are_those_of_a_distribution() -> None:
@@ -74,7 +75,7 @@ def test_code_lengths_are_those_of_a_distribution() -> None:
 def test_decoding_starts_as_the_plain_wavelet() -> None:
     model = small_model()
     with torch.no_grad():
-        model.rec.zero_()
+        model.reach_line.zero_()
         rgb = torch.rand(1, 3, 21, 34) - 0.5
         pyramid = lm.Pyramid.of(rgb, 3)
         latents = [bands / model.steps(k, 0.01) for k, bands in enumerate(pyramid.bands)]
@@ -89,13 +90,13 @@ def test_export_and_back_within_rounding() -> None:
         again = float_state(prior.from_arrays(quantised_arrays(state)))
         assert state.keys() == again.keys() == lm.LatentModel.of(state).state_dict().keys()
         for name, values in state.items():
-            if name == "rec":
+            if name == "reach_line":
                 continue
             wanted = values.astype(np.float64)
-            if name.endswith("a.w1"):  # of luma and chroma: what a phase may not see is not kept
+            if name.endswith("a.w1"):  # of luma and chroma: what a parity may not see is not kept
                 wanted *= prior.phase_mask(*values.shape[:2])[:, :, None, None]
             moved = np.abs(wanted - again[name])
-            if name in ("cell.lb", "cell.bm"):
+            if name in ("cell.b1", "cell.bm"):
                 moved = np.minimum(moved, np.abs(moved - 2 * np.pi))  # whole turns do not count
             assert moved.max() < 0.01 + 0.02 * np.abs(values).max(), name
 
@@ -135,10 +136,21 @@ def test_training_runs_and_writes_a_prior_that_loads(tmp_path: Path, capsys: pyt
     with np.load(out, allow_pickle=False) as file:
         made = prior.from_arrays({name: file[name] for name in file.files})
     assert (made.levels, made.cell.hidden) == (training.LEVELS, 6)
-    start = dict(np.load(out.with_suffix(".float.npz"), allow_pickle=False))
+    start = read_weights(out.with_suffix(".float.npz"))
     how = training.Training(1, 1, torch.device("cpu"), seed=1, crop=64)
     state = training.train(load_pictures([pictures / "a.png"], 64), how, start, 6)
     assert any((state[name] != start[name]).any() for name in start)
+
+
+def test_weights_of_files_with_former_names_are_read(tmp_path: Path) -> None:
+    state = {name: value.numpy() for name, value in small_model().state_dict().items()}
+    former = {now: was for was, now in FORMER.items()}
+    np.savez(tmp_path / "former.npz", **{former.get(name, name): value for name, value in state.items()})
+    with np.load(tmp_path / "former.npz") as file:
+        assert {"lg", "rec", "cell.lb", "cell.qb", "ent.luma.qb", "ent.chroma.w3"} < set(file.files)
+    found = read_weights(tmp_path / "former.npz")
+    assert found.keys() == state.keys()
+    assert all(np.array_equal(found[name], value) for name, value in lm.LatentModel.of(found).state_dict().items())
 
 
 def test_what_cannot_be_trained_on_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,8 +18,8 @@ from inr_core.fit.latent import model as lm
 from inr_core.fit.latent.adapt import _parameter
 from inr_core.fit.latent.laplace import Findings, allowed_share, changes
 from inr_core.fit.latent.networks import Moved, Weights
+from inr_core.fit.latent.parities import clear_padding, from_parities, to_parities
 from inr_core.fit.latent.passes import Pass, Window
-from inr_core.fit.latent.phases import clear_padding, from_phases, to_phases
 from inr_core.latent import plan, prior
 from inr_core.latent.differences import ARRAYS
 from inr_core.latent.pyramid import Latents, encode_latents, quantise
@@ -47,10 +47,10 @@ def noisy_model(planes: int) -> lm.LatentModel:
     model = lm.LatentModel(hidden=6, entropy_hidden=8, chroma_hidden=4, levels=3).requires_grad_(False)
     for parameter in model.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
-    for net in (model.ent.luma, model.ent.chroma):
+    for net in (model.entropy.luma, model.entropy.chroma):
         net.b3.add_(0.7)  # the wider, the further from the least probability
     if planes == 1:
-        for silent in (model.ent.chroma.w3, model.ent.chroma.b3, model.cell.w2[4:], model.cell.b2[4:]):
+        for silent in (model.entropy.chroma.w3, model.entropy.chroma.b3, model.cell.w2[4:], model.cell.b2[4:]):
             silent.zero_()
     return model
 
@@ -106,19 +106,19 @@ def test_a_pass_finds_what_autograd_finds(
     model.requires_grad_(False)
 
     weights = Weights(model, planes, STEP, torch.float32)
-    way = Pass(weights, [to_phases(band) for band in q], [Window(0, size[0], 0, size[1])] * levels, first, PRICE)
+    way = Pass(weights, [to_parities(band) for band in q], [Window(0, size[0], 0, size[1])] * levels, first, PRICE)
     found = way.planes(low / STEP) * STEP
     moved = Moved({name: torch.zeros_like(p) for name, p in parameters(model).items()}, 0)
     way.backward(2 * (found - target) * STEP, moved)
     assert close(found, decoded.planes[0, :planes].detach(), 1e-5)
     for k, level in enumerate(way.levels):
-        bits = -from_phases(level.found.log2, sizes[k + 1])
+        bits = -from_parities(level.found.log2, sizes[k + 1])
         assert close(bits, decoded.bits[k][0, : 3 * planes].detach(), 1e-4)
         by_pack = slopes[levels + 2 * k : levels + 2 * k + 2]
         for slope, other in zip(
             (level.slope, level.magnitude_slope, level.signed_slope), (slopes[k], *by_pack), strict=True
         ):
-            assert close(from_phases(slope, sizes[k + 1]), other[0, : 3 * planes]), k
+            assert close(from_parities(slope, sizes[k + 1]), other[0, : 3 * planes]), k
     for name, slope in zip(ARRAYS, slopes[3 * levels :], strict=True):
         if planes == 3 or not name.startswith("chroma"):
             used = slice(4 * planes if name in ("cell_w2", "cell_b2") else None)
@@ -131,10 +131,10 @@ def test_a_pass_stays_on_its_device(planes: int, dtype: Any) -> None:
     """On one whose tensors have no values: reading one, or mixing it with the host's, is an error."""
     low, q, sizes = random_latents((200, 150), planes, 3)
     model = noisy_model(planes)
-    rec = model.rec
-    model.to("meta").rec = rec  # two numbers that are read once
+    reach_line = model.reach_line
+    model.to("meta").reach_line = reach_line  # two numbers that are read once
     weights = Weights(model, planes, STEP, dtype)
-    way = Pass(weights, [to_phases(band.to("meta")) for band in q], [Window(0, 200, 0, 150)] * 3, 0, PRICE)
+    way = Pass(weights, [to_parities(band.to("meta")) for band in q], [Window(0, 200, 0, 150)] * 3, 0, PRICE)
     planes_found = way.planes(low.to("meta"))
     moved = Moved({name: torch.zeros_like(p) for name, p in parameters(model).items()}, 0)
     way.backward(planes_found, moved)
@@ -151,13 +151,13 @@ def test_a_pass_stays_on_its_device(planes: int, dtype: Any) -> None:
 def test_windows_change_little_within_and_gradients_are_those_of_what_they_see() -> None:
     model = noisy_model(3)
     low, q, _ = random_latents((256, 192), 3, 4)
-    phases = [to_phases(band) for band in q]
+    parities = [to_parities(band) for band in q]
     own = Window(96, 160, 64, 128)
     windows = [Window(own.top - m, own.bottom + m, own.left - m, own.right + m) for m in (16, 32, 64)]
     target = 0.1 * torch.randn(3, 256, 192, generator=torch.Generator().manual_seed(2))
 
     def way(seen: list[Window]) -> tuple[float, Pass, Tensor, Moved]:
-        going = Pass(Weights(model, 3, STEP, torch.float32), phases, seen, 0, PRICE)
+        going = Pass(Weights(model, 3, STEP, torch.float32), parities, seen, 0, PRICE)
         start = band_products.synthesis(low, q[3], (32, 24)) / STEP
         planes = going.planes(start[:, *seen[-1].on(3)].contiguous())
         apart = planes * STEP - target[:, *seen[0].on(0)]
@@ -220,7 +220,7 @@ def test_probabilities_and_moves_are_the_cheapest() -> None:
 
 def dequantised(q: Tensor, log_scale: Tensor, mean: Tensor) -> Tensor:
     model = lm.LatentModel(levels=1)
-    model.rec.data = torch.tensor([0.1, 0.03])
+    model.reach_line.data = torch.tensor([0.1, 0.03])
     with torch.no_grad():
         out: Tensor = model.dequantise(q, log_scale, mean)
     return out
@@ -252,13 +252,13 @@ def test_band_products_are_those_of_the_model_and_their_adjoints(size: tuple[int
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 6), (5, 7)])
-def test_phases_there_and_back(size: tuple[int, int]) -> None:
+def test_parities_there_and_back(size: tuple[int, int]) -> None:
     x = torch.rand(2, *size)
-    phases = to_phases(x)
+    parities = to_parities(x)
     padded = torch.nn.functional.pad(x, (0, size[1] % 2, 0, size[0] % 2))
-    assert torch.equal(phases, torch.nn.functional.pixel_unshuffle(padded, 2))
-    assert torch.equal(from_phases(phases, size), x)
-    assert torch.equal(clear_padding(torch.ones_like(phases), size), to_phases(torch.ones_like(x)))
+    assert torch.equal(parities, torch.nn.functional.pixel_unshuffle(padded, 2))
+    assert torch.equal(from_parities(parities, size), x)
+    assert torch.equal(clear_padding(torch.ones_like(parities), size), to_parities(torch.ones_like(x)))
 
 
 @pytest.mark.parametrize(("height", "half"), [(12, 0), (64, 0), (65, 1)])

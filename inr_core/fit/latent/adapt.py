@@ -39,7 +39,7 @@ class Networks:
     def __init__(self, model: LatentModel, prior: Prior, price: float) -> None:
         self.prior, self.price = prior, price
         parameters = dict(model.named_parameters())
-        device = model.lg.device
+        device = model.log_gains.device
         self.parameters = {name: parameters[_parameter(name)] for name in ARRAYS}
         self._start = {name: p.detach().clone() for name, p in self.parameters.items()}
         units = _units(prior)
@@ -110,9 +110,7 @@ def _rounded(values: Tensor) -> Tensor:
 def _parameter(name: str) -> str:
     """The model's name of a prior's array."""
     part, array = name.split("_")
-    if part == "cell":
-        return f"cell.{'lb' if array == 'b1' else array}"
-    return f"ent.{part}.{array}"
+    return f"cell.{array}" if part == "cell" else f"entropy.{part}.{array}"
 
 
 def _units(prior: Prior) -> State:

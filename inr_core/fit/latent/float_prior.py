@@ -22,12 +22,12 @@ def float_state(prior: Prior) -> State:
     logs = LOG_MIN + np.arange(SCALES) * (LOG_SPAN / (SCALES - 1))
     moving = (reach > 0) & (reach < 0.5)
     slope, start = np.polyfit(logs[moving], reach[moving], 1) if moving.sum() > 1 else (0.0, reach.mean())
-    state = {"lg": np.log(prior.gains / 4096), "rec": np.array([start, -slope])}
-    state |= _phase_net("ent.luma", prior.luma) | _phase_net("ent.chroma", prior.chroma) | _cell(prior.cell)
+    state = {"log_gains": np.log(prior.gains / 4096), "reach_line": np.array([start, -slope])}
+    state |= _parity_net("entropy.luma", prior.luma) | _parity_net("entropy.chroma", prior.chroma) | _cell(prior.cell)
     return {name: np.asarray(value, np.float32) for name, value in state.items()}
 
 
-def _phase_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
+def _parity_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
     first, second, third = (2.0 ** -np.array([net.s1, net.s2, net.s3])).tolist()
     bands = net.bands
     unit = np.repeat([LOG_SPAN / (SCALES - 1), 1 / 8], bands)  # of scale indices and of means
@@ -35,7 +35,7 @@ def _phase_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
     return {
         f"{name}.w1": net.w1 * (first * IN_UNIT / ACT_UNIT),
         f"{name}.b1": net.b1 * (first / ACT_UNIT),
-        f"{name}.qb": net.q1 * (first / ACT_UNIT),
+        f"{name}.q1": net.q1 * (first / ACT_UNIT),
         f"{name}.w2": net.w2 * second,
         f"{name}.b2": net.b2 * (second / ACT_UNIT),
         f"{name}.w3": net.w3 * (third * ACT_UNIT) * unit[:, None],
@@ -47,8 +47,8 @@ def _cell(net: CellNet) -> dict[str, NDArray[np.float64]]:
     first, middle, last = (2.0 ** -np.array([net.s1, net.sm, net.s2])).tolist()
     return {
         "cell.w1": net.w1 * (first * IN_UNIT / TURN),
-        "cell.lb": (net.b1 * first + 0.5) / TURN,
-        "cell.qb": net.q1 * (first / TURN),
+        "cell.b1": (net.b1 * first + 0.5) / TURN,
+        "cell.q1": net.q1 * (first / TURN),
         "cell.wm": net.wm * (middle * ACT_MAX / TURN),
         "cell.bm": (net.bm * middle + 0.5) / TURN,
         "cell.w2": net.w2 * (last * ACT_MAX / OUT_UNIT),

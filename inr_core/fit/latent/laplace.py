@@ -12,17 +12,21 @@ import math
 import torch
 from torch import Tensor
 
-from .model import LOG_SCALE, MIN_PROBABILITY, SIGNED_LIMIT, SIGNED_SCALE
+from .float_networks import LOG_SCALE, SIGNED_LIMIT, SIGNED_SCALE
+from .model import MIN_PROBABILITY
 
 CHUNK = 1 << 15  # latents
 LOG2E = 1 / math.log(2)
+
+Line = tuple[float, float]  # start and fall, as `LatentModel.reach_line`
 
 
 class Findings:
     """What is known of latents (c, h, w) when their distributions are; all results have their shape."""
 
-    def __init__(self, q: Tensor, log_scale: Tensor, mean: Tensor, rec: tuple[float, float], price: float) -> None:
-        """log_scale: not clamped yet. rec: how far values are moved, `LatentModel.rec`. price: of a bit.
+    def __init__(self, q: Tensor, log_scale: Tensor, mean: Tensor, line: Line, price: float) -> None:
+        """log_scale: not clamped yet. line: how far values are moved. price: of a bit, in squared errors of samples
+        whose range is 1.
 
         log_scale and mean are used up.
         """
@@ -35,9 +39,9 @@ class Findings:
         chunk = _chunk(q)
         for first in range(0, len(q), chunk):
             part = slice(first, first + chunk)
-            self._find(part, q[part], log_scale[part], mean[part], rec, price)
+            self._find(part, q[part], log_scale[part], mean[part], line, price)
 
-    def _find(self, part: slice, q: Tensor, logs: Tensor, mean: Tensor, rec: tuple[float, float], price: float) -> None:
+    def _find(self, part: slice, q: Tensor, logs: Tensor, mean: Tensor, line: Line, price: float) -> None:
         log_scale = logs.clamp(*LOG_SCALE)
         rate = log_scale.mul(-LOG2E).add_(math.log2(LOG2E)).exp2_()  # log2(e) over the scale
         apart = q - mean
@@ -60,11 +64,11 @@ class Findings:
         torch.mul(far - near, share, out=mean).mul_(sign)
         slope = torch.mul(far, distance + 0.5).addcmul_(near, distance - 0.5, value=-1).mul_(share)
         # values: moved towards their means by the distance or as far as reaches, which depends on the scale
-        reach = log_scale.mul_(-rec[1]).add_(rec[0])
+        reach = log_scale.mul_(-line[1]).add_(line[0])
         reached = reach.clamp(0, 0.5)
         torch.sub(q, torch.copysign(torch.minimum(distance, reached), apart), out=self.values[part])
         keep = torch.ge(distance, reached, out=self.keep[part])
-        pull = torch.ops.aten.hardtanh_backward(keep, reach, 0.0, 0.5).mul_(sign).mul_(rec[1])
+        pull = torch.ops.aten.hardtanh_backward(keep, reach, 0.0, 0.5).mul_(sign).mul_(line[1])
         self.pull[part] = torch.ops.aten.hardtanh_backward(pull, logs, *LOG_SCALE)
         logs.copy_(torch.ops.aten.hardtanh_backward(slope, logs, *LOG_SCALE))
 

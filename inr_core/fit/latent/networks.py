@@ -1,4 +1,4 @@
-"""The networks of the float model forward and backward by hand, for maps of one picture: see `latent_pass`."""
+"""The networks of the float model forward and backward by hand, for maps of one picture: see `passes`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model import PHASES, LatentModel, PhaseNet, condition
+from .float_networks import PARITIES, ParityNet
+from .model import LatentModel, condition
 
 SMALL = 32  # rows: maps below it give gradients by weights whole
-_NEVER_SEEN = PHASES[-1]  # the phase that is coded last is in no other's context
-KEPT = [phase for phase in range(4) if phase != _NEVER_SEEN]
+_NEVER_SEEN = PARITIES[-1]  # the parity that is coded last is in no other's context
+KEPT = [parity for parity in range(4) if parity != _NEVER_SEEN]
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def channels_first(x: Tensor) -> Tensor:
-    """The inverse of `_last`."""
+    """The inverse of `channels_last`."""
     _, c, h, w = x.shape
     out = x.new_empty((c, h * w))
     out.copy_(as_rows(x).t())
@@ -37,7 +38,7 @@ def as_rows(x: Tensor) -> Tensor:
 
 
 def as_maps(x: Tensor, h: int, w: int) -> Tensor:
-    """The inverse of `_as_rows`."""
+    """The inverse of `as_rows`."""
     return x.view(1, h, w, -1).permute(0, 3, 1, 2)
 
 
@@ -106,23 +107,23 @@ class Moved:
         return _convolution_slopes(slope, x, weight, around, groups, [False, True, False])[1].float().mul_(scale)
 
 
-class PhaseWeights:
-    """A `PhaseNet`'s parameters as products take them."""
+class ParityWeights:
+    """A `ParityNet`'s parameters as products take them."""
 
-    def __init__(self, name: str, net: PhaseNet, dtype: torch.dtype, told: float) -> None:
+    def __init__(self, name: str, net: ParityNet, dtype: torch.dtype, told: float) -> None:
         self.name, self.net = name, net
         self.hidden, self.bands = net.hidden, net.outputs // 2
         inputs = net.w1.shape[1]
         context = inputs - 24
-        own = [context + 4 * c + phase for c in range(6) for phase in KEPT]
+        own = [context + 4 * c + parity for c in range(6) for parity in KEPT]
         self.kept = [*range(context), *own]
         self.w1 = (net.w1 * net.mask)[:, self.kept].to(dtype, memory_format=torch.channels_last)
         self.w2 = net.w2.reshape(4 * net.hidden, net.hidden, 1, 1).to(dtype, memory_format=torch.channels_last)
-        w3 = net.w3.new_zeros((2, self.bands, 4, 4, net.hidden))  # a row's kind, band and phase, a column's phase
-        for phase in range(4):
-            w3[:, :, phase, phase] = net.w3[phase].view(2, self.bands, net.hidden)
+        w3 = net.w3.new_zeros((2, self.bands, 4, 4, net.hidden))  # a row's kind, band and parity, a column's parity
+        for parity in range(4):
+            w3[:, :, parity, parity] = net.w3[parity].view(2, self.bands, net.hidden)
         self.w3 = w3.view(8 * self.bands, 4 * net.hidden).to(dtype)
-        self.b1 = (net.b1 + net.qb[0] * told + net.qb[1] * told**2).to(dtype)
+        self.b1 = (net.b1 + net.q1[0] * told + net.q1[1] * told**2).to(dtype)
         self.b2 = net.b2.to(dtype)
         self.b3 = net.b3.view(-1, 4, 2, self.bands).permute(0, 2, 3, 1).reshape(len(net.b3), 2, 4 * self.bands, 1, 1)
 
@@ -161,8 +162,8 @@ class PhaseWeights:
         gradients, net = moved.gradients, self.net
         blocks = torch.mm(out.to(self.w3.dtype), as_rows(second)).view(2, self.bands, 4, 4, self.hidden)
         into = gradients[f"{self.name}_w3"].view(4, 2, self.bands, self.hidden)
-        for phase in range(4):
-            into[phase] += blocks[:, :, phase, phase]
+        for parity in range(4):
+            into[parity] += blocks[:, :, parity, parity]
         gradients[f"{self.name}_b3"][level] += out.sum(1).view(2, self.bands, 4).permute(2, 0, 1).flatten()
         gradients[f"{self.name}_w2"] += moved.by_weight(back, first, self.w2, 0, 4).view(net.w2.shape)
         gradients[f"{self.name}_b2"] += as_rows(back).sum(0, dtype=torch.float32)
@@ -179,13 +180,13 @@ class CellWeights:
         self.inputs = [*range(planes), *range(3, 3 + 3 * planes)]
         self.planes = planes
         self.w1 = cell.w1[:, self.inputs].to(dtype, memory_format=torch.channels_last)
-        self.b1 = (cell.lb + cell.qb[0] * told + cell.qb[1] * told**2).to(dtype)
+        self.b1 = (cell.b1 + cell.q1[0] * told + cell.q1[1] * told**2).to(dtype)
         self.wm, self.bm = cell.wm.to(dtype), cell.bm.to(dtype)
         self.w2 = cell.w2[: 4 * planes].to(dtype, memory_format=torch.channels_last)
         self.b2 = cell.b2[: 4 * planes, None, None]
 
     def forward(self, x: Tensor, level: int) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Inputs (4·planes, h, w) → the residual's phases (4·planes, h, w), and what `backward` needs."""
+        """Inputs (4·planes, h, w) → the residual's parities (4·planes, h, w), and what `backward` needs."""
         _, h, w = x.shape
         flat = channels_last(x)
         inputs, inner = _bordered(flat)
@@ -225,9 +226,9 @@ class Weights:
         told = condition(step)
         with torch.no_grad():
             self.planes, self.model, self.dtype = planes, model, dtype
-            self.luma = PhaseWeights("luma", model.ent.luma, dtype, told)
-            self.chroma = PhaseWeights("chroma", model.ent.chroma, dtype, told) if planes == 3 else None
+            self.luma = ParityWeights("luma", model.entropy.luma, dtype, told)
+            self.chroma = ParityWeights("chroma", model.entropy.chroma, dtype, told) if planes == 3 else None
             self.cell = CellWeights(model, planes, dtype, told)
-            self.rec = (float(model.rec[0]), float(model.rec[1]))
-            gains = torch.exp(model.lg[:, : 3 * planes])
-            self.gains = gains.repeat_interleave(4, 1)[:, :, None, None]  # steps of the bands' phases in steps
+            self.reach_line = (float(model.reach_line[0]), float(model.reach_line[1]))
+            gains = torch.exp(model.log_gains[:, : 3 * planes])
+            self.gains = gains.repeat_interleave(4, 1)[:, :, None, None]  # steps of the bands' parities in steps

@@ -1,7 +1,7 @@
 """Forward and backward through the float model for one picture's latents, by hand: what refining spends its time in.
 
 It computes what autograd finds through `LatentModel` (a test compares them), in far fewer passes. Latents stay in
-phases, (4·bands, h, w) with channel band·4 + phase on a grid half as large, as the entropy networks take and give
+parities, (4·bands, h, w) with channel band·4 + parity on a grid half as large, as the entropy networks take and give
 them. Products run in bfloat16 where that is fast, all else in float32. Planes are counted in quantisation steps.
 
 Every level has a window of its own: the finer it is, the nearer is what its latents depend on.
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from .band_products import blur, blur_back, synthesis, synthesis_back
+from .float_networks import CELL_LIMIT, ENTROPY_HIGHPASS, HIGHPASS_SCALE, SIGNED_LIMIT, SIGNED_SCALE
 from .float_wavelet import Size
 from .laplace import Findings
-from .model import CELL_LIMIT, ENTROPY_HIGHPASS, HIGHPASS_SCALE, SIGNED_LIMIT, SIGNED_SCALE
 from .networks import Moved, Weights
-from .phases import assign_phases, clear_padding, from_phases, to_phases
+from .parities import assign_parities, clear_padding, from_parities, to_parities
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def _inside(slope: Tensor, x: Tensor, limit: float) -> Tensor:
 
 @dataclass
 class Level:
-    """A level's latents (4·bands, h, w), in phases, and what is found out about them."""
+    """A level's latents (4·bands, h, w), in parities, and what is found out about them."""
 
     q: Tensor
-    size: Size  # of the maps they are the phases of
+    size: Size  # of the maps they are the parities of
     magnitude: Tensor = field(init=False)  # as networks see them
     signed: Tensor = field(init=False)
     found: Findings = field(init=False)
@@ -104,7 +104,7 @@ class Pass:
     def __init__(
         self, weights: Weights, latents: Sequence[Tensor], windows: Sequence[Window], first: int, price: float
     ) -> None:
-        """Latents in phases of the whole grids, finest first, and more of coarser levels that they see.
+        """Latents in parities of the whole grids, finest first, and more of coarser levels that they see.
 
         windows: of each level to decode, on grid `first`, in each other. price: of a bit.
         """
@@ -117,7 +117,7 @@ class Pass:
             if k < len(windows):
                 self.levels.append(level)
             sizes = window.size(k + 1)
-            self.above.append((from_phases(level.magnitude, sizes), from_phases(level.signed[:12], sizes)))
+            self.above.append((from_parities(level.magnitude, sizes), from_parities(level.signed[:12], sizes)))
         self._tapes: list[_Tape] = []
 
     def _window(self, k: int) -> Window:
@@ -150,7 +150,7 @@ class Pass:
         if k + 1 < len(self.levels):
             low = _cropped(low, self.windows[k].within(self.windows[k + 1], k + 1))
         high = torch.sub(low, blur(low)).mul_(HIGHPASS_SCALE)
-        edges = to_phases(high.clamp(-ENTROPY_HIGHPASS, ENTROPY_HIGHPASS))
+        edges = to_parities(high.clamp(-ENTROPY_HIGHPASS, ENTROPY_HIGHPASS))
         parent, signed, grand = self._parents(k)
         kept = torch.unflatten(level.magnitude[:12], 0, (3, 4)), torch.unflatten(level.signed, 0, (-1, 4))
         luma = [parent[:3], signed, grand[:3], edges[:4], _seen(kept[0]), _seen(kept[1][:3])]
@@ -162,13 +162,13 @@ class Pass:
         weights.luma.outputs(nets[0][2], own, log_scale[:12], mean[:12])
         if weights.chroma:
             weights.chroma.outputs(nets[1][2], own, log_scale[12:], mean[12:])
-        level.found = Findings(level.q, log_scale, mean, weights.rec, self.price)
+        level.found = Findings(level.q, log_scale, mean, weights.reach_line, self.price)
         clear_padding(level.found.log2, level.size)
-        values = from_phases(level.found.values.mul_(weights.gains[own]), level.size)
+        values = from_parities(level.found.values.mul_(weights.gains[own]), level.size)
         inputs = _joined([high, values], weights.dtype).clamp_(-CELL_LIMIT, CELL_LIMIT)
         r, cell = weights.cell.forward(inputs, own)
         planes = synthesis(low, values, self.windows[k].size(k))
-        assign_phases(planes, r, add=True)
+        assign_parities(planes, r, add=True)
         self._tapes.append(_Tape(high, values, nets, cell))
         return planes
 
@@ -187,11 +187,11 @@ class Pass:
         weights, level = self.weights, self.levels[k]
         own = weights.model.level(self.first + k)
         planes = weights.planes
-        inner = weights.cell.backward(tape.cell, to_phases(slope), own, moved)
+        inner = weights.cell.backward(tape.cell, to_parities(slope), own, moved)
         low, bands = synthesis_back(slope)
         high = _inside(inner[:planes], tape.high, CELL_LIMIT)
         bands += _inside(inner[planes:], tape.values, CELL_LIMIT)
-        by_value = to_phases(bands).mul_(weights.gains[own])
+        by_value = to_parities(bands).mul_(weights.gains[own])
         level.slope, by_log_scale, by_mean = level.found.backward(by_value)
         for slopes in (by_log_scale, by_mean):
             clear_padding(slopes, level.size)
@@ -210,13 +210,13 @@ class Pass:
         if coarser:
             wide = self.windows[k + 1]
             place, size = window.within(wide, k + 2), wide.size(k + 2)
-            coarser[0].magnitude_slope += to_phases(_placed(parent, place, size))
-            coarser[0].signed_slope[:12] += to_phases(_placed(signed, place, size))
+            coarser[0].magnitude_slope += to_parities(_placed(parent, place, size))
+            coarser[0].signed_slope[:12] += to_parities(_placed(signed, place, size))
         if len(coarser) > 1:
             wide = self.windows[k + 2]
-            halves = torch.unflatten(to_phases(grand), 0, (-1, 4)).sum(1)
-            coarser[1].magnitude_slope += to_phases(_placed(halves, window.within(wide, k + 3), wide.size(k + 3)))
-        edges = from_phases(edges, window.size(k + 1))
+            halves = torch.unflatten(to_parities(grand), 0, (-1, 4)).sum(1)
+            coarser[1].magnitude_slope += to_parities(_placed(halves, window.within(wide, k + 3), wide.size(k + 3)))
+        edges = from_parities(edges, window.size(k + 1))
         high += _inside(edges, tape.high, ENTROPY_HIGHPASS)
         low.add_(high.sub_(blur_back(high)), alpha=HIGHPASS_SCALE)
         return (
@@ -225,7 +225,7 @@ class Pass:
 
 
 def _seen(x: Tensor) -> Tensor:
-    """(c, 4, h, w) → the phases that others see, (3·c, h, w)."""
+    """(c, 4, h, w) → the parities that others see, (3·c, h, w)."""
     return torch.cat([x[:, :2], x[:, 3:]], 1).flatten(0, 1)
 
 

@@ -16,50 +16,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from ...kernels.colour import UNIT_BITS, Samples, to_planes
-from ...kernels.wavelet import forward
+from ...kernels.colour import Samples
 from ...latent.prior import Prior
 from ...latent.pyramid import Latents
-from ...latent.steps import Step
 from ...process.own_thread import Watch, watched
 from ...process.threads import Crew
-from ...process.torch_settings import products, undisturbed
+from ...process.torch_settings import undisturbed
 from .adapt import Networks
+from .component import Component, Interrupted, Refinement
 from .float_prior import float_state
-from .laplace import allowed_share, changes
-from .model import RGB_TO_YCC, LatentModel, low_precision
-from .networks import Moved, Weights
-from .passes import Pass, Window
-from .phases import clear_padding, from_phases, to_phases
-from .tiles import MARGINS, Tile, tiles_of
+from .model import LatentModel
 
-NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
-STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
+__all__ = ["Refinement", "Report", "refine"]
+
 SHARES = (0.3, 0.08)  # of the latents that may change, in the first iteration and in the last
 
 Report = Callable[[int, float, float], bool]  # iterations done, dB, bits a pixel → whether to go on
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """How to refine."""
-
-    iterations: int
-    trade: float  # λ over the square of the step
-    adapt: bool = False  # whether the networks may differ from the prior's
-    visible: NDArray[np.bool_] | None = None  # where (H, W) samples count, but for an alpha's; None: everywhere
-    alpha: bool = False  # whether the last channel is one
-    seed: int = 0
-    threads: int = 1
-    device: str = "cpu"
-    time_limit: float = math.inf  # seconds
 
 
 def refine(samples: Samples, latents: Latents, prior: Prior, how: Refinement, report: Report) -> tuple[Latents, bool]:
@@ -87,7 +61,7 @@ class _Search:
         for k, planes in enumerate(latents.components):
             target = samples[..., first : first + planes]
             visible = None if how.alpha and first + planes == samples.shape[2] else how.visible
-            self.components.append(_Component(model, latents, k, target, visible, how, crew))
+            self.components.append(Component(model, latents, k, target, visible, how, crew))
             first += planes
         self.networks = Networks(model, prior, self.components[0].price) if how.adapt else None
 
@@ -100,7 +74,7 @@ class _Search:
                 going_on = watch.report(k + 1, psnr, bits / (self.latents.width * self.latents.height))
                 if not going_on or time.perf_counter() - started > self.how.time_limit:
                     break
-        except _Interrupted:
+        except Interrupted:
             pass
         found = self.networks.differences() if self.networks else {}
         details = [component.quantised() for component in self.components]
@@ -116,191 +90,3 @@ class _Search:
         peak, count = (1 << self.latents.bit_depth) - 1, self.samples.size
         error = sum(e for e, _ in results) / count
         return 10 * math.log10(1 / max(error, 1 / peak**2 / count)), bits + sum(b for _, b in results)
-
-
-class _Interrupted(Exception):
-    """By Ctrl-C, between tiles: an iteration that is not done changes nothing more."""
-
-
-@dataclass(frozen=True)
-class _Result:
-    """Of a tile's own part."""
-
-    error: float  # squared, of the samples
-    bits: float
-    gradients: dict[str, Tensor]  # of distortion + price · rate, by what `Networks` moves
-    better: list[Tensor]  # latents, by level
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Levels of a pyramid that are refined together, and against what."""
-
-    first: int  # the finest of them; its planes are those of grid `first`
-    last: int  # one beyond the coarsest
-    tiles: list[Tile]  # of grid `first`
-    target: Tensor  # (planes, h, w) of that grid: samples at grid 0, planes in orthonormal scaling at others
-    weight: Tensor | None = None  # (h, w) of each pixel's error
-
-
-class _Component:
-    """One component of a picture and its latents, which iterations change in place."""
-
-    def __init__(
-        self,
-        model: LatentModel,
-        latents: Latents,
-        index: int,
-        target: Samples,
-        visible: NDArray[np.bool_] | None,
-        how: Refinement,
-        crew: Crew,
-    ) -> None:
-        self.model, self.how, self.index, self.crew = model, how, index, crew
-        self.planes = latents.components[index]
-        height, width = target.shape[:2]
-        self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
-        self.step = 2.0 ** (latents.step / 16 - 6) / 255
-        self.price = how.trade * self.step**2
-        unit = Step(latents.step, latents.bit_depth).low(latents.levels)
-        self.low: Tensor = self._orthonormal(latents.lowpass[index] * unit, latents) / self.step
-        self.q = [to_phases(_floats(bands).to(how.device)) for bands in latents.details[index]]  # in phases
-        peak = (1 << latents.bit_depth) - 1
-        samples = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), np.float32) / peak - 0.5)
-        weight = None if visible is None else torch.from_numpy(visible).to(how.device)
-        tiles = tiles_of(height, width)
-        whole = Window(0, height, 0, width)
-        coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
-        if len(tiles) == 1:
-            tiles = [Tile(whole, [whole] * coarse)]
-        ycc = np.array(RGB_TO_YCC if self.planes == 3 else [[1.0]], np.float32)
-        self._to_samples = torch.linalg.inv(torch.from_numpy(ycc)).to(how.device)
-        self.parts = [_Part(0, coarse, tiles, samples.to(how.device), weight)]
-        if coarse < latents.levels:
-            planes = to_planes(target, latents.bit_depth)
-            for _ in range(coarse):
-                planes, _ = forward(planes)
-            h, w = self.sizes[coarse]
-            coarsest = Window(0, h, 0, w)
-            wanted = self._orthonormal(planes, latents, coarse)
-            self.parts.insert(
-                0, _Part(coarse, latents.levels, [Tile(coarsest, [coarsest] * (latents.levels - coarse))], wanted)
-            )
-
-    def _orthonormal(self, planes: NDArray[np.int32], latents: Latents, level: int | None = None) -> Tensor:
-        """Planes (planes, h, w) of a level, the coarsest by default: units of the format → as the model has them."""
-        units = 2 ** UNIT_BITS[latents.bit_depth] * (255 if latents.bit_depth == 8 else 256)
-        scale = float(1 << (latents.levels if level is None else level)) / units
-        scaled: Tensor = _floats(planes).to(self.how.device) * scale
-        return scaled
-
-    def quantised(self) -> list[NDArray[np.int32]]:
-        """The latents, as `Latents` has them."""
-        return [
-            from_phases(q, size).cpu().numpy().astype(np.int32) for q, size in zip(self.q, self.sizes[1:], strict=True)
-        ]
-
-    def iterate(self, k: int, share: float, networks: Networks | None, watch: Watch) -> tuple[float, float]:
-        """Squared error of the samples and bits of the latents as they were; better latents in their place."""
-        dtype = torch.bfloat16 if low_precision(self.low.device) else torch.float32
-        weights = Weights(self.model, self.planes, self.step, dtype)
-        error = bits = 0.0
-        for part in self.parts:
-            low = self._planes_above(part, weights)
-            adapt = networks is not None and not part.first
-
-            def work(number: int, part: _Part = part, low: Tensor = low, adapt: bool = adapt) -> _Result:
-                watch.check()
-                if watch.interrupted.is_set():
-                    raise _Interrupted
-                seed = np.random.SeedSequence([self.how.seed, k, self.index, part.first, number]).generate_state(2)
-                random = torch.Generator("cpu").manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
-                moved = Moved(networks.zeros(), k % 2) if networks and adapt else None
-                with products(self.low.device):
-                    return self._better(part, part.tiles[number], low, weights, random, share, moved)
-
-            error = 0.0  # of the last part: the samples'
-            results = self.crew.map(work, range(len(part.tiles)))  # all of them before any latent changes
-            for tile, result in zip(part.tiles, results, strict=True):
-                error += result.error
-                bits += result.bits
-                for level, q in enumerate(result.better, part.first):
-                    self.q[level][:, *tile.own.on(level + 2 - part.first)] = q
-                if networks and adapt:
-                    networks.collect(result.gradients)
-        return error, bits
-
-    def _planes_above(self, part: _Part, weights: Weights) -> Tensor:
-        """The planes that a part's levels start from, in steps."""
-        coarser = self.q[part.last :]
-        if not coarser:
-            return self.low
-        h, w = self.sizes[part.last]
-        windows = [Window(0, h, 0, w)] * len(coarser)
-        with products(self.low.device):
-            return Pass(weights, coarser, windows, part.last, self.price).planes(self.low)
-
-    def _better(
-        self,
-        part: _Part,
-        tile: Tile,
-        low: Tensor,
-        weights: Weights,
-        random: torch.Generator,
-        share: float,
-        moved: Moved | None,
-    ) -> _Result:
-        """What a tile's own part costs, with gradients by what is `moved`, and its latents a step further."""
-        first, count = part.first, part.last - part.first
-        way = Pass(weights, self.q[first : part.last + 2], tile.windows[:count], first, self.price)
-        planes = way.planes(low[:, *tile.windows[count - 1].on(count)].contiguous())
-        error, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
-        way.backward(slope.mul_(self.step), moved)
-        better, bits = [], 0.0
-        for k, level in enumerate(way.levels):
-            inner = tile.own.within(tile.windows[k], k + 2)
-            bits -= level.found.log2[:, *inner].sum().item()
-            slopes = level.slope, level.magnitude_slope, level.signed_slope
-            allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
-            q = changes(level.q, level.found, slopes, self._stiffness(first + k), allowed)
-            better.append(clear_padding(q, level.size)[:, *inner])
-        (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
-        share_of_tile = h * w / (wide_h * wide_w)
-        gradients = {name: g * share_of_tile for name, g in moved.gradients.items()} if moved else {}
-        error = error[:, *tile.own.within(tile.windows[0], 0)]
-        return _Result(error.sum().item() * self.planes, bits, gradients, better)
-
-    def _error(self, planes: Tensor, part: _Part, window: Window) -> tuple[Tensor, Tensor]:
-        """Squared errors of a window (planes, h, w), over the samples of a pixel, and their gradients by the planes.
-
-        Clipped samples count as they are seen; gradients pass straight through.
-        """
-        wanted = part.target[:, *window.on(0)]
-        if part.first:
-            apart = planes - wanted
-            weighted = apart * self._norms()
-            return weighted * apart, weighted.mul_(2)
-        to_samples = self._to_samples
-        samples = torch.mm(to_samples, planes.flatten(1)).view_as(planes)
-        apart = samples.clamp_(-0.5, 0.5).sub_(wanted)
-        slope = apart * (2 / self.planes)
-        error = apart.square_().mul_(1 / self.planes)
-        if part.weight is not None:
-            weight = part.weight[window.on(0)]
-            error, slope = error.mul_(weight), slope.mul_(weight)
-        return error, torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
-
-    def _norms(self) -> Tensor:
-        """What a unit of each plane does to the mean of its samples' squared errors (planes, 1, 1)."""
-        norms = np.array(NORMS, np.float32) / 3 if self.planes == 3 else np.ones(1, np.float32)
-        return torch.from_numpy(norms)[:, None, None].to(self.low.device)
-
-    def _stiffness(self, level: int) -> Tensor:
-        """Second derivatives of the error by latents' phases (4·3·planes, 1, 1)."""
-        steps = self.model.steps(level, self.step)[: 3 * self.planes].repeat_interleave(4, 0)
-        stiffness: Tensor = 2 * STIFFNESS * self._norms().repeat_interleave(12, 0) * steps**2
-        return stiffness
-
-
-def _floats(planes: NDArray[np.integer]) -> Tensor:
-    return torch.from_numpy(planes.astype(np.float32))

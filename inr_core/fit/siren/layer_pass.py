@@ -1,7 +1,7 @@
 """Forward and backward through a network of sines by hand: what training one spends its time in.
 
 A network is linear layers, each but the last followed by sines. It says what its weights are in this step and how its
-sines are computed: as floats (`siren`) or as the format's integers, straight through every rounding (`quantize`).
+sines are computed: as floats (`network`) or as the format's integers, straight through every rounding (`quantise`).
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def table_index(phase: Tensor) -> Tensor:
     return phase.floor().to(torch.int32).bitwise_and_(2**fx.PHASE_BITS - 1).flatten()
 
 
-class QuantizedForward:
+class QuantisedForward:
     """A Siren through the format's arithmetic, as `layer_pass` takes it: what is trained is what is decoded.
 
     Gradients go straight through every rounding; the sine's is the cosine of its cell's middle, where the decoder has
@@ -204,7 +204,7 @@ def post_training(
 
     As in the study, k-means leaves the first and the last layer alone: they are stored as float16.
     """
-    uniform = QuantizedForward(siren, masks, bits, bias_bits, peak, method)
+    uniform = QuantisedForward(siren, masks, bits, bias_bits, peak, method)
     layers = uniform.stored()
     last = len(layers) - 1
     for k in range(len(layers)):
@@ -215,13 +215,13 @@ def post_training(
     return layers
 
 
-def _half_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
+def _half_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
     weight, mask, multiplier = _scaled(uniform, k, 2**HALF_ONE)
     codes = half_codes(weight[mask])
     return QuantizedLayer(mask, codes, HALF, 16, multiplier, uniform._bias_codes(k), uniform.bias_bits)
 
 
-def _codebook_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
+def _codebook_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
     weight, mask, multiplier = _scaled(uniform, k, MAX_CODEBOOK_VALUE)
     values = weight[mask]
     centres = kmeans(values, 2 ** uniform.bits[k])
@@ -232,7 +232,7 @@ def _codebook_layer(uniform: QuantizedForward, k: int) -> QuantizedLayer:
     )
 
 
-def _scaled(uniform: QuantizedForward, k: int, one: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+def _scaled(uniform: QuantisedForward, k: int, one: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
     """Weights of layer k divided by a step that the multiplier represents exactly, so that they lie in [−1, 1]."""
     weight = uniform.siren.weights[k].cpu().double().numpy()
     mask = uniform.masks[k]

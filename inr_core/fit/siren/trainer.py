@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -26,13 +26,12 @@ from .adam import Adam
 from .clock import Clock
 from .gradients import Gradients
 from .layer_pass import forward
+from .masks import Masks
 from .network import Grid, Siren, solve_output
-from .parameters import Parameters
-from .quantise import QuantizedForward, post_training
-from .sparsity import Pruning, RigL, erk_counts, largest, random_masks
+from .quantise import QuantisedForward, post_training
 
 SPARSE_PHASE = 0.7  # of the run: masks move until here (the study stops at 75 %, with no quantised phase to follow)
-QUANTIZED_PHASE = 0.75  # from here on training goes through the format's arithmetic
+QUANTISED_PHASE = 0.75  # from here on training goes through the format's arithmetic
 BEST_PHASE = 0.9  # from here on the picture is evaluated now and then and the best network kept
 EVALUATIONS, EVALUATED_PIXELS = 4, 2**18
 EVALUATED_AT_ONCE = {"cpu": 4096}  # pixels; elsewhere all of them
@@ -99,9 +98,6 @@ class Run:
         self.lowest = math.inf  # loss at a check since the last start
         self.crew = Crew(threads if device.type == "cpu" else 1, around=undisturbed)
         self._computing, self._updating = Captured(records(device)), Captured(records(device))
-        total = sum(out * into for out, into in plan.shapes)
-        self.counts = erk_counts(plan.shapes, plan.nonzeros) if plan.nonzeros < total else None
-        self.rigl, self.pruning = RigL(), Pruning()
         self.aware = plan.quantization == "qat"
         self.best: tuple[float, Tensor] | None = None
         self.bytes = plan.expected_bytes
@@ -136,18 +132,14 @@ class Run:
         self._computing.renew()
         self._updating.renew()
         self.siren = Siren(plan.shapes, plan.omega_first, plan.omega_hidden, seed, self.device)
-        self.quantized: QuantizedForward | None = None
+        self.quantised: QuantisedForward | None = None
         self.optimizer = Adam(self.siren.parameters.flat)
-        self.mask: Parameters | None = None  # of ones and zeros; None: no weight is masked
-        self.settled = self.counts is None
-        if self.counts and plan.sparsity == "rigl":
-            self._set_masks(random_masks(plan.shapes, self.counts, seed, self.device))
+        self.masks = Masks(plan, self.siren, self.optimizer, self._updating, seed)
 
     def _restart_if_diverged(self, loss: float) -> None:
         """Too high a learning rate throws a SIREN back towards the mean colour, where it stays: begin again, slower."""
-        steady = self.settled or self.plan.sparsity == "rigl"  # pruning raises the loss by itself
-        lowest, self.lowest = self.lowest if steady else math.inf, min(self.lowest, loss)
-        if self.restarts < RESTARTS and self.quantized is None and diverged(loss, lowest, self.variance):
+        lowest, self.lowest = math.inf if self.masks.pruned else self.lowest, min(self.lowest, loss)
+        if self.restarts < RESTARTS and self.quantised is None and diverged(loss, lowest, self.variance):
             self.restarts += 1
             self.learning_rate /= 3
             self.lowest = math.inf
@@ -165,10 +157,9 @@ class Run:
                 solve_output(self.siren, self.grid)
         next_check, next_best, reported = CHECK_EVERY, BEST_PHASE, time.perf_counter()
         while (fraction := self.clock.fraction(self.step)) < 1:
-            if not self.settled:
-                self._move_masks(fraction / SPARSE_PHASE)
-            if self.aware and self.quantized is None and fraction >= QUANTIZED_PHASE:
-                self._start_quantized()
+            self.masks.settle(self.step, fraction / SPARSE_PHASE)
+            if self.aware and self.quantised is None and fraction >= QUANTISED_PHASE:
+                self._start_quantised()
             check()
             self._train_step(fraction)
             self.step += 1
@@ -184,18 +175,14 @@ class Run:
                     reported = now
                     self.stopped = report(self._progress(float(self.gradient.loss), fraction)) is False
                 if self.stopped or interrupted.is_set():
-                    self.clock.hurry(self.step, max(fraction, QUANTIZED_PHASE))
+                    self.clock.hurry(self.step, max(fraction, QUANTISED_PHASE))
 
     def _train_step(self, fraction: float) -> None:
         """One step, at `fraction` of the run; nothing of it waits for the device."""
         self.optimizer.start_step(self.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction)))
         self.grid.draw(self.plan.batch)
         self.compute_gradients()
-        if not self.settled and self.plan.sparsity == "rigl" and self.rigl.due(self.step):
-            assert self.counts is not None
-            weights, gradients = self.siren.weights, self.gradient.total.weights
-            moved = self.rigl.update(weights, gradients, self._masks(), self.counts, fraction / SPARSE_PHASE)
-            self._set_masks(moved)
+        self.masks.grow(self.step, fraction / SPARSE_PHASE, self.gradient.total.weights)
         self.update()
 
     def compute_gradients(self) -> None:
@@ -204,7 +191,7 @@ class Run:
             self._computing(self._compute)
 
     def _compute(self) -> None:
-        self.gradient.compute(self.quantized or self.siren, self.grid)
+        self.gradient.compute(self.quantised or self.siren, self.grid)
 
     def update(self) -> None:
         """Move the parameters that are not masked."""
@@ -212,91 +199,57 @@ class Run:
 
     def _update(self) -> None:
         gradient = self.gradient.total.flat
-        if self.mask is not None:
-            gradient.mul_(self.mask.flat)
+        self.masks.apply(gradient)
         self.optimizer.step(gradient)
 
     def finish(self) -> list[QuantizedLayer]:
         """The best network seen, quantised, within `max_bytes`."""
-        if not self.settled:
-            self._move_masks(1.0)
-        if self.aware and self.quantized is None:
-            self._start_quantized()
+        self.masks.settle(self.step, 1.0)
+        if self.aware and self.quantised is None:
+            self._start_quantised()
         if self.best is not None:
             self._keep_best()
             self.siren.parameters.flat.copy_(self.best[1])
         self._shrink_to_budget(1.0)
         return self._layers()
 
-    def _move_masks(self, fraction: float) -> None:
-        """Pruning's next step; at the end of the sparse phase exactly the non-zeros asked for."""
-        assert self.counts is not None
-        if self.plan.sparsity == "prune" and (self.pruning.due(self.step) or fraction >= 1):
-            self._set_masks(self.pruning.update(self.siren.weights, self.counts, fraction))
-        self.settled = fraction >= 1
-
-    def _set_masks(self, masks: Sequence[Tensor]) -> None:
-        """Zero what is masked, in the weights and in the optimiser's moments, and from now on in the gradients."""
-        if self.mask is None:
-            self.mask = Parameters.zeros(self.plan.shapes, self.device)
-            self.mask.flat.fill_(1)
-            self._updating.renew()
-        for kept, mask in zip(self.mask.weights, masks, strict=True):
-            kept.copy_(mask)
-        self.siren.parameters.flat.mul_(self.mask.flat)
-        self.optimizer.forget(self.mask.flat)
-
-    def _masks(self) -> list[Tensor]:
-        """Boolean masks of every layer."""
-        if self.mask is None:
-            return [torch.ones_like(w, dtype=torch.bool) for w in self.siren.weights]
-        return [mask.bool() for mask in self.mask.weights]
-
-    def stored_masks(self) -> list[Tensor | None]:
-        """Boolean masks, None for a full layer."""
-        return [None if bool(mask.all()) else mask for mask in self._masks()]
-
-    def _start_quantized(self) -> None:
+    def _start_quantised(self) -> None:
+        """From now on the forward pass is the format's, of weights that fit into `max_bytes`."""
         plan = self.plan
         self._computing.renew()
-        self.quantized = QuantizedForward(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak)
+        self.quantised = QuantisedForward(self.siren, self.masks.stored(), plan.bits, plan.bias_bits, self.peak)
         self._shrink_to_budget(BUDGET_MARGIN)
         self.bytes = len(pack(self._layers()))
 
     def _layers(self) -> list[QuantizedLayer]:
-        if self.quantized is not None:
-            return self.quantized.stored()
+        """As they would be stored now."""
+        if self.quantised is not None:
+            return self.quantised.stored()
         plan = self.plan
-        return post_training(self.siren, self.stored_masks(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
+        return post_training(self.siren, self.masks.stored(), plan.bits, plan.bias_bits, self.peak, plan.quantization)
 
     def _shrink_to_budget(self, margin: float) -> None:
         """Drop the smallest weights until the packed network has at most margin · max_bytes."""
         if self.plan.max_bytes is None:
             return
         limit = int(self.plan.max_bytes * margin)
-        nonzeros = sum(int(mask.sum()) for mask in self._masks())
+        nonzeros = self.masks.nonzeros()
         floor = len(self.plan.shapes)
         while (size := len(pack(self._layers()))) > limit and nonzeros > floor:
             nonzeros = max(floor, min(int(nonzeros * limit / size), nonzeros - 1))
-            self._keep_largest(erk_counts(self.plan.shapes, nonzeros))
-
-    def _keep_largest(self, counts: Sequence[int]) -> None:
-        masks = []
-        for weight, mask, count in zip(self.siren.weights, self._masks(), counts, strict=True):
-            magnitude = torch.where(mask, weight.abs(), -1.0)
-            masks.append(largest(magnitude, min(count, int(mask.sum()))))
-        self._set_masks(masks)
-        if self.quantized is not None:
-            self.quantized.masks = self.stored_masks()
+            self.masks.keep_largest(nonzeros)
+            if self.quantised is not None:
+                self.quantised.masks = self.masks.stored()
 
     def _keep_best(self) -> None:
+        """Remember the parameters if the picture's error is the least so far."""
         error = self._error()
         if self.best is None or error < self.best[0]:
             self.best = (error, self.siren.parameters.flat.clone())
 
     def _error(self) -> float:
         """Squared, of the whole picture or evenly spread pixels of a large one."""
-        network = self.quantized or self.siren
+        network = self.quantised or self.siren
         layers = network.layers()
 
         def error(part: range) -> Tensor:
@@ -308,9 +261,10 @@ class Run:
             return float(torch.stack(self.crew.map(error, parts)).sum())
 
     def _progress(self, loss: float, fraction: float) -> Progress:
+        """What `report` is told at `fraction` of the run; the PSNR is that of the last batch."""
         psnr = 10 * math.log10(4 / max(loss, 1e-10))  # samples span 2
         bpp = 8 * self.bytes / self.grid.pixels
         seconds = self.clock.seconds
         left = seconds * (1 - fraction) / fraction if fraction else math.inf
-        phase = "quantise" if self.quantized else "fit"
+        phase = "quantise" if self.quantised else "fit"
         return Progress(self.step, max(self.plan.steps, self.step), psnr, bpp, seconds, left, phase)

@@ -1,4 +1,4 @@
-"""Maps taken apart into the four phases that the entropy networks code one after the other."""
+"""Maps taken apart into the four parities that the entropy networks code one after the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from .float_wavelet import Size
 
 
-def to_phases(x: Tensor) -> Tensor:
+def to_parities(x: Tensor) -> Tensor:
     """Maps (c, h, w) → (4·c, ceil(h/2), ceil(w/2)), as `pixel_unshuffle`; zeros beyond odd sizes."""
     c, h, w = x.shape
     odd = h % 2 or w % 2
@@ -19,15 +19,15 @@ def to_phases(x: Tensor) -> Tensor:
     return out.flatten(0, 2)
 
 
-def from_phases(x: Tensor, size: Size) -> Tensor:
-    """The inverse and the adjoint of `to_phases` for maps (c, h, w) of `size` (h, w)."""
+def from_parities(x: Tensor, size: Size) -> Tensor:
+    """The inverse and the adjoint of `to_parities` for maps (c, h, w) of `size` (h, w)."""
     out = x.new_empty((len(x) // 4, *size))
-    assign_phases(out, x)
+    assign_parities(out, x)
     return out
 
 
-def assign_phases(out: Tensor, x: Tensor, add: bool = False) -> None:
-    """`from_phases` into maps that are there."""
+def assign_parities(out: Tensor, x: Tensor, add: bool = False) -> None:
+    """`from_parities` into maps that are there."""
     _, h, w = out.shape
     x = torch.unflatten(x, 0, (-1, 2, 2))
     for i in range(2):
@@ -40,10 +40,10 @@ def assign_phases(out: Tensor, x: Tensor, add: bool = False) -> None:
 
 
 def clear_padding(x: Tensor, size: Size) -> Tensor:
-    """Phases of maps of `size`, in place 0 where those have no position."""
-    phases = torch.unflatten(x, 0, (-1, 2, 2))
+    """Parities of maps of `size`, in place 0 where those have no position."""
+    parities = torch.unflatten(x, 0, (-1, 2, 2))
     if size[0] % 2:
-        phases[:, 1, :, -1, :] = 0
+        parities[:, 1, :, -1, :] = 0
     if size[1] % 2:
-        phases[:, :, 1, :, -1] = 0
+        parities[:, :, 1, :, -1] = 0
     return x
