@@ -1,4 +1,4 @@
-"""`inr bench rd`: BD-rates worked by hand, real files end to end, runs that stop and go on, and what the page shows."""
+"""`inr bench rd`: BD-rates worked by hand, real files end to end, and what the page shows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 import inr_core
@@ -21,46 +18,22 @@ import pillow_inr
 
 torch = pytest.importorskip("torch")
 
-from pillow_inr.bench import fresh, points, rd
-from pillow_inr.bench.__main__ import main
-from pillow_inr.bench.codecs import CODECS, Codec
-from pillow_inr.bench.report import versions
+from rd_runs import FIT, QUALITIES, SHORT, bench, fake, results, shorten, two_pictures
 
-FIT = ("--steps", 10, "--threads", 1)
-QUALITIES = ("--qualities", 10, 40, 70, 100)
+from pillow_inr.bench import fresh, points, rd
+from pillow_inr.bench.codecs import CODECS
+
 NAMES = {"inr auto", "JPEG", "JPEG2000", "WebP"}
-SHORT = {"jpeg": (5, 30, 60, 95), "jpeg2000": (200, 300, 400, 500), "webp": (0, 30, 60, 95)}
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
-    y, x = np.mgrid[:20, :24]
-    waves = np.stack([127 + 120 * np.sin(x * y / k) for k in (9, 14, 23)], axis=2).astype(np.uint8)
-    tiny.picture("RGBA").save(tmp_path / "clear.png")
-    Image.fromarray(waves).save(tmp_path / "waves & more.png")
-    return [tmp_path / "clear.png", tmp_path / "waves & more.png"]
+    return two_pictures(tmp_path)
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four points a curve, measured in this process."""
-
-    def chosen(keys: Sequence[str]) -> list[Codec]:
-        return [dataclasses.replace(codec, curve=SHORT[codec.key]) for codec in CODECS if codec.key in keys]
-
-    monkeypatch.setattr(rd, "chosen", chosen)
-    monkeypatch.setattr(fresh, "REPEATS", 1)
-    monkeypatch.setattr(fresh, "measure", fresh.perform)
-
-
-def bench(*arguments: object) -> int:
-    """Run the measurement in the folder `out` beside the first picture."""
-    return main(["rd", *map(str, arguments), "-o", str(Path(str(arguments[0])).parent / "out")])
-
-
-def results(folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((folder / "out" / "results.json").read_text(encoding="utf-8"))
-    return values
+    shorten(monkeypatch)
 
 
 @pytest.mark.usefixtures("short")
@@ -143,28 +116,6 @@ def test_page_shows_every_picture_curve_and_crop(pictures: list[Path], tmp_path:
     assert "Unfinished" not in text
 
 
-Fake = Callable[[points.Bench, points.Picture, points.Recipe, Path], points.Row]
-
-
-def fake(sizes: Callable[[str, str], float], decibels: dict[str, list[float]]) -> Fake:
-    """Points that need no codec: `sizes` gives the factor of a picture's and a codec's rate, 2^(dB/5) bytes a pixel."""
-    seen: dict[tuple[str, str], int] = {}
-
-    def measure(self: points.Bench, picture: points.Picture, recipe: points.Recipe, path: Path) -> points.Row:
-        key = picture.name, recipe.codec
-        seen[key] = place = seen.get(key, 0) + 1
-        values = decibels[recipe.codec]
-        psnr = values[min(place, len(values)) - 1]
-        Image.fromarray(picture.samples).save(path, "PNG")
-        row: points.Row = {name: 1.0 if spec else "" for name, spec in points.RD_COLUMNS.items()}
-        row |= {"picture": picture.name, "codec": recipe.codec, "setting": recipe.setting, "width": 24, "height": 16}
-        rate = sizes(*key) * 2 ** (min(psnr, 100) / 5)
-        file = path.relative_to(self.folder).as_posix()
-        return {**row, "bytes": path.stat().st_size, "bpp": rate, "psnr_db": psnr, "file": file}
-
-    return measure
-
-
 @pytest.mark.usefixtures("short")
 def test_bd_rate_by_hand(pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Log rates linear in PSNR, so PCHIP is exact: half of JPEG's bytes on the first picture, twice on the other.
@@ -211,81 +162,6 @@ def test_too_few_points_are_said_not_hidden(
         row["note"] == "expected curves that overlap in PSNR, got JPEG 20.00 … 40.00 dB and inr auto 50.00 … 56.00 dB"
     )
     assert row["note"] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.usefixtures("short")
-def test_a_stopped_run_goes_on(
-    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    written: list[str] = []
-    stop_after = 5
-
-    def measure(task: fresh.Task) -> fresh.Cost:
-        if len(written) == stop_after:
-            raise KeyboardInterrupt
-        if task.source is not None:
-            written.append(task.format)
-        return fresh.perform(task)
-
-    monkeypatch.setattr(fresh, "measure", measure)
-    command = pictures[1], *QUALITIES, "--against", "jpeg", *FIT
-    assert bench(*command) == 130
-    assert "interrupted" in capsys.readouterr().err
-    stopped = results(tmp_path)
-    assert stopped["complete"] is False
-    assert written == ["INR"] * 4 + ["JPEG"]
-    # The fifth was written but not yet read when the interrupt came.
-    assert [row["codec"] for row in stopped["tables"]["rd"]] == ["inr auto"] * 4
-    assert "Unfinished" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-
-    archive = tmp_path / "out" / "points.jsonl"
-    with open(archive, "ab") as fp:
-        fp.write(b'{"key": "half a li')  # as a crash may leave it
-    written.clear()
-    stop_after = 100
-    assert bench(*command) == 0
-    assert written == ["JPEG"] * 5  # the curve's four, and the one for the crops
-    finished = results(tmp_path)
-    assert finished["complete"] is True
-    assert finished["tables"]["rd"][:4] == stopped["tables"]["rd"]
-    assert len(finished["tables"]["rd"]) == 8
-
-    written.clear()
-    lines = archive.read_bytes()
-    assert bench(*command) == 0
-    assert written == []
-    assert archive.read_bytes() == lines
-    assert results(tmp_path)["tables"]["rd"] == finished["tables"]["rd"]
-
-    assert bench(*command, "--seed", 3) == 0
-    assert written == ["INR"] * 4 + ["JPEG"] * (len(written) - 4)  # other settings, other points
-    Path(tmp_path / "out" / finished["tables"]["rd"][5]["file"]).unlink()
-    written.clear()
-    assert bench(*command) == 0
-    assert written == ["JPEG"]
-
-
-@pytest.mark.usefixtures("short")
-def test_another_version_measures_again(pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = pictures[1], "--qualities", 50, "--against", *FIT
-    assert bench(*command) == 0
-    before = (tmp_path / "out" / "points.jsonl").read_text(encoding="utf-8").count("\n")
-    known = versions()
-    monkeypatch.setattr(points, "versions", lambda: {**known, "source": "0123456789ab"})
-    assert bench(*command) == 0
-    (row,) = results(tmp_path)["tables"]["rd"]
-    assert row["version"].endswith("source 0123456789ab")
-    assert (tmp_path / "out" / "points.jsonl").read_text(encoding="utf-8").count("\n") == before + 1
-
-
-def test_lossless_points_survive_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points.Bench, "_measure", fake(lambda *key: 1.0, {"JPEG": [math.inf]}))
-    picture = points.Picture("p", np.zeros((16, 24, 3), np.uint8))
-    recipe = points.other_recipe(CODECS[0], 50)
-    first = points.Bench(tmp_path).point(picture, recipe)
-    monkeypatch.setattr(points.Bench, "_measure", None)
-    assert points.Bench(tmp_path).point(picture, recipe) == first
-    assert first["psnr_db"] == math.inf
 
 
 @pytest.mark.usefixtures("short")

@@ -1,24 +1,22 @@
-"""Saving with the latent model: what comes back, targets, ways to end. Pictures are small, floors have margin."""
+"""Saving with the latent model: what comes back, and targets. Pictures are small, floors have margin."""
 
 from __future__ import annotations
 
 import io
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tiny
+from latent_saves import fast, picture
 from numpy.typing import NDArray
 from PIL import Image
-from toy_prior import smooth_picture, toy_arrays
+from toy_prior import toy_arrays
 
 from inr_core import (
     Decoder,
     FormatError,
-    Interrupted,
     Metadata,
     Progress,
     Settings,
@@ -37,14 +35,6 @@ from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_fo
 from inr_core.save import latent
 
 Pixels = NDArray[np.uint8]
-
-
-def picture(height: int = 48, width: int = 64, channels: int = 3, bit_depth: int = 8) -> Any:
-    return smooth_picture(np.random.default_rng(5), height, width, channels, bit_depth)
-
-
-def fast(**options: Any) -> Settings:
-    return Settings(**{"effort": 0, "threads": 1, "device": "cpu", **options})
 
 
 def model_of(data: bytes) -> str:
@@ -178,66 +168,6 @@ def test_tiles_leave_no_seams_and_need_no_order() -> None:
     error = np.square(decode(one).astype(float) - pixels).mean((0, 2))
     borders = [x for cut in (128, 192) for x in range(cut - 4, cut + 4)]
     assert error[borders].mean() < 2 * np.delete(error, borders).mean()
-
-
-def test_interrupt_keeps_what_was_refined() -> None:
-    def interrupt(progress: Progress) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(Interrupted) as caught:
-        encode(picture(), fast(effort=9), progress=interrupt)
-    assert psnr(decode(caught.value.data), picture()) > 28
-
-
-def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inr_core.latent.pyramid import encode_latents as write
-    from inr_core.save import latent
-
-    monkeypatch.setattr(latent.LatentJob, "_tried", (1, 0.0))
-    calls = 0
-
-    def interrupted_once(*arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            raise KeyboardInterrupt
-        return write(*arguments)
-
-    monkeypatch.setattr(latent, "encode_latents", interrupted_once)
-    with pytest.raises(Interrupted) as caught:
-        encode(picture(), fast())
-    assert decode(caught.value.data).shape == (48, 64, 3)
-
-
-def test_interrupted_search_keeps_a_file() -> None:
-    def interrupt(progress: Progress) -> None:
-        if progress.phase == "fit":
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(Interrupted) as caught:
-        encode(picture(), fast(effort=1, target_psnr=30.0), progress=interrupt)
-    assert decode(caught.value.data).shape == (48, 64, 3)
-
-
-def test_progress_false_stops_with_a_complete_file() -> None:
-    seen: list[Progress] = []
-
-    def stop(progress: Progress) -> bool:
-        seen.append(progress)
-        return False
-
-    data = encode(picture(), fast(effort=9), progress=stop)
-    assert [(p.phase, p.step) for p in seen] == [("fit", 1), ("done", iterations_for(9, 48 * 64))]
-    assert seen[-1].psnr == pytest.approx(psnr(decode(data), picture()))
-    assert seen[-1].bpp == 8 * len(data) / (48 * 64)
-    assert seen[0].psnr == pytest.approx(seen[-1].psnr, abs=2)
-    assert seen[0].bpp == pytest.approx(seen[-1].bpp, rel=0.3)
-
-
-def test_time_limit_ends_the_fit() -> None:
-    seen: list[Progress] = []
-    encode(picture(), fast(effort=9, time_limit=0.01), progress=seen.append)
-    assert [p.phase for p in seen] == ["fit", "done"]
 
 
 def test_bright_pictures_stay_bright() -> None:

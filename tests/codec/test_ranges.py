@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import struct
 from dataclasses import astuple
@@ -14,68 +13,11 @@ import reference_decoder as reference
 from hostile import join, split
 from networks import header_of, make_file
 from numpy.typing import NDArray
+from range_pictures import HOT, PICTURES, Values, ranges_in, saved, scene
 
-from inr_core import FormatError, Progress, Range, Settings, TargetError, decode, encode, psnr, read_head, verify
+from inr_core import Progress, Range, Settings, TargetError, decode, encode, psnr
 from inr_core.container.ranges import FULL
 from inr_core.stretch import ranges_of, to_samples, to_values
-
-Values = NDArray[np.uint16]
-
-HOT = 65_535
-
-
-def scene(low: int, high: int) -> Values:
-    """A disc on waves, (96, 96) of all of low … high."""
-    y, x = np.mgrid[:96, :96]
-    waves = 1.4 * (np.hypot(y - 48, x - 48) < 36) + 0.3 + 0.3 * np.sin(x / 5)
-    waves -= waves.min()
-    values: Values = np.rint(low + (high - low) * waves / waves.max()).astype(np.uint16)
-    return values
-
-
-def dotted(values: Values, *dots: int) -> Values:
-    """With a pixel of each of these values."""
-    for k, dot in enumerate(dots):
-        values[17 + 9 * k, 23 + 11 * k] = dot
-    return values
-
-
-def striped(values: Values, mark: int) -> Values:
-    """With a mark in a tenth of the pixels, as of a depth map where nothing was measured."""
-    values[:, 40:50] = mark
-    return values
-
-
-def with_stars(values: Values) -> Values:
-    """With 20 pixels beyond the others, of all values."""
-    random = np.random.default_rng(1)
-    values.reshape(-1)[random.choice(values.size, 20, replace=False)] = np.linspace(values.max() + 1, HOT, 20)
-    return values
-
-
-def ranges_in(data: bytes) -> tuple[Range, ...]:
-    return read_head(io.BytesIO(data)).header.ranges
-
-
-def saved(values: NDArray[Any], **options: Any) -> bytes:
-    return encode(values, Settings(**{"effort": 0, "threads": 1, "model": "latent", **options}))
-
-
-PICTURES: dict[str, tuple[Values, Range]] = {
-    "12 bits": (scene(0, 1400), Range.even(0, 1400)),
-    "narrow": (scene(15, 33), Range.even(15, 33)),
-    "three values": (scene(7, 9), Range.even(7, 9)),
-    "an offset": (scene(30_000, 34_000), Range.even(30_000, 34_000)),
-    "the end of the scale": (scene(65_500, HOT), Range.even(65_500, HOT)),
-    "a hot pixel": (dotted(scene(0, 1400), HOT), Range(0, 0, 0, 1400, HOT, HOT)),
-    "a dead pixel": (dotted(scene(30_000, 34_000), 0), Range(0, 0, 30_000, 34_000, 34_000, 34_000)),
-    "dead and hot pixels": (dotted(scene(3000, 3018), 0, 1, 40_000, HOT), Range(0, 1, 3000, 3018, 40_000, HOT)),
-    "a warm pixel": (dotted(scene(0, 1400), 4000), Range(0, 0, 0, 1400, 4000, 4000)),
-    "stars": (with_stars(scene(100, 400)), Range(100, 100, 100, 401, 3829, HOT)),
-    "holes of 0": (striped(scene(20_000, 20_500), 0), Range(0, 0, 20_000, 20_500, 20_500, 20_500)),
-    "holes of 65535": (striped(scene(100, 200), HOT), Range(100, 100, 100, 200, HOT, HOT)),
-    "holes and a hot pixel": (dotted(striped(scene(2000, 2999), 0), HOT), Range(0, 0, 2000, 2999, HOT, HOT)),
-}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -310,46 +252,3 @@ def test_each_channel_has_its_own_peak() -> None:
 def test_a_size_is_met() -> None:
     values, _ = PICTURES["holes and a hot pixel"]
     assert 700 < len(saved(values, target_size=900)) <= 900
-
-
-def test_the_layout_is_pinned() -> None:
-    chunks = split(saved(PICTURES["a hot pixel"][0]))
-    assert chunks[1] == (b"RANG", bytes.fromhex("0000 0000 0000 7805 ffff ffff"))
-
-
-DEEP, SHALLOW = split(make_file(header_of("LA", 16))), split(make_file(header_of("RGB")))
-
-
-@pytest.mark.parametrize("length", [0, 12, 16, 23, 25, 36])
-def test_ranges_for_other_channels_are_refused(length: int) -> None:
-    refused(join([DEEP[0], (b"RANG", bytes(length)), *DEEP[1:]]), f"chunk 'RANG': expected 24 bytes, got {length}")
-
-
-@pytest.mark.parametrize(
-    "row", [(2, 1, 3, 3, 3, 3), (0, 2, 1, 3, 3, 3), (0, 0, 4, 3, 4, 4), (0, 0, 0, 9, 8, 9), (0, 0, 0, 0, 9, 8)]
-)
-@pytest.mark.parametrize("first", [False, True])
-def test_ranges_out_of_order_are_refused(row: tuple[int, ...], first: bool) -> None:
-    rows = struct.pack("<6H", *row), bytes(12)
-    message = f"chunk 'RANG': expected six values in ascending order, got {row}"
-    refused(join([DEEP[0], (b"RANG", b"".join(rows if first else rows[::-1])), *DEEP[1:]]), message)
-
-
-def test_ranges_out_of_place_are_refused() -> None:
-    good = (b"RANG", 2 * struct.pack("<6H", 0, 0, 0, 65_535, 65_535, 65_535))
-    assert ranges_in(join([DEEP[0], good, *DEEP[1:]])) == (FULL, FULL)
-    refused(join([DEEP[0], good, good, *DEEP[1:]]), "chunk 'RANG' at byte 74: expected once, got it again")
-    message = "chunk 'RANG': expected with 16 bits a sample of model siren or latent only, got"
-    refused(join([SHALLOW[0], (b"RANG", bytes(36)), *SHALLOW[1:]]), f"{message} 8 of model siren")
-    head, *rest = split(saved(scene(15, 33), model="exact"))
-    refused(
-        join([head, (b"RANG", bytes(12)), *rest], sum(12 + len(data) for _, data in rest)),
-        f"{message} 16 of model exact",
-    )
-
-
-def refused(data: bytes, message: str) -> None:
-    for read in (read_head, verify):
-        with pytest.raises(FormatError) as caught:
-            read(io.BytesIO(data))
-        assert str(caught.value) == message

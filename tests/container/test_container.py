@@ -1,4 +1,4 @@
-"""The container: layout, limits and their messages, chunks known and unknown, CRCs, metadata."""
+"""The container: layout, limits and their messages, chunks known and unknown, CRCs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import dataclasses
 import io
 import re
 import struct
-import zlib
 from typing import IO
 
-import numpy as np
 import pytest
-import zstandard
-from networks import header_of, make_file, make_palette
+from container_files import FILE, FULL, head_of, refused, with_chunk
+from hostile import build, chunk, split
+from networks import header_of, make_file
 
-from inr_core import SIGNATURE, FormatError, Head, Metadata, SettingsError, TruncatedError, decode, read_head, verify
+from inr_core import SIGNATURE, FormatError, Metadata, SettingsError, TruncatedError, decode, read_head, verify
 from inr_core.container.chunks import write
 from inr_core.container.header import MAX_PIXELS, Header, check_header
-from inr_core.container.metadata import MAX_EXPANDED, MAX_METADATA
-
-Chunk = tuple[bytes, bytes]
 
 HEAD_FIELDS = (
     "width",
@@ -34,54 +30,12 @@ HEAD_FIELDS = (
     "payload_bytes",
 )
 
-FILE = make_file(header_of("RGB"))
-FULL = Metadata(exif=b"MM\0*" + bytes(300), icc=bytes(range(256)), xmp=b"<x/>" * 99, comment=b"hi", dpi=(300.0, 72.009))
-
-
-def chunks_of(data: bytes) -> list[Chunk]:
-    found = []
-    offset = 9
-    while offset < len(data):
-        length, kind = struct.unpack_from("<I4s", data, offset)
-        found.append((kind, data[offset + 8 : offset + 8 + length]))
-        offset += length + 12
-    return found
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack("<I", len(data)) + kind + data + struct.pack("<I", zlib.crc32(kind + data))
-
-
-def build(chunks: list[Chunk]) -> bytes:
-    return SIGNATURE + b"\1" + b"".join(chunk(kind, data) for kind, data in chunks)
-
-
-def with_chunk(at: int, kind: bytes, data: bytes, source: bytes = FILE) -> bytes:
-    """The file with one more chunk; among the pixel chunks, the header is told."""
-    chunks = chunks_of(source)
-    if at >= len(chunks):
-        chunks[0] = (b"HEAD", chunks[0][1][:-4] + struct.pack("<I", struct.unpack("<I", chunks[0][1][-4:])[0] + 12))
-        assert not data
-    return build([*chunks[:at], (kind, data), *chunks[at:]])
-
 
 def with_header(**fields: int) -> bytes:
     """The file with fields of its header replaced, mode and model by number."""
-    values = dict(zip(HEAD_FIELDS, struct.unpack("<HHBBBBHHBI", chunks_of(FILE)[0][1]), strict=True))
+    values = dict(zip(HEAD_FIELDS, struct.unpack("<HHBBBBHHBI", split(FILE)[0][1]), strict=True))
     head = struct.pack("<HHBBBBHHBI", *{**values, **fields}.values())
-    return build([(b"HEAD", head), *chunks_of(FILE)[1:]])
-
-
-def head_of(data: bytes) -> Head:
-    return read_head(io.BytesIO(data))
-
-
-def refused(data: bytes, message: str, error: type[FormatError] = FormatError) -> None:
-    """Opening and verifying both refuse the file, with exactly this message."""
-    for read in (lambda: head_of(data), lambda: verify(io.BytesIO(data))):
-        with pytest.raises(FormatError) as caught:
-            read()
-        assert (str(caught.value), type(caught.value)) == (message, error)
+    return build([(b"HEAD", head), *split(FILE)[1:]])
 
 
 def damaged(data: bytes, message: str) -> None:
@@ -96,12 +50,12 @@ def damaged(data: bytes, message: str) -> None:
 def test_layout_is_pinned() -> None:
     data = write(Header(3, 1000, "LA", 16, 2, "siren", 0, 7, 5, 0), None, Metadata(comment=b"abc"), b"network")
     assert data[:9] == b"\x89INR\r\n\x1a\n\x01"
-    assert chunks_of(data) == [
+    assert split(data) == [
         (b"HEAD", bytes.fromhex("0300 e803 02 10 02 00 0000 0700 05 13000000")),
         (b"comm", b"\0abc"),
         (b"NETW", b"network"),
     ]
-    assert build(chunks_of(data)) == data
+    assert build(split(data)) == data
     head = head_of(data)
     assert head.header == Header(3, 1000, "LA", 16, 2, "siren", 0, 7, 5, 19)
     assert head.payload_offset == len(data) - 19
@@ -184,7 +138,7 @@ def test_a_head_cut_short(data: bytes, message: str) -> None:
 
 
 def test_the_header_comes_first_once_and_whole() -> None:
-    head, network = chunks_of(FILE)
+    head, network = split(FILE)
     refused(build([network, head]), f"first chunk: expected 'HEAD' of 17 bytes, got 'NETW' of {len(network[1])}")
     refused(build([(b"HEAD", head[1][:-1]), network]), "first chunk: expected 'HEAD' of 17 bytes, got 'HEAD' of 16")
     refused(build([head, head, network]), "chunk 'HEAD' at byte 38: expected once, got it again")
@@ -207,7 +161,7 @@ def test_a_chunk_type_is_four_letters(kind: bytes) -> None:
 
 
 def test_too_many_chunks() -> None:
-    head, network = chunks_of(FILE)
+    head, network = split(FILE)
     many = [(b"zzZz", b"")] * 63
     assert head_of(build([head, *many, (b"zzZz", b""), network])).header.width == 24
     refused(build([head, *many, *many, network]), "chunks: expected at most 64 before the pixels, got more")
@@ -255,7 +209,7 @@ def test_the_length_of_a_chunk_is_checked_before_it_is_read() -> None:
             self.largest = max(self.largest, n or 0)
             return super().read(n)
 
-    head = build(chunks_of(FILE)[:1])
+    head = build(split(FILE)[:1])
     source = Watched(head + struct.pack("<I4s", 2**32 - 1, b"zzZz"))
     with pytest.raises(
         FormatError, match=r"^chunk 'zzZz' at byte 46: expected at most 16777216 bytes, got 4294967295$"
@@ -276,107 +230,3 @@ def test_reading_needs_only_read_and_takes_what_a_pipe_gives() -> None:
     pipe: IO[bytes] = Pipe(make_file(header_of("P"), metadata=FULL))  # type: ignore[assignment]
     assert read_head(pipe).metadata == FULL
     verify(Pipe(FILE))  # type: ignore[arg-type]
-
-
-def test_palettes() -> None:
-    palette = make_palette(4)
-    data = make_file(header_of("P", channels=4), palette=palette)
-    read = head_of(data).palette
-    assert read is not None
-    assert (read == palette).all()
-    assert head_of(FILE).palette is None
-    head, plte, network = chunks_of(data)
-    refused(build([head, network]), "chunk 'PLTE': expected exactly in mode P, got mode P")
-    refused(with_chunk(1, b"PLTE", b"abc"), "chunk 'PLTE': expected exactly in mode P, got mode RGB")
-    refused(build([head, plte, plte, network]), "chunk 'PLTE' at byte 82: expected once, got it again")
-    for colours in (b"", b"abc", bytes(257 * 4)):
-        message = f"chunk 'PLTE': expected 1 to 256 colours of 4 bytes, got {len(colours)} bytes"
-        refused(build([head, (b"PLTE", colours), network]), message)
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        Metadata(),
-        FULL,
-        Metadata(exif=b"", icc=b"", xmp=b"", comment=b""),
-        Metadata(comment=b"\0\1\xff" * 5000),
-        Metadata(exif=np.random.default_rng(0).bytes(3000)),
-        Metadata(dpi=(0, 4_294_967.295)),
-    ],
-)
-def test_metadata_comes_back_byte_for_byte(metadata: Metadata) -> None:
-    assert head_of(make_file(header_of("RGB"), metadata=metadata)).metadata == metadata
-
-
-def test_metadata_is_compressed_where_that_helps() -> None:
-    data = dict(chunks_of(make_file(header_of("RGB"), metadata=FULL)))
-    assert [data[kind][0] for kind in (b"exif", b"iccp", b"xmpp", b"comm")] == [1, 0, 1, 0]
-    assert len(data[b"exif"]) < 40
-    assert data[b"iccp"] == b"\0" + bytes(range(256))
-    assert data[b"dpis"] == struct.pack("<II", 300_000, 72_009)
-
-
-def test_metadata_above_a_megabyte_is_stored_so_that_no_small_file_opens_as_a_large_one() -> None:
-    for size, stored in ((MAX_EXPANDED, False), (MAX_EXPANDED + 1, True)):
-        metadata = Metadata(
-            icc=b"profile " * (size // 8) + b"x" * (size % 8), text={"Key": "ä" * (size // 2 - 3 + stored)}
-        )
-        data = make_file(header_of("RGB"), metadata=metadata)
-        assert head_of(data).metadata == metadata
-        assert (len(data) > 2 * size) == stored
-        assert (len(data) > size // 100) == stored
-
-
-def test_metadata_has_a_limit() -> None:
-    largest = b"a" * (MAX_METADATA - 1)
-    assert head_of(make_file(header_of("RGB"), metadata=Metadata(exif=largest))).metadata.exif == largest
-    for metadata in (Metadata(xmp=largest + b"a"), Metadata(comment=largest + b"a")):
-        with pytest.raises(SettingsError, match=r"^(xmp|comment): expected under 16777216 bytes, got 16777216$"):
-            make_file(header_of("RGB"), metadata=metadata)
-
-
-@pytest.mark.parametrize("dpi", [(-1, 1), (1, float("nan")), (float("inf"), 1), (4_294_968, 1)])
-def test_dpi_has_a_range(dpi: tuple[float, float]) -> None:
-    with pytest.raises(SettingsError, match=r"^dpi: expected numbers from 0 to 4294967\.295, got \("):
-        make_file(header_of("RGB"), metadata=Metadata(dpi=dpi))
-
-
-def frame(size: int, blocks: str) -> bytes:
-    """A Zstandard frame that declares `size` bytes, in a single segment."""
-    return bytes.fromhex("28b52ffd a0") + struct.pack("<I", size) + bytes.fromhex(blocks)
-
-
-BOMB = "02 00 10 61"  # one run of 2**17 bytes "a", not the last block
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "expected compression 0 or 1, got nothing"),
-        (b"\2abc", "expected compression 0 or 1, got 2"),
-        (b"\1", "expected Zstandard data, got "),
-        (b"\1not zstandard", "expected Zstandard data, got "),
-        (b"\1" + zstandard.compress(bytes(2**20 + 1)), "expected 1 to 1048576 decompressed bytes, got 1048577"),
-        (b"\1" + frame(2**32 - 1, BOMB), "expected 1 to 1048576 decompressed bytes, got 4294967295"),
-        (b"\1" + frame(5, BOMB * 1000 + "03 00 10 61"), "expected Zstandard data, got "),  # 125 MB in 5 bytes
-        (b"\1" + frame(2**20, "0b 00 00 61"), "expected Zstandard data, got "),  # one byte in 1 MB
-        (b"\1" + zstandard.compress(b"abc") + b"more", "expected Zstandard data, got "),
-        (b"\1" + zstandard.compress(b"abc" * 99)[:-1], "expected Zstandard data, got "),
-        (
-            b"\1" + zstandard.ZstdCompressor(write_content_size=False).compress(b"abc"),
-            "expected 1 to 1048576 decompressed bytes, got -1",
-        ),
-        (b"\1" + zstandard.compress(b""), "expected 1 to 1048576 decompressed bytes, got 0"),
-        (b"\1" + bytes.fromhex("502a4d18 00000000"), "expected 1 to 1048576 decompressed bytes, got 0"),  # skippable
-    ],
-)
-def test_bad_metadata_and_zstandard_bombs(data: bytes, message: str) -> None:
-    with pytest.raises(FormatError, match=f"^chunk 'exif': {re.escape(message)}"):
-        head_of(with_chunk(1, b"exif", data))
-
-
-def test_other_bad_metadata() -> None:
-    refused(with_chunk(1, b"dpis", bytes(7)), "chunk 'dpis': expected 8 bytes, got 7")
-    twice = with_chunk(1, b"comm", b"\0a", with_chunk(1, b"comm", b"\0b"))
-    refused(twice, "chunk 'comm' at byte 52: expected once, got it again")

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from inr_core import Decoder, FormatError, describe, read_head, verify
+from inr_core import SIGNATURE, Decoder, FormatError, describe, read_head, verify
 
 Chunk = tuple[bytes, bytes]
 
@@ -65,15 +65,23 @@ def split(data: bytes) -> list[Chunk]:
     return chunks
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """With its length and a CRC that fits."""
+    return struct.pack("<I", len(data)) + kind + data + struct.pack("<I", zlib.crc32(kind + data))
+
+
+def build(chunks: list[Chunk]) -> bytes:
+    """The file of chunks, as they are."""
+    return SIGNATURE + b"\1" + b"".join(chunk(kind, data) for kind, data in chunks)
+
+
 def join(chunks: list[Chunk], payload_bytes: int | None = None) -> bytes:
-    """The file of chunks with CRCs that fit, and a header that promises `payload_bytes`: by default, what is there."""
-    parts = [struct.pack("<I", len(d)) + k + d + struct.pack("<I", zlib.crc32(k + d)) for k, d in chunks]
-    first = next((k for k, (kind, _) in enumerate(chunks) if kind == b"NETW"), len(chunks))
+    """The file of chunks with a header that promises `payload_bytes`: by default, what is there."""
     if chunks and chunks[0][0] == b"HEAD" and len(chunks[0][1]) == 17:
-        size = sum(map(len, parts[first:])) if payload_bytes is None else payload_bytes
-        head = chunks[0][1][:-4] + struct.pack("<I", size)
-        parts[0] = struct.pack("<I", 17) + b"HEAD" + head + struct.pack("<I", zlib.crc32(b"HEAD" + head))
-    return b"\x89INR\r\n\x1a\n\1" + b"".join(parts)
+        first = next((k for k, (kind, _) in enumerate(chunks) if kind == b"NETW"), len(chunks))
+        size = sum(len(data) + 12 for _, data in chunks[first:]) if payload_bytes is None else payload_bytes
+        chunks = [(b"HEAD", chunks[0][1][:-4] + struct.pack("<I", size)), *chunks[1:]]
+    return build(chunks)
 
 
 def edit(data: bytes, rng: random.Random) -> bytes:
