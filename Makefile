@@ -1,9 +1,10 @@
 # make demo   encode, decode and compare sample pictures: table, build/demo/demo.png
-# make test   run the tests
+# make test   run the tests, in two processes; PYTEST="-x tests/latent -k tiles" in one, of what it says
+# make slow   run those that take long and are left out there
 # make check  ruff and strict mypy
 # make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost
 # make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
-# The first three create .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
+# The first three, and slow, create .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 300
@@ -14,14 +15,17 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test check samples programs fuzz mutate slowest clean
+.PHONY: demo test slow check samples programs fuzz mutate slowest clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
 	$(BIN)/python sample_images/demo.py $(DEMO)
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest $(PYTEST)
+	@$(BIN)/python tests/side_by_side.py $(PYTEST)
+
+slow: $(VENV)/installed-test
+	@$(BIN)/python tests/side_by_side.py $(PYTEST) -m slow
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check

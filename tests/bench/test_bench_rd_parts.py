@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from pillow_inr.bench import crops, curves, fresh, points, rd
 
 
+@pytest.mark.slow
 def test_fresh_interpreters(tmp_path: Path) -> None:
     source = tmp_path / "a.png"
     tiny.picture().save(source)

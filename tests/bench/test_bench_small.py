@@ -51,6 +51,7 @@ def test_prefixes(picture: Path) -> None:
         assert im.size == (5 * 60 + 4 * prefixes.GAP, 45 + prefixes.LABEL_HEIGHT)
 
 
+@pytest.mark.slow
 def test_efforts(picture: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     folder, results = tmp_path / "efforts", tmp_path / "efforts.json"

@@ -71,6 +71,7 @@ def seconds_to(monkeypatch: pytest.MonkeyPatch, db: float) -> list[Any]:
     return list(report.tables[0].rows)
 
 
+@pytest.mark.slow
 def test_steps_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = steps_of_training(tmp_path, monkeypatch)
     rates = {row["type"]: row["gmacs_per_second"] for row in tables["products"]}
@@ -166,6 +167,7 @@ def test_turns_are_as_long_for_everyone() -> None:
     assert (quick.made, slow.made) == (1 + 3 * 50, 1 + 3)
 
 
+@pytest.mark.slow
 def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"WIDTHS": (4, 8, 12), "DEPTHS": (2, 3, 4), "PICTURE": SIZE}.items():
         monkeypatch.setattr(speed_growth, name, value)
@@ -202,6 +204,7 @@ def test_on_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tables["decode_latent"][0]["ms"] > 0
 
 
+@pytest.mark.slow
 def test_latent_decode_and_fresh(tmp_path: Path) -> None:
     short = "--rounds", 2, "--starts", 1, "--threads", 1
     tables = bench(tmp_path, "--parts", "latent", "decode", "fresh", *NETWORK, *short)

@@ -31,7 +31,10 @@ def without_seconds(out: str) -> str:
     return re.sub(r"[\d.]+ s$", "s", out, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("options", [["--effort=5", "--device=cpu"], SIREN])
+@pytest.mark.parametrize(
+    "options",
+    [["--effort=1", "--device=cpu"], pytest.param(["--effort=5", "--device=cpu"], marks=pytest.mark.slow), SIREN],
+)
 def test_files_and_lines_are_those_of_one_process(pictures: list[Path], tmp_path: Path, options: list[str]) -> None:
     said = {}
     for count in (1, 2):

@@ -187,14 +187,14 @@ def test_a_target_size_comes_before_the_plane() -> None:
     assert ends_are_kept(given[..., -1], decode(data)[..., -1])
 
 
+@pytest.mark.parametrize("effort", [1, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["cut-out", "soft"])
-def test_refined_files_keep_them_too(name: str) -> None:
+def test_refined_files_keep_them_too(name: str, effort: int) -> None:
     pytest.importorskip("torch")
     given = with_alpha(ALPHAS[name])
-    for effort in (1, 5):
-        data = encode(given, Settings(effort=effort, threads=1, seed=1))
-        assert ends_are_kept(given[..., -1], decode(data)[..., -1])
-        assert data == encode(given, Settings(effort=effort, threads=1, seed=1))
+    data = encode(given, Settings(effort=effort, threads=1, seed=1))
+    assert ends_are_kept(given[..., -1], decode(data)[..., -1])
+    assert data == encode(given, Settings(effort=effort, threads=1, seed=1))
 
 
 @pytest.mark.parametrize(("name", "plane"), [("cut-out", "alpha"), ("soft", "ends")])

@@ -278,6 +278,7 @@ def test_halves_of_maps_give_their_share_of_a_weights_gradient(height: int, half
         assert close(moved.by_weight(slope, room, weight, padding, 1), expected, 1e-5)
 
 
+@pytest.mark.slow
 def test_tiles_cost_little_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:136, :200]

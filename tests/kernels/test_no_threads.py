@@ -31,7 +31,13 @@ def test_decoding_needs_no_thread(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"effort": 0}, {"effort": 1}, {"model": "siren", "steps": 20}, {"effort": 1, "target_size": 1500}]
+    "options",
+    [
+        {"effort": 0},
+        {"effort": 1},
+        {"model": "siren", "steps": 20},
+        pytest.param({"effort": 1, "target_size": 1500}, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("count", [1, 3])
 def test_saving_needs_no_thread(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], count: int) -> None:

@@ -153,6 +153,7 @@ def test_sums_that_could_become_inexact_are_refused() -> None:
         differences.adapted(start, differences.unpack(data, start))
 
 
+@pytest.mark.slow
 def test_networks_move_where_that_pays() -> None:
     """A picture of checks, unlike any photograph: its networks differ, and the file is the better for it."""
     pytest.importorskip("torch")
