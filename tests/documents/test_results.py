@@ -1,4 +1,4 @@
-"""The commands under the tables of README, RESULTS and STUDY exist, and README's figures are those of RESULTS."""
+"""The commands of README, CONTRIBUTING, RESULTS and STUDY exist, and README's figures are those of RESULTS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import study.__main__ as experiments
 from pillow_inr.bench.__main__ import MEASUREMENTS, parser
 
 ROOT = Path(__file__).parents[2]
-README, RESULTS, STUDY = ((ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "RESULTS", "STUDY"))
+README, RESULTS, STUDY, CONTRIBUTING = (
+    (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "RESULTS", "STUDY", "CONTRIBUTING")
+)
 BENCH, EXPERIMENTS = "inr bench ", "python -m study "
 FIGURE = re.compile(r"(?<![\w.,×/–-])[−+]?(\d[\d,]*(?:\.\d+)?)")
 MEASURED = ("## Thumbnails", "## What it is good for", "## How good it is")  # README's sections that state figures
@@ -28,11 +30,13 @@ def commands(text: str) -> list[str]:
     found = re.findall(rf"^ {{4}}({begin}.*)$", joined, re.MULTILINE)
     found += re.findall(rf"`({begin}[^`]*)`", " ".join(joined.split()))
     return [
-        command for command in found if "…" not in command and shlex.split(command, comments=True) != ["inr", "bench"]
+        command
+        for command in found
+        if "…" not in command and "--help" not in command and shlex.split(command, comments=True) != ["inr", "bench"]
     ]
 
 
-ALL = sorted({command for text in (README, RESULTS, STUDY) for command in commands(text)})
+ALL = sorted({command for text in (README, RESULTS, STUDY, CONTRIBUTING) for command in commands(text)})
 
 
 @pytest.mark.parametrize("command", ALL)
