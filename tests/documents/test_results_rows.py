@@ -1,0 +1,216 @@
+"""The tables of RESULTS.md and the conclusions of STUDY.md follow from the rows in docs/results."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "results"
+PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("RESULTS", "STUDY")}
+Rows = list[dict[str, Any]]
+Line = tuple[str, ...]
+
+
+def rows(file: str, table: str) -> Rows:
+    found: Rows = json.loads((FOLDER / f"{file}.json").read_text(encoding="utf-8"))["tables"][table]
+    return found
+
+
+def percent(value: float) -> str:
+    return f"{value:+.1f} %".replace("-", "−")
+
+
+def number_in(cell: str) -> float:
+    return float(cell.replace("−", "-").removesuffix(" %"))
+
+
+def bd_rates(file: str) -> list[Line]:
+    """Mean, best and worst of each format."""
+    table = rows(file, "bd_rates_percent")
+    formats = [name for name in table[0] if name != "picture"]
+    kinds: dict[str, Callable[[Iterable[float]], float]] = {"mean": fmean, "best": min, "worst": max}
+    return [(kind, *(percent(of(row[name] for row in table)) for name in formats)) for kind, of in kinds.items()]
+
+
+def by_quality(file: str, table: str, *, similarity: bool = True) -> list[Line]:
+    """Means over the pictures, at each quality."""
+    made: list[Line] = []
+    for quality in sorted({row["quality"] for row in rows(file, table)}):
+        points = [row for row in rows(file, table) if row["quality"] == quality]
+        mean = {name: fmean(row[name] for row in points) for name in ("bytes", "bpp", "psnr_db")}
+        line = str(quality), f"{mean['bytes']:,.0f}", f"{mean['bpp']:.3f}", f"{mean['psnr_db']:.2f}"
+        made.append((*line, f"{fmean(row['ms_ssim'] for row in points):.4f}") if similarity else line)
+    return made
+
+
+def thumbnails() -> list[Line]:
+    """A thumbnail, and the seconds of all of the file beside it."""
+    table = rows("thumbnail", "thumbnail")
+    whole = {(row["picture"], row["codec"]): row for row in table if row["what"] == "full decode"}
+    return [
+        (
+            *(row["picture"], row["codec"], f"{row['file_bytes']:,}", f"{row['read_percent']:.1f} %"),
+            *(f"{row['cpu_ms']}", f"{row['peak_mb']}", f"{row['psnr_db']:.2f}"),
+            *(f"{whole[row['picture'], row['codec']]['cpu_ms']}", f"{whole[row['picture'], row['codec']]['peak_mb']}"),
+        )
+        for row in table
+        if row["what"] == "thumbnail"
+    ]
+
+
+def compared() -> list[Line]:
+    """Ours, and the others at the nearest size."""
+    table = rows("compare", "compare")
+    groups = [table[k : k + 4] for k in range(0, len(table), 4)]
+    assert all([row["codec"] for row in group] == ["siren", "JPEG", "JPEG2000", "WebP"] for group in groups)
+    return [
+        (
+            *(group[0]["picture"], group[0]["setting"].removeprefix("quality "), f"{group[0]['bytes']:,}"),
+            *(f"{row['psnr_db']:.2f}" for row in group),
+        )
+        for group in groups
+    ]
+
+
+def losses() -> list[Line]:
+    """dB lost by each way to quantise at so many bits, on both pictures."""
+    table = [row for row in rows("quantisation", "quantisation") if row["bits"] is not None]
+    made: dict[tuple[str, int], list[str]] = {}
+    for row in table:
+        made.setdefault((row["method"], row["bits"]), []).append(f"{row['loss_db']:.3f}")
+    return [(method, str(bits), *values) for (method, bits), values in made.items()]
+
+
+def sparsities() -> list[Line]:
+    """dB at equal non-zeros."""
+    table = rows("sparsity", "sparsity")
+    dense = {row["picture"]: f"{row['psnr_db']:.2f}" for row in table if row["method"] == "dense"}
+    made: dict[tuple[str, str], list[str]] = {}
+    for row in table:
+        if row["method"] != "dense":
+            made.setdefault((row["picture"], f"{row['density']:g}"), []).append(f"{row['psnr_db']:.2f}")
+    return [(picture, density, *values, dense[picture]) for (picture, density), values in made.items()]
+
+
+def coded() -> list[Line]:
+    """Bytes of all layers together."""
+    return [
+        (
+            row["stream"],
+            *(f"{row[name]:,.1f}" for name in ("entropy_bytes", "range_bytes", "stored_bytes")),
+            f"{row['ratio']:.4f}",
+        )
+        for row in rows("entropy", "entropy")
+        if row["layer"] == "all"
+    ]
+
+
+def decoding() -> list[Line]:
+    """Milliseconds and speed against the faster way of torch."""
+    return [
+        (str(row["threads"]), row["what"], f"{row['median_ms']:.1f}", f"{row['speed']:.3f}")
+        for row in rows("speed", "decode")
+        if row["speed"] is not None
+    ]
+
+
+def fresh() -> list[Line]:
+    """Medians in new interpreters."""
+    return [
+        (row["what"], "–" if row["threads"] is None else str(row["threads"]), f"{row['median']:.2f} {row['unit']}")
+        for row in rows("speed", "fresh")
+    ]
+
+
+TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its table of this number
+    ("The latent model beside other formats", 0): lambda: bd_rates("latent"),
+    ("The latent model beside other formats", 1): lambda: by_quality("latent", "rd"),
+    ("Text and screens", 0): lambda: bd_rates("text"),
+    ("Text and screens", 1): lambda: by_quality("text", "rd"),
+    ("Thumbnails", 0): thumbnails,
+    ("Photograph and text page beside JPEG, JPEG2000 and WebP", 0): compared,
+    ("What quantisation costs", 0): losses,
+    ("RigL, pruning, small-dense at equal non-zeros", 0): sparsities,
+    ("Entropy coding", 0): coded,
+    ("Speed", 0): decoding,
+    ("Speed", 1): fresh,
+    ("Quality", 0): lambda: by_quality("quality", "quality", similarity=False),
+}
+
+
+def table_of(page: str, section: str, number: int) -> list[Line]:
+    """The cells of a table's rows, below its head."""
+    text = page.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    lines = re.findall(r"((?:^\|.*\n)+)", text, re.MULTILINE)[number].splitlines()[2:]
+    return [tuple(cell.strip().strip("*") for cell in line.strip("|").split("|")) for line in lines]
+
+
+@pytest.mark.parametrize(("section", "number"), TABLES)
+def test_a_table_of_results_is_what_its_rows_say(section: str, number: int) -> None:
+    stated, made = table_of(PAGES["RESULTS"], section, number), TABLES[section, number]()
+    if made[0][0] != "mean":
+        assert stated == made
+        return
+    assert stated[1:] == made[1:]
+    for one, other in zip(stated[0][1:], made[0][1:], strict=True):  # rows are rounded, as their mean is
+        assert number_in(one) == pytest.approx(number_in(other), abs=0.101)
+
+
+def test_every_file_of_rows_is_named_on_its_page() -> None:
+    names = sorted(path.name for path in FOLDER.iterdir())
+    assert len(names) > 15
+    for name in names:
+        page = PAGES["STUDY" if name.startswith("study-") else "RESULTS"]
+        assert f"docs/results/{name}" in page
+        content = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+        assert content["tables"]
+        assert content["command"] in " ".join(page.replace("\\\n", " ").split())
+
+
+def claims(section: str) -> list[Line]:
+    """The table of conclusions that ends a section of STUDY, cells as they stand there."""
+    text = PAGES["STUDY"].split(f"\n## {section}", 1)[1].split("\n## ", 1)[0]
+    (block,) = (block for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) if block.startswith("claim "))
+    return [tuple(re.split(r"  +", line.strip())) for line in block.splitlines()[2:]]
+
+
+def concluded(conclusions: Sequence[Any]) -> list[Line]:
+    return [
+        (c.claim, c.picture, c.verdict, "–" if c.by is None else f"{c.by:+z.2f}", c.unit, c.measured)
+        for c in conclusions
+    ]
+
+
+def test_conclusions_of_the_study_follow_from_their_rows() -> None:
+    """Where all rows are kept; printed ones are rounded, so the last digit of a difference may move by one."""
+    pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    from study import compression, contest, entropy, jpeg, quantise, wavelet
+
+    found = {
+        "Figure 3": concluded(jpeg.conclusions([jpeg.Row(**row) for row in rows("study-jpeg", "jpeg")])),
+        "Figure 7": concluded(wavelet.conclusions([wavelet.Row(**row) for row in rows("study-wavelet", "wavelet")])),
+        "Quantisation": concluded(quantise.conclusions(rows("study-quantise", "quantise"))),
+        "Entropy coders": concluded(entropy.conclusions([entropy.Row(**r) for r in rows("study-entropy", "entropy")])),
+        "Figure 10": concluded(
+            compression.conclusions([contest.Row(**row) for row in rows("study-compression", "compression")])
+        ),
+    }
+    for section, made in found.items():
+        stated = claims(section)
+        for one, other in zip(stated, made, strict=True):
+            assert one[:2] == other[:2]
+            if one[3] == other[3] == "–" or abs(float(other[3])) < 0.01:  # which side is a matter of rounding
+                continue
+            assert one[2] == other[2], (section, one)
+            assert float(one[3]) == pytest.approx(float(other[3]), abs=0.0101), (section, one)
+            assert [re.sub(r"[\d.,+-]+", "#", cell) for cell in one[4:]] == [
+                re.sub(r"[\d.,+-]+", "#", cell) for cell in other[4:]
+            ]
