@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from inr_core.container.chunks import read_head, read_payload
 from inr_core.container.fields import FieldReader, pack_bits, unpack_bits, with_length
 from inr_core.container.metadata import zstd_expand, zstd_squeeze
-from inr_core.entropy import rans as rc
+from inr_core.entropy import densities
 from inr_core.errors import InrError
 from inr_core.siren.streams import unpack
 from inr_core.siren.weights import alphabet_size
@@ -86,7 +86,7 @@ def _none(stream: Stream) -> tuple[bytes, Symbols]:
 
 
 def _huffman(stream: Stream) -> tuple[bytes, Symbols]:
-    if stream.size > rc.MAX_ALPHABET:
+    if stream.size > densities.MAX_ALPHABET:
         return _none(stream)
     data = huffman.encode(stream.symbols, stream.size)
     return data, huffman.decode(data, stream.size).astype(np.intp)
@@ -110,7 +110,7 @@ def _zstd(stream: Stream) -> tuple[bytes, Symbols]:
 
 
 def _range(stream: Stream) -> tuple[bytes, Symbols]:
-    if stream.size > rc.MAX_ALPHABET:
+    if stream.size > densities.MAX_ALPHABET:
         return _none(stream)
     data = pack_range(stream.symbols, stream.size)
     back = unpack_range(FieldReader(data), len(stream.symbols), stream.size, "symbols")

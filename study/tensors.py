@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inr_core.container.fields import FieldReader, pack_bits, with_length
 from inr_core.container.metadata import zstd_squeeze
+from inr_core.entropy import densities
 from inr_core.entropy import rans as rc
 
 RAW, ZSTD, RANGE = 0, 1, 2
@@ -78,10 +79,10 @@ def _unpack(reader: FieldReader, what: str, count: int, bits: int) -> Floats:
 
 def pack_range(symbols: NDArray[np.integer[Any]], size: int) -> bytes:
     """Symbols (N,), each 0 … size − 1 ≤ 4095, by the project's range coder: density, lanes and payload."""
-    nodes = rc.fit_density(symbols, size)
-    table = rc.density_frequencies(nodes, size)
+    nodes = densities.fit_density(symbols, size)
+    table = densities.density_frequencies(nodes, size)
     freqs = table[symbols]
-    lanes = rc.choose_lanes(rc.code_length(freqs) / 8, len(freqs))
+    lanes = rc.choose_lanes(densities.code_length(freqs) / 8, len(freqs))
     payload = rc.encode((np.cumsum(table) - table)[symbols], freqs, lanes)
     return with_length(nodes) + bytes([lanes.bit_length() - 1]) + with_length(payload)
 
@@ -92,4 +93,4 @@ def unpack_range(reader: FieldReader, count: int, size: int, what: str) -> NDArr
     lanes = 1 << reader.byte(f"{what} lanes", 0, MAX_LANES_EXPONENT)
     length = reader.number(f"{what} length", 0, len(reader.data))
     decoder = rc.Decoder(reader.take(length, what), lanes, count)
-    return decoder.decode([rc.density_frequencies(nodes, size)], np.zeros(count, np.uint8))
+    return decoder.decode([densities.density_frequencies(nodes, size)], np.zeros(count, np.uint8))

@@ -1,13 +1,12 @@
 """Symbols of the latent model: integers coded by the table row that the entropy network chose for each. Integers only.
 
 Bytes: the number of symbols; unless that is 0, log2 of the lanes (one byte), then behind the number of their bytes the
-raw bits of all symbols (see `symboltables`) in their order, high bit first, zero bits filling the last byte; then the
-bytes of `rangecoder`. They come last because all raw bits are needed for any symbol of a stream that ends early.
+raw bits of all symbols (see `tables`) in their order, high bit first, zero bits filling the last byte; then the
+bytes of `rans`. They come last because all raw bits are needed for any symbol of a stream that ends early.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,20 +16,13 @@ from numpy.typing import NDArray
 from ..container.fields import FieldReader, pack_number, with_length
 from ..errors import FormatError
 from . import rans as rc
-from .tables import BIN_BITS, BINS, ROW_BITS, ROWS, SEARCHED, SYMBOL_HALF, SymbolTables, code_lengths, laplace_tables
+from .tables import ROWS, SYMBOL_HALF, SymbolTables, code_lengths, laplace_tables
 
 __all__ = ["SymbolReader", "SymbolTables", "SymbolWriter", "code_lengths", "laplace_tables"]
 
-MIN_LANES = 32  # below, a step is no faster than a loop over its symbols
-LANE_OVERHEAD = 0.006  # of the bytes
+MIN_LANES = 32  # below, a reader's step is no faster than a loop over its symbols
+LANE_OVERHEAD = 0.006  # of the bytes: what many lanes, which make the reader fast, may cost
 MAX_LANES_EXPONENT = rc.MAX_LANES.bit_length() - 1
-
-# A NumPy call takes half a microsecond longer with a Python number than with these.
-_BIN_BITS, _SLOT_MASK, _PROB_BITS, _WORD_BITS, _WORD_MASK, _LOW = map(
-    np.array, (BIN_BITS, rc.SLOT_MASK, rc.PROB_BITS, rc.WORD_BITS, rc.LOW - 1, rc.LOW)
-)
-
-Ints = NDArray[np.int64]
 
 
 class SymbolWriter:
@@ -85,9 +77,7 @@ class SymbolWriter:
 
 
 def _choose_lanes(ideal_bytes: float, symbols: int) -> int:
-    """As `rangecoder.choose_lanes`: many make the reader fast, and each costs BYTES_PER_LANE."""
-    affordable = min(int(ideal_bytes * LANE_OVERHEAD / rc.BYTES_PER_LANE), symbols, rc.MAX_LANES)
-    return 1 << affordable.bit_length() - 1 if affordable >= MIN_LANES else 1
+    return rc.affordable_lanes(ideal_bytes, symbols, LANE_OVERHEAD, MIN_LANES)
 
 
 def _pack_raw(values: NDArray[np.int32], widths: NDArray[np.uint8]) -> bytes:
@@ -115,7 +105,7 @@ class SymbolReader:
         size = fields.number(f"{what}, bytes of raw bits", 0, len(data)) if count else 0
         with self._named():
             self._raw = fields.take(size, "raw bits")
-            self._ranged = _RowDecoder(tables, fields.rest(), 1 << exponent, count)
+            self._ranged = rc.Decoder(fields.rest(), 1 << exponent, count)
         self._raw_bit = 0
         # Big-endian, the four bytes from each byte on: enough for 24 bits beginning at any bit of the first.
         self._windows = np.ndarray(len(self._raw) + 1, ">u4", self._raw + bytes(4), strides=(1,))
@@ -132,11 +122,8 @@ class SymbolReader:
         left = self._ranged.count - self._ranged.position
         if len(rows) > left:
             raise FormatError(f"{self._what}: expected at least {len(rows)} more symbols, got {left}")
-        keys = rows.astype(np.int64)
-        keys <<= ROW_BITS
         with self._named():
-            self._ranged.decode_keys(keys)
-        entries = self._tables.entry_of[keys]
+            entries = self._ranged.entries(self._tables, rows)
         symbols: NDArray[np.int32] = self._tables.bases[entries]
         widths = self._tables.widths[entries]
         wide = np.flatnonzero(widths)
@@ -186,105 +173,3 @@ class SymbolReader:
             raise FormatError(f"{self._what}, raw bits: expected {used} bytes, got {len(self._raw)}")
         if used and self._raw[-1] << (self._raw_bit - 1 & 7) + 1 & 0xFF:
             raise FormatError(f"{self._what}, raw bits: expected zero bits after bit {self._raw_bit}, got others")
-
-
-class _RowDecoder(rc.Decoder):
-    """A range decoder whose symbols are entries of `SymbolTables`."""
-
-    def __init__(self, tables: SymbolTables, data: bytes, lanes: int, count: int) -> None:
-        super().__init__(data, lanes, count)
-        self._tables = tables
-        size = lanes if lanes >= MIN_LANES else 0
-        self._slot, self._quotient, self._packed = np.empty((3, size), np.int64)
-        self._less = np.empty(size, np.bool_)
-
-    def decode_keys(self, keys: Ints) -> None:
-        """The next symbols: keys (n,), each row << 11, become indices of `SymbolTables.entry_of`."""
-        bulk = max(min(len(keys), self._tail - self.position), 0)  # symbols that are not their lane's last
-        if self.lanes < MIN_LANES:
-            for begin in range(0, bulk, rc.LOOP_BLOCK):
-                self._loop(keys[begin : min(begin + rc.LOOP_BLOCK, bulk)])
-        else:
-            done = min(-self.position % self.lanes, bulk)
-            self._steps(keys[None, :done])
-            steps = (bulk - done) // self.lanes
-            self._steps(keys[done : done + steps * self.lanes].reshape(steps, self.lanes))
-            self._steps(keys[None, done + steps * self.lanes : bulk])
-        for begin in range(bulk, len(keys), self.lanes):
-            step = keys[begin : begin + self.lanes]
-            entries = self._tables.search((step << BIN_BITS) + self.slots(len(step)))
-            self.advance(self._tables.starts[entries], self._tables.freqs[entries])
-            step[:] = entries + BINS
-
-    def _steps(self, keys: Ints) -> None:
-        """Steps (steps, n ≤ lanes), more than one only if n is the number of lanes; none has a lane's last symbol."""
-        lane, n = self.position % self.lanes, keys.shape[1]
-        if not n:
-            return
-        bins = self._tables.bins
-        x = self._states[lane : lane + n]
-        slot, quotient, packed, less = self._slot[:n], self._quotient[:n], self._packed[:n], self._less[:n]
-        words, word, end = self._words, self._next_word, len(self._words)
-        for key in keys:
-            np.bitwise_and(x, _SLOT_MASK, slot)
-            np.right_shift(x, _PROB_BITS, quotient)
-            np.right_shift(slot, _BIN_BITS, x)
-            np.add(key, x, key)
-            bins.take(key, out=packed, mode="clip")
-            np.right_shift(packed, _WORD_BITS, x)
-            np.multiply(x, quotient, x)
-            np.bitwise_and(packed, _WORD_MASK, packed)
-            np.subtract(slot, packed, slot)
-            np.add(x, slot, x)
-            np.less(x, _LOW, less)
-            low = less.nonzero()[0]
-            if not len(low):
-                continue
-            below = x[low]
-            searched = (below < 0).nonzero()[0]
-            if len(searched):
-                searched = low[searched]
-                slots = slot[searched] + SEARCHED
-                entries = self._tables.search((key[searched] >> ROW_BITS << rc.PROB_BITS) + slots)
-                x[searched] = self._tables.freqs[entries] * quotient[searched] + slots - self._tables.starts[entries]
-                key[searched] = entries + BINS
-                low = (x < _LOW).nonzero()[0]
-                below = x[low]
-            following = word + len(low)
-            if following > end:
-                self._take_words(following - self._next_word)  # raises
-            x[low] = np.left_shift(below, _WORD_BITS) | words[word:following]
-            word = following
-        self._next_word = word
-        self.position += keys.size
-
-    def _loop(self, keys: Ints) -> None:
-        """Symbol by symbol, none of them a lane's last."""
-        states, last = self._states.tolist(), self.lanes - 1
-        bins, edges = self._tables.bins.data, self._tables.edges.data
-        starts, freqs = self._tables.starts.data, self._tables.freqs.data
-        words = iter(self._words[self._next_word : self._next_word + keys.size].tolist())
-        used = self._next_word
-        t = self.position
-        decoded = []
-        for row in keys.tolist():
-            x = states[t & last]
-            slot = x & rc.SLOT_MASK
-            key = row + (slot >> BIN_BITS)
-            packed = bins[key]
-            if packed == SEARCHED:
-                entry = bisect_right(edges, (row << BIN_BITS) + slot) - 1
-                x = freqs[entry] * (x >> rc.PROB_BITS) + slot - starts[entry]
-                key = entry + BINS
-            else:
-                x = (packed >> rc.WORD_BITS) * (x >> rc.PROB_BITS) + slot - (packed & SEARCHED)
-            if x < rc.LOW:
-                used += 1
-                x = x << rc.WORD_BITS | next(words, 0)  # a missing word is found below
-            states[t & last] = x
-            decoded.append(key)
-            t += 1
-        self._take_words(used - self._next_word)
-        keys[:] = decoded
-        self._states[:] = states
-        self.position = t

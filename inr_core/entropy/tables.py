@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..container.fields import expect
 from ..errors import FormatError
-from . import rans as rc
+from ..kernels.rans import PROB_BITS, PROB_SCALE, Rows
 
 SCALES = 64
 MEANS = 8
@@ -34,9 +34,6 @@ TAIL_WIDTHS = np.array([1, 3, 5, 8, MOST_WIDTH])
 TAILS = len(TAIL_WIDTHS)
 TAIL_STARTS = np.cumsum(1 << TAIL_WIDTHS) - (1 << TAIL_WIDTHS)  # their least numbers, in 2^k
 BIN_BITS = 4  # a slot >> 4 is its bin; what a bin inside one entry means is looked up, others are searched
-ROW_BITS = rc.PROB_BITS - BIN_BITS  # of the bins of a row
-BINS = ROWS << ROW_BITS
-SEARCHED = (1 << rc.WORD_BITS) - 1  # instead of a bin's entry: frequency 0, start 2^16 − 1, makes the state negative
 MIN_LARGEST = 3  # the M of narrow scales
 REACH = 8.0  # the M of others, in scales
 WIDEST = 6.0  # scale, in buckets
@@ -48,23 +45,18 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class SymbolTables:
+class SymbolTables(Rows):
     """What 512 rows say, for coding E entries and for decoding them: about 10 MB."""
 
     skipped: NDArray[np.bool_]  # (512,) rows whose symbol 0 needs no coding
     raw_bits: NDArray[np.int32]  # (512,) k
     largest: NDArray[np.int32]  # (512,) M
     offsets: NDArray[np.int32]  # (512,) of a row's first entry
-    starts: Ints  # (E,) in units of 2^-15, as `rangecoder` takes them
-    freqs: Ints  # (E,)
-    edges: Ints  # (E,) row << 15 | start, ascending
     bases: NDArray[np.int32]  # (E,) the symbol if all raw bits are 0
     tails: NDArray[np.bool_]  # (E,) whether it is a tail
     widths: NDArray[np.uint8]  # (E,) number of raw bits
     intervals: NDArray[np.uint16]  # (2, E) starts and frequencies again
     costs: NDArray[np.float32]  # (E,) bits, the raw ones included
-    bins: Ints  # (512 << 11,) frequency << 16 | start of the one entry in a bin, or SEARCHED
-    entry_of: NDArray[np.uint16]  # (512 << 11 + E,) the entry of a bin; after the bins, every entry
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> SymbolTables:
@@ -75,12 +67,11 @@ class SymbolTables:
         sizes = 2 * largest + 1 + TAILS
         ends = np.cumsum(sizes)
         count = expect("table_largest, entries", int(ends[-1]), ROWS, MAX_ENTRIES)
-        freqs = _integers(arrays, "table_freqs", count, 1, rc.PROB_SCALE)
+        freqs = _integers(arrays, "table_freqs", count, 1, PROB_SCALE)
         sums = np.add.reduceat(freqs, ends - sizes)
-        for wrong in np.flatnonzero(sums != rc.PROB_SCALE):
-            raise FormatError(f"table_freqs, row {wrong}: expected a sum of {rc.PROB_SCALE}, got {sums[wrong]}")
+        for wrong in np.flatnonzero(sums != PROB_SCALE):
+            raise FormatError(f"table_freqs, row {wrong}: expected a sum of {PROB_SCALE}, got {sums[wrong]}")
         row = np.repeat(np.arange(ROWS), sizes)  # (E,)
-        edges = np.cumsum(freqs) - freqs
         place = np.arange(count) - (ends - sizes)[row]
         negative = (place % 2 == 1) == (row % MEANS < MEANS // 2)
         bucket = np.where(negative, -1, 1) * (place + 1 >> 1)
@@ -90,22 +81,18 @@ class SymbolTables:
         beyond = largest[row] + 1 + TAIL_STARTS[tail * tails] // 2
         bases = (np.where(tails, beyond, bucket) << width) - (1 << width >> 1)
         widths = width + tails * TAIL_WIDTHS[tail * tails]
-        bins, entry_of = _bins(edges, freqs)
+        parts = Rows.parts(freqs, BIN_BITS)
         return cls(
+            **parts,
             skipped=skipped.astype(np.bool_),
             raw_bits=raw_bits.astype(np.int32),
             largest=largest.astype(np.int32),
             offsets=(ends - sizes).astype(np.int32),
-            starts=edges & rc.SLOT_MASK,
-            freqs=freqs,
-            edges=edges,
             bases=bases.astype(np.int32),
             tails=tails,
             widths=widths.clip(0, MOST_WIDTH).astype(np.uint8),
-            intervals=np.stack([edges & rc.SLOT_MASK, freqs]).astype(np.uint16),
-            costs=(rc.PROB_BITS - np.log2(freqs) + widths.clip(0, MOST_WIDTH)).astype(np.float32),
-            bins=bins,
-            entry_of=entry_of,
+            intervals=np.stack([parts["starts"], freqs]).astype(np.uint16),
+            costs=(PROB_BITS - np.log2(freqs) + widths.clip(0, MOST_WIDTH)).astype(np.float32),
         )
 
     def entries(self, rows: NDArray[np.integer], symbols: NDArray[np.integer]) -> NDArray[np.int32]:
@@ -144,10 +131,6 @@ class SymbolTables:
                 expect("raw bits, symbol", int(symbol), -SYMBOL_HALF, SYMBOL_HALF - 1)
         return symbols
 
-    def search(self, edges: Ints) -> Ints:
-        """The entries (n,) in which row << 15 | slot (n,) lie."""
-        return np.searchsorted(self.edges, edges, side="right") - 1
-
 
 def _integers(arrays: Mapping[str, NDArray[Any]], name: str, count: int, low: int, high: int) -> Ints:
     """An array (count,) of integers low … high."""
@@ -158,16 +141,6 @@ def _integers(arrays: Mapping[str, NDArray[Any]], name: str, count: int, low: in
     for value in (array.min(), array.max()):
         expect(name, int(value), low, high)
     return array.astype(np.int64)
-
-
-def _bins(edges: Ints, freqs: Ints) -> tuple[Ints, NDArray[np.uint16]]:
-    """`SymbolTables.bins` and `entry_of`."""
-    first = np.append(edges, ROWS << rc.PROB_BITS) + (1 << BIN_BITS) - 1 >> BIN_BITS
-    number = np.diff(first)  # of the bins that begin inside
-    bins = np.repeat(freqs << rc.WORD_BITS | edges & rc.SLOT_MASK, number)
-    bins[edges[edges & (1 << BIN_BITS) - 1 > 0] >> BIN_BITS] = SEARCHED
-    every = np.arange(len(freqs), dtype=np.uint16)
-    return bins, np.append(np.repeat(every, number), every)
 
 
 def code_lengths(tables: SymbolTables, rows: NDArray[np.integer], symbols: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -228,13 +201,13 @@ def _laplace(x: Any, scale: float) -> Any:
 
 def _aligned(shares: NDArray[np.float64]) -> Ints:
     """Frequencies (A,) of probabilities (A,); up to the first small one in multiples of 2^BIN_BITS."""
-    exact = shares * rc.PROB_SCALE
+    exact = shares * PROB_SCALE
     unit = 1 << BIN_BITS
     head = int(np.argmax(np.append(exact < 2 * unit, True)))
     freqs = np.rint(exact / unit).astype(np.int64) * unit
     rest = len(exact) - head
     tail = unit * max(-(-rest // unit), round(exact[head:].sum() / unit))
-    freqs[np.argmax(exact[: max(head, 1)])] += rc.PROB_SCALE - tail - freqs[:head].sum()
+    freqs[np.argmax(exact[: max(head, 1)])] += PROB_SCALE - tail - freqs[:head].sum()
     excess = np.maximum(exact[head:] - 1, 0)
     excess = excess if excess.any() else np.ones(rest)
     ends = np.rint(np.cumsum(excess) / excess.sum() * (tail - rest)).astype(np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..container.fields import FieldReader, expect, pack_bits, pack_number, unpack_bits, with_length
 from ..container.header import Header
 from ..container.metadata import zstd_squeeze
+from ..entropy import densities
 from ..entropy import rans as rc
 from ..errors import FormatError
 from .weights import CODE_BITS, CODEBOOK, HALF, HALF_SIGN, HALF_TOP, OUTPUT_BIAS_BITS, QuantizedLayer, alphabet_size
@@ -50,7 +51,7 @@ class _Stream:
 
     def size(self, symbols: Ints | None) -> float:
         """Bytes of the file, with these symbols."""
-        return len(self.stored) + (0 if self.table is None else rc.code_length(self.table[symbols]) / 8)
+        return len(self.stored) + (0 if self.table is None else densities.code_length(self.table[symbols]) / 8)
 
 
 def pack(layers: Sequence[QuantizedLayer]) -> bytes:
@@ -94,7 +95,7 @@ def _encode_range(streams: list[_Stream]) -> tuple[int, bytes]:
         starts.append((np.cumsum(stream.table) - stream.table)[stream.symbols])
         freqs.append(stream.table[stream.symbols])
     freq = np.concatenate(freqs)
-    lanes = rc.choose_lanes(rc.code_length(freq) / 8, len(freq))
+    lanes = rc.choose_lanes(densities.code_length(freq) / 8, len(freq))
     return lanes, rc.encode(np.concatenate(starts), freq, lanes)
 
 
@@ -119,15 +120,15 @@ def _symbol_choices(layer: QuantizedLayer) -> list[_Stream]:
         _Stream(RAW, pack_bits(codes, layer.bits), codes, count),
         _Stream(ZSTD, with_length(zstd_squeeze(wide)), codes, count),
     ]
-    if count and size <= rc.MAX_ALPHABET:
-        nodes = rc.fit_density(codes, size)
-        table = rc.density_frequencies(nodes, size)
+    if count and size <= densities.MAX_ALPHABET:
+        nodes = densities.fit_density(codes, size)
+        table = densities.density_frequencies(nodes, size)
         choices.append(_Stream(RANGE, with_length(nodes), codes, count, table))
     return choices
 
 
 def _mask_table(ones: int, total: int) -> Ints:
-    return rc.quantise_frequencies(np.array([total - ones, ones]))
+    return densities.quantise_frequencies(np.array([total - ones, ones]))
 
 
 def _zstd_dtype(bits: int) -> str:
@@ -236,7 +237,7 @@ def _read_symbols(reader: FieldReader, what: str, coder: int, kind: int, bits: i
     if coder == RANGE:
         nodes = reader.take(reader.number(f"{what} nodes", 0, size), f"{what} nodes")
         try:
-            table = rc.density_frequencies(nodes, size)
+            table = densities.density_frequencies(nodes, size)
         except FormatError as e:
             raise FormatError(f"{what}: {e}") from e
         return _Stream(RANGE, reader.since(start), None, count, table)

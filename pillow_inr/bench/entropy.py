@@ -23,6 +23,7 @@ from inr_core.container.chunks import SIGNATURE, read_head, read_payload
 from inr_core.container.fields import pack_number, with_length
 from inr_core.container.metadata import zstd_squeeze
 from inr_core.encoder import encode
+from inr_core.entropy import densities
 from inr_core.entropy import rans as rc
 from inr_core.fileinfo import LayerInfo, describe
 from inr_core.settings import Settings
@@ -114,7 +115,7 @@ class _Stream:
         """Bytes of its nodes, and its ideal code length."""
         if self.table is None:
             return None
-        return len(self.nodes) + rc.code_length(self.table[self.symbols]) / 8
+        return len(self.nodes) + densities.code_length(self.table[self.symbols]) / 8
 
 
 def _streams(layer: QuantizedLayer, info: LayerInfo) -> list[_Stream]:
@@ -123,7 +124,7 @@ def _streams(layer: QuantizedLayer, info: LayerInfo) -> list[_Stream]:
     dense = bool(layer.mask.all())
     if not dense:
         flags = layer.mask.reshape(-1)
-        table = rc.quantise_frequencies(np.bincount(flags, minlength=2))
+        table = densities.quantise_frequencies(np.bincount(flags, minlength=2))
         wide = np.packbits(flags).tobytes()
         mask = flags.astype(np.intp)
         streams.append(_Stream(info.name, "mask", mask, wide, b"", table, info.mask_bytes, info.mask_coder))
@@ -131,9 +132,9 @@ def _streams(layer: QuantizedLayer, info: LayerInfo) -> list[_Stream]:
     wide = layer.codes.astype("<u2" if layer.bits > 8 else "u1").tobytes()
     size = alphabet_size(layer.kind, layer.bits, dense)
     nodes, frequencies = b"", None
-    if size <= rc.MAX_ALPHABET:
-        density = rc.fit_density(codes, size)
-        nodes, frequencies = with_length(density), rc.density_frequencies(density, size)
+    if size <= densities.MAX_ALPHABET:
+        density = densities.fit_density(codes, size)
+        nodes, frequencies = with_length(density), densities.density_frequencies(density, size)
     symbols = _Stream(info.name, "symbols", codes, wide, nodes, frequencies, info.symbol_bytes, info.symbol_coder)
     return [*streams, symbols]
 
@@ -150,7 +151,7 @@ def _range_total(streams: Sequence[_Stream]) -> float:
         starts.append((np.cumsum(stream.table) - stream.table)[stream.symbols])
         freqs.append(stream.table[stream.symbols])
     freq = np.concatenate(freqs)
-    lanes = rc.choose_lanes(rc.code_length(freq) / 8, len(freq))
+    lanes = rc.choose_lanes(densities.code_length(freq) / 8, len(freq))
     payload = rc.encode(np.concatenate(starts), freq, lanes)
     return others + len(payload) + sum(len(stream.nodes) for stream in streams)
 

@@ -20,7 +20,8 @@ from inr_core import FormatError, SettingsError, decode, encode, read_head, veri
 from inr_core.container import chunks, header, metadata
 from inr_core.container.fields import pack_number
 from inr_core.entropy import rans
-from inr_core.entropy.rans import MAX_ALPHABET, MAX_LANES, MAX_NODES, density_frequencies
+from inr_core.entropy.densities import MAX_ALPHABET, MAX_NODES, density_frequencies
+from inr_core.entropy.rans import MAX_LANES
 from inr_core.kernels.sine import ROW_LIMIT
 from inr_core.siren.weights import UNIFORM
 

@@ -32,7 +32,7 @@ ROOMS = (
 )
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 LONG: set[str] = {  # to be split
-    *("inr_core/entropy/rans.py", "inr_core/latent/pyramid.py"),
+    "inr_core/latent/pyramid.py",
 }
 FILES = sorted((ROOT / "inr_core").rglob("*.py"))
 TORCH_FILES = {"on_torch.py", "torch_settings.py"}  # import it at once, and are imported when it is wanted

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plain_symbols import LAPLACE, TABLES, fixed_lanes, read, sample, write
 
 from inr_core.container.fields import FieldReader
-from inr_core.entropy import rans as rc
+from inr_core.entropy import densities
 from inr_core.entropy import symbols as symbols_module
 from inr_core.entropy.symbols import SymbolReader, SymbolTables, SymbolWriter, code_lengths
 from inr_core.errors import FormatError
@@ -26,7 +26,7 @@ def plain_arrays() -> Arrays:
     largest = 1 + np.arange(512) % 5
     halving = [np.array([2**20 >> e * (2 + row % 3) for e in range(2 * m + 6)]) for row, m in enumerate(largest)]
     return {
-        "table_freqs": np.concatenate([rc.quantise_frequencies(weights) for weights in halving]),
+        "table_freqs": np.concatenate([densities.quantise_frequencies(weights) for weights in halving]),
         "table_largest": largest,
         "table_raw_bits": np.maximum(np.arange(64) - 56, 0),
         "table_skipped": np.zeros(512, np.uint8),
