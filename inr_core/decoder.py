@@ -17,8 +17,8 @@ from .exact.beside import Beside, CompletedPyramid, Pyramid
 from .exact.picture import ExactDecoder
 from .kernels.resample import LOBES, Box, resample
 from .latent import prior, scaled
+from .latent.decoding import LatentDecoder
 from .latent.differences import Differences
-from .latent.pyramid import LatentDecoder
 from .modes import MAX_SIDE
 from .pixels import Array, from_samples, luma, to_colours
 from .process.threads import cores

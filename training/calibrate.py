@@ -24,10 +24,10 @@ from inr_core.entropy.tables import MEANS, SymbolTables, frequencies, laplace_sh
 from inr_core.errors import InrError
 from inr_core.fit.latent.refine import Refinement, refine
 from inr_core.kernels.colour import Samples
+from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.level import Component, Workers
 from inr_core.latent.plan import DEAD_ZONE, TRADE
 from inr_core.latent.prior import Prior, from_arrays
-from inr_core.latent.pyramid import Latents, quantise
 from inr_core.latent.steps import Step
 
 from .export import write_prior

@@ -76,6 +76,16 @@ def forward(plane: Ints) -> tuple[Ints, Ints]:
     return low.astype(np.int32), bands.reshape(planes * 3, h, w)
 
 
+def quantise_band(values: Ints, step: float, kept: float, out: Ints) -> None:
+    """Coefficients (h, w) → whole steps of size `step`: sign(y)·floor(|y| + `kept`), written to `out` (h, w)."""
+    kernels = switch.level()
+    if kernels is not None and switch.native is not None:
+        switch.native.quantise(kernels, values, step, kept, out)
+        return
+    y = values / step
+    out[:] = np.copysign(np.floor(np.abs(y) + kept), y)
+
+
 def _scale(values: Ints, factor: int, out: Ints) -> None:
     np.multiply(values, np.int32(factor), out=out)
     np.add(out, _HALF, out=out)

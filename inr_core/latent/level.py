@@ -17,6 +17,7 @@ from ..process.own_thread import apart
 from ..process.threads import Crew, single_threaded_blas
 from .compiled_phases import CompiledPhases
 from .compiled_synthesis import CompiledSynthesis
+from .latents import grid_size
 from .maps import Maps, PhaseMaps, chroma_maps, luma_maps
 from .networks import CellModel, Ops, PhaseModel
 from .parity import Parity, Source, code
@@ -34,13 +35,6 @@ HIGHPASS_POSITIONS = 1 << 14
 STRIPS, STRIP_POSITIONS = 4, 1 << 12  # of compiled kernels: strips a thread, and positions of one at least
 VALUE_MAX = 2047  # of a value in 1/64 steps as the cell sees it: times a gain, exact in float32
 COEFFICIENT_MAX = 1 << 20
-
-
-def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
-    """Width and height of grid `level`, at least 1; grid −1 is twice the picture."""
-    if level < 0:
-        return width << -level, height << -level
-    return -(-width >> level), -(-height >> level)
 
 
 class Workers:

@@ -14,6 +14,8 @@ from ..container.header import MAX_STEP
 from ..errors import Interrupted, TargetError
 from ..kernels.colour import Samples
 from ..latent import prior
+from ..latent.encoding import encode_latents
+from ..latent.latents import Latents, quantise
 from ..latent.plan import (
     DEAD_ZONE,
     PRIORS,
@@ -29,7 +31,6 @@ from ..latent.plan import (
     step_for,
     tiles,
 )
-from ..latent.pyramid import Latents, encode_latents, quantise
 from ..pixels import Array
 from ..process.threads import cores
 from ..settings import Progress

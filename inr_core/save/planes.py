@@ -15,8 +15,9 @@ from ..container.header import PLANE_MODES, Header
 from ..exact.beside import BETWEEN, Plane, ends_of, pack_alpha, pack_ends
 from ..exact.colours import has_few_colours
 from ..latent import prior
+from ..latent.encoding import encode_latents
+from ..latent.latents import quantise
 from ..latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for
-from ..latent.pyramid import encode_latents, quantise
 from ..pixels import Array
 
 FEW_VALUES = 16  # of an alpha, which are kept whatever it costs

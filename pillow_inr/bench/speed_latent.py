@@ -25,8 +25,8 @@ from inr_core.fit.latent.float_prior import float_state
 from inr_core.fit.latent.model import RGB_TO_YCC, LatentModel, Pyramid, laplace_bits, low_precision, to_rgb
 from inr_core.fit.latent.refine import SHARES, refine
 from inr_core.latent import prior
+from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for
-from inr_core.latent.pyramid import Latents, quantise
 from inr_core.settings import Settings
 
 from .pictures import Samples

@@ -22,7 +22,7 @@ from inr_core.exact.picture import ExactDecoder
 from inr_core.exact.strips import symbol_bits
 from inr_core.kernels import switch
 from inr_core.latent import differences, level, prior
-from inr_core.latent.pyramid import ALL_CODED, DIFFERENT
+from inr_core.latent.payload import ALL_CODED, DIFFERENT
 from inr_core.modes import MODE_TABLE, MODES
 from inr_core.siren.streams import pack, unpack
 

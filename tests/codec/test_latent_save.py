@@ -30,7 +30,7 @@ from inr_core import (
 )
 from inr_core.container.header import MAX_LATENT_PIXELS
 from inr_core.encoder import choose_models
-from inr_core.latent import plan, prior, pyramid
+from inr_core.latent import encoding, plan, prior
 from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_for_psnr, shift_for_size, step_for
 from inr_core.save import latent
 
@@ -257,7 +257,7 @@ def test_tables_of_the_plan() -> None:
 
 def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
-    real = pyramid.encode_latents
+    real = encoding.encode_latents
 
     def counted(*args: Any) -> Any:
         encoded.append(args[0])

@@ -30,7 +30,8 @@ from inr_core.container.fields import pack_number
 from inr_core.container.header import Header
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.latent import prior
-from inr_core.latent.pyramid import encode_latents, quantise
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
 from inr_core.siren.streams import pack
 
 Pixels = NDArray[Any]

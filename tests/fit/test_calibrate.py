@@ -14,7 +14,7 @@ from toy_prior import smooth_picture, toy_arrays, toy_prior
 pytest.importorskip("torch")
 from inr_core.entropy.symbols import SymbolTables, SymbolWriter, code_lengths, laplace_tables
 from inr_core.kernels import switch
-from inr_core.latent import prior, pyramid
+from inr_core.latent import encoding, latents, prior
 from inr_core.latent.plan import DEAD_ZONE
 from training import calibrate
 from training.calibrate import Calibration, calibrated, count_entries, mirrored, tables_of_counts
@@ -101,9 +101,9 @@ def test_what_is_counted_is_what_is_coded(monkeypatch: pytest.MonkeyPatch) -> No
         add(writer, rows, symbols)
 
     monkeypatch.setattr(SymbolWriter, "add", watched)
-    quantised = pyramid.quantise(samples, made, (3,), 150, calibrate.LEVELS, DEAD_ZONE)
+    quantised = latents.quantise(samples, made, (3,), 150, calibrate.LEVELS, DEAD_ZONE)
     with switch.using("numpy"):
-        pyramid._encode(quantised, made, False, 1, "cpu")
+        encoding._encode(quantised, made, False, 1, "cpu")
     assert counts.sum() == 2 * 9 * sum(a.size // 9 for a in quantised.details[0])
     assert (counts == expected).all()
 
@@ -118,8 +118,8 @@ def test_calibrated_tables_cost_less(tmp_path: Path, capsys: pytest.CaptureFixtu
     costs = []
     for each in (arrays, made):
         model = prior.from_arrays(each)
-        quantised = pyramid.quantise(other, model, (3,), 160, 6)
-        costs.append(sum(map(len, pyramid._encode(quantised, model, False, 1, "cpu")[0])))
+        quantised = latents.quantise(other, model, (3,), 160, 6)
+        costs.append(sum(map(len, encoding._encode(quantised, model, False, 1, "cpu")[0])))
     assert costs[1] < 0.97 * costs[0]
 
 

@@ -15,7 +15,9 @@ from inr_core.fit.latent import float_networks, float_wavelet
 from inr_core.fit.latent import model as lm
 from inr_core.fit.latent.float_prior import float_state
 from inr_core.latent import prior
-from inr_core.latent.pyramid import _pack_lowpass, encode_latents, quantise
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
+from inr_core.latent.payload import pack_lowpass
 from training import train as training
 from training.export import quantised_arrays
 from training.pictures import load_pictures
@@ -118,7 +120,7 @@ def test_the_float_model_is_what_the_integers_compute() -> None:
     expected = (lm.to_rgb(shown.planes)[0].permute(1, 2, 0).numpy() + 0.5) * 255
     assert np.abs(expected.clip(0, 255) - decoded).mean() < 0.6
     assert np.abs(expected.clip(0, 255) - decoded).max() < 8
-    bits = sum(b.sum().item() for b in shown.bits) + 8 * len(_pack_lowpass(latents.lowpass))
+    bits = sum(b.sum().item() for b in shown.bits) + 8 * len(pack_lowpass(latents.lowpass))
     assert bits == pytest.approx(8 * sum(map(len, payloads)), rel=0.2)  # escapes cost more
 
 

@@ -22,7 +22,8 @@ from inr_core.fit.latent.parities import clear_padding, from_parities, to_pariti
 from inr_core.fit.latent.passes import Pass, Window
 from inr_core.latent import plan, prior
 from inr_core.latent.differences import ARRAYS
-from inr_core.latent.pyramid import Latents, encode_latents, quantise
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import Latents, quantise
 
 STEP, PRICE = 0.05, 0.01
 

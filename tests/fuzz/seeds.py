@@ -20,7 +20,7 @@ from inr_core.entropy import rans, symbols
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import strip_shapes
-from inr_core.latent import differences, prior, pyramid
+from inr_core.latent import differences, encoding, latents, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.siren import streams
@@ -173,7 +173,7 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     components = header.components
     noise = rng.integers(0, 2 ** max(8, depth), (height, width, sum(components)))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
-    picture = pyramid.quantise(samples, prior.load(1), components, step, levels)
+    picture = latents.quantise(samples, prior.load(1), components, step, levels)
     top = int(rng.choice((1, 3, 300, 2**15, 2**22)))
     for bands in picture.details:
         for band in bands:
@@ -187,11 +187,13 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     if rng.random() < 0.3:
         picture = dataclasses.replace(picture, differences=_differences(rng))
     with (
-        mock.patch.object(pyramid, "GROUP_BITS", int(rng.choice((0, pyramid.GROUP_BITS)))),  # 0: a chunk for each level
+        mock.patch.object(
+            encoding, "GROUP_BITS", int(rng.choice((0, encoding.GROUP_BITS)))
+        ),  # 0: a chunk for each level
         mock.patch.object(symbols, "MIN_LANES", 1),
         mock.patch.object(symbols, "LANE_OVERHEAD", 0.5),
     ):
-        payloads = pyramid.encode_latents(picture, prior.load(1))[0]
+        payloads = encoding.encode_latents(picture, prior.load(1))[0]
     palette = make_palette(channels) if mode == "P" else None
     return chunks.write(header, palette, Metadata(), payloads)
 
@@ -220,8 +222,8 @@ def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, dep
         payloads = [pack_ends(samples[..., -1].clip(low, high + 2), low, high + 2, 3)]
     if model == "latent":
         coded = np.ascontiguousarray(samples[..., : header.coded])
-        payloads += pyramid.encode_latents(
-            pyramid.quantise(coded, prior.load(1), header.components, 120, 2), prior.load(1)
+        payloads += encoding.encode_latents(
+            latents.quantise(coded, prior.load(1), header.components, 120, 2), prior.load(1)
         )[0]
     else:
         payloads.append(streams.pack(make_layers(header, int(rng.integers(2**31)))))

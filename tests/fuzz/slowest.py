@@ -28,7 +28,7 @@ from inr_core.container.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS
 from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact.picture import strip_shapes
 from inr_core.exact.prediction import MEDIAN
-from inr_core.latent import prior, pyramid
+from inr_core.latent import encoding, latents, prior
 from inr_core.siren.weights import UNIFORM, QuantizedLayer
 
 Maker = Callable[[int], bytes]  # side in pixels → file
@@ -61,8 +61,8 @@ def latent(noisy: bool, skip: bool, levels: int) -> Maker:
         shape = (side, side, 4)
         samples = np.random.default_rng(0).integers(0, 2**16, shape) if noisy else np.full(shape, 2**15)
         step = 0 if noisy else 255
-        picture = pyramid.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
-        payloads = pyramid._encode(picture, prior.load(1), skip, 1, "cpu")[0]
+        picture = latents.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
+        payloads = encoding._encode(picture, prior.load(1), skip, 1, "cpu")[0]
         header = Header(side, side, "RGBA", 16, 4, "latent", 1, step, levels, 0)
         return chunks.write(header, None, Metadata(), payloads)
 

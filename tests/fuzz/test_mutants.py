@@ -78,7 +78,7 @@ def read_all() -> None:
         read(data)
 
 
-@pytest.mark.parametrize("where", ["inr_core.siren.streams.unpack_bits", "inr_core.latent.pyramid.SymbolReader"])
+@pytest.mark.parametrize("where", ["inr_core.siren.streams.unpack_bits", "inr_core.latent.decoding.SymbolReader"])
 def test_an_error_that_is_not_promised_is_found(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(where, raising)
     with pytest.raises(Finding, match="core: ZeroDivisionError: planted"):

@@ -17,8 +17,9 @@ from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import to_planes
 from inr_core.latent import prior
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
 from inr_core.latent.plan import DEAD_ZONE
-from inr_core.latent.pyramid import encode_latents, quantise
 from inr_core.modes import MODE_TABLE
 from inr_core.siren.streams import pack
 

@@ -19,10 +19,11 @@ from inr_core import Metadata, Range
 from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.entropy import symbols
-from inr_core.latent import differences, prior, pyramid
+from inr_core.latent import differences, encoding, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.plan import DEAD_ZONE
-from inr_core.latent.pyramid import Latents, encode_latents, quantise
 from inr_core.modes import COMPONENTS
 
 WIDTH, HEIGHT = 19, 13
@@ -144,7 +145,7 @@ def files() -> dict[str, bytes]:
     rgb, rgba = colours(3), colours(4)
     places = np.where(rgb[..., 1] > 200, 2, np.where(rgb[..., 0] > 128, 3, rgb[..., 2] > 100))
     metadata = Metadata(comment=b"golden", dpi=(300, 72.5), xmp=b"<x:xmpmeta/>")
-    with patch.object(pyramid, "GROUP_BITS", 200):
+    with patch.object(encoding, "GROUP_BITS", 200):
         three = picture("RGBA", rgba, step=130)
     with patch.object(symbols, "LANE_OVERHEAD", 1.0):  # a small file with the many lanes of a large one
         lanes = picture("RGB", colours(3, 8, 33, 17), step=130)

@@ -22,7 +22,8 @@ from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
 from inr_core.latent import prior
-from inr_core.latent.pyramid import Latents, encode_latents
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import Latents
 
 START = "<!-- made by tests/helpers/format_example_latent.py -->\n"
 NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 130, 2, 3, 2

@@ -29,8 +29,10 @@ from inr_core.kernels.sine import FIRST_SHIFT, SINE_TABLE
 from inr_core.latent import prior
 from inr_core.latent.compiled_phases import CompiledPhases
 from inr_core.latent.compiled_synthesis import CompiledSynthesis
+from inr_core.latent.decoding import LatentDecoder
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.maps import CHROMA, LUMA
-from inr_core.latent.pyramid import LatentDecoder, Latents, encode_latents, quantise
 from inr_core.siren.compiled import CompiledSiren
 from inr_core.siren.network import Layer, Network
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM
@@ -88,7 +90,7 @@ COLOUR, GREY, COLOUR_ALPHA, GREY_ALPHA = (3,), (1,), (3, 1), (1, 1)
 def test_pictures_are_the_same(
     size: tuple[int, int], components: tuple[int, ...], bit_depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inr_core.latent.pyramid.GROUP_BITS", 300)  # several payloads
+    monkeypatch.setattr("inr_core.latent.encoding.GROUP_BITS", 300)  # several payloads
     monkeypatch.setattr("inr_core.latent.level.BLOCK_SYMBOLS", 400)
     monkeypatch.setattr("inr_core.latent.level.STRIP_POSITIONS", 16)
     picture = smooth_picture(RNG(sum(size)), *size, sum(components), bit_depth)

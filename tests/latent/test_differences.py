@@ -19,9 +19,11 @@ from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
 from inr_core.latent import differences, prior
+from inr_core.latent.decoding import LatentDecoder
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
 from inr_core.latent.prior import Prior, to_arrays
-from inr_core.latent.pyramid import LatentDecoder, encode_latents, quantise
 
 
 def random_differences(start: Prior, seed: int, size: int = 3) -> Differences:

@@ -15,12 +15,14 @@ from toy_prior import smooth_picture, toy_arrays, toy_prior
 from inr_core.errors import FormatError
 from inr_core.kernels.colour import from_planes, to_planes
 from inr_core.kernels.sine import SINE_TABLE
-from inr_core.latent import level, prior, pyramid
+from inr_core.latent import encoding, level, prior
 from inr_core.latent.compiled_phases import CompiledPhases
+from inr_core.latent.decoding import LatentDecoder
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.maps import CHROMA, LUMA, NONE, Layout, PhaseMaps
 from inr_core.latent.networks import RESIDUAL_MAX, CellModel, Ops, PhaseModel
 from inr_core.latent.prior import ORDER
-from inr_core.latent.pyramid import LatentDecoder, Latents, encode_latents, quantise
 from inr_core.latent.steps import Step, keys_of
 from inr_core.metrics import psnr
 
@@ -203,7 +205,7 @@ def test_torch_gives_the_same_pixels() -> None:
 
 
 def test_a_level_needs_only_the_payloads_up_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyramid, "GROUP_BITS", 100)
+    monkeypatch.setattr(encoding, "GROUP_BITS", 100)
     payloads, kept, samples = coded(50, 70)
     whole = decoder(payloads, kept)
     assert len(payloads) > 2

@@ -17,9 +17,9 @@ from inr_core import Settings, decode, encode
 from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
+from inr_core.latent import encoding as latents_module
 from inr_core.latent import prior
-from inr_core.latent import pyramid as latents_module
-from inr_core.latent.pyramid import Latents
+from inr_core.latent.latents import Latents
 from inr_core.modes import COMPONENTS, MODE_TABLE
 
 EDITS = 40

@@ -12,7 +12,7 @@ from toy_prior import smooth_picture
 
 from inr_core import Settings, decode, encode
 from inr_core.kernels.colour import Samples
-from inr_core.latent.pyramid import LatentDecoder
+from inr_core.latent.decoding import LatentDecoder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Box = tuple[int, int, int, int]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...kernels.colour import UNIT_BITS, Samples, to_planes
 from ...kernels.wavelet import forward
-from ...latent.pyramid import Latents
+from ...latent.latents import Latents
 from ...latent.steps import Step
 from ...process.own_thread import Watch
 from ...process.threads import Crew

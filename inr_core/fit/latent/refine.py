@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...kernels.colour import Samples
+from ...latent.latents import Latents
 from ...latent.prior import Prior
-from ...latent.pyramid import Latents
 from ...process.own_thread import Watch, watched
 from ...process.threads import Crew
 from ...process.torch_settings import undisturbed

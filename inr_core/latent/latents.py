@@ -1,0 +1,74 @@
+"""A picture as quantised wavelet bands, which encoder and decoder share, and samples → such bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.colour import Samples, to_planes
+from ..kernels.wavelet import forward, quantise_band
+from .differences import Differences
+from .prior import Prior
+from .steps import Step
+
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """A quantised picture: what encoder and decoder share."""
+
+    width: int
+    height: int
+    bit_depth: int  # 8 or 16
+    components: tuple[int, ...]  # planes of each, 3 (colour) or 1: (3, 1) for RGBA
+    step: int  # index, 0 … 255
+    levels: int  # 1 … 16
+    lowpass: list[Ints]  # by component (planes, h, w) of grid L, in low-pass steps
+    details: list[list[Ints]]  # by component and level, finest first: (planes·3, h, w) of grid l + 1
+    differences: Differences = field(default_factory=dict)  # of the networks, to the prior's
+
+    def grid(self, level: int) -> tuple[int, int]:
+        """Width and height of grid `level`."""
+        return grid_size(self.width, self.height, level)
+
+    def symbols(self, level: int) -> int:
+        """Details of a level, of all components."""
+        w, h = self.grid(level + 1)
+        return 3 * sum(self.components) * w * h
+
+
+def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
+    """Width and height of grid `level`, at least 1; grid −1 is twice the picture."""
+    if level < 0:
+        return width << -level, height << -level
+    return -(-width >> level), -(-height >> level)
+
+
+def quantise(
+    samples: Samples, prior: Prior, components: Sequence[int], step: int, levels: int, dead_zone: float = 0.6
+) -> Latents:
+    """Samples (H, W, C) uint8 or uint16 → latents: sign(y)·floor(|y| + 1 − dead_zone) of details y in steps."""
+    height, width = samples.shape[:2]
+    bit_depth = 8 * samples.itemsize
+    size = Step(step, bit_depth)
+    lowpass, details = [], []
+    first = 0
+    for channels in components:
+        planes = to_planes(samples[..., first : first + channels], bit_depth)
+        first += channels
+        bands = []
+        for level in range(levels):
+            planes, coefficients = forward(planes)
+            factors = 64 * size.coefficients(level, prior.gains[min(level, prior.levels - 1), : 3 * channels])
+            quantised = np.empty(coefficients.shape, np.int32)
+            for band, values in enumerate(coefficients):
+                quantise_band(values, float(factors[band]), 1 - dead_zone, quantised[band])
+            bands.append(quantised)
+        unit = size.low(levels)
+        lowpass.append((planes + unit // 2) // unit)
+        details.append(bands)
+    return Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details)
