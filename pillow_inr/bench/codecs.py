@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import statistics
@@ -92,6 +93,18 @@ HOW = (
 )
 HOW += "tune=psnr. JPEG XL: defaults."
 
+AVIF = Codec(
+    key="avif",
+    name="AVIF",
+    format="AVIF",
+    suffix=".avif",
+    low=0,
+    high=100,
+    curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
+    options=_avif,
+    label=_quality,
+    feature="avif",
+)
 CODECS = (
     Codec(
         key="jpeg",
@@ -129,30 +142,8 @@ CODECS = (
         label=_quality,
         feature="webp",
     ),
-    Codec(
-        key="avif",
-        name="AVIF",
-        format="AVIF",
-        suffix=".avif",
-        low=0,
-        high=100,
-        curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
-        options=_avif,
-        label=_quality,
-        feature="avif",
-    ),
-    Codec(
-        key="avif-psnr",
-        name="AVIF tune=psnr",
-        format="AVIF",
-        suffix=".avif",
-        low=0,
-        high=100,
-        curve=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
-        options=_avif_psnr,
-        label=_quality,
-        feature="avif",
-    ),
+    AVIF,
+    dataclasses.replace(AVIF, key="avif-psnr", name="AVIF tune=psnr", options=_avif_psnr),
     Codec(
         key="jxl",
         name="JPEG XL",

@@ -19,16 +19,14 @@ from inr_core.metrics import bpp
 from . import options
 from .codecs import chosen, decode, median_seconds, nearest_size
 from .pictures import load_all, over_white, picture_psnr
-from .report import Cell, Report, Table, stopwatch
+from .report import SIZE_AND_PSNR, Cell, Report, Table, stopwatch
 
 OPPONENTS = ("jpeg", "jpeg2000", "webp")  # those of the starting study
 COLUMNS = {
     "picture": "",
     "codec": "",
     "setting": "",
-    "bytes": ",d",
-    "bpp": ".3f",
-    "psnr_db": ".2f",
+    **SIZE_AND_PSNR,
     "encode_seconds": ".3f",
     "decode_seconds": ".4f",
 }
@@ -37,16 +35,13 @@ COLUMNS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures and the qualities."""
     options.add_pictures(parser)
-    text = "of ours (default: %(default)s)"
-    parser.add_argument("--qualities", type=float, nargs="+", default=[30, 60, 90], metavar="N", help=text)
+    options.add_qualities(parser, [30, 60, 90])
     options.add_model(parser)
     options.add_fit(parser)
 
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """One table: for every picture and quality our file and those of the others."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     options.warm_up()
 
     table = report.table("compare", "At the nearest size", COLUMNS)

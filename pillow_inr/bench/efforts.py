@@ -45,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """Measure effort by effort, the slowest last; whatever happens, sum up what is there."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     others = chosen(args.against)
     for codec in others:
         if reason := codec.missing():

@@ -53,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "(default: %(default)s)"
     parser.add_argument("files", nargs="+", type=Path, metavar="PICTURE-or-.inr")
     options.add_crop(parser)
-    parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {text}")
-    parser.add_argument("--depth", type=int, default=8, metavar="N", help=f"linear layers {text}")
+    options.add_layers(parser)
     parser.add_argument("--density", type=float, default=0.2, metavar="X", help=f"of the weights {text}")
     parser.add_argument("--bits", type=int, default=8, metavar="N", help=f"of a weight {text}")
     options.add_fit(parser)

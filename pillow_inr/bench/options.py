@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from inr_core.encoder import encode
 from inr_core.settings import MODELS, Settings
 
+DEFAULT = "(default: %(default)s)"  # ends the help of an argument
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
 
 _FIT_OPTIONS: dict[str, tuple[type, str]] = {
@@ -44,7 +46,19 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """--model: what `im.save` is asked for."""
-    parser.add_argument("--model", choices=MODELS, default=Settings.model, help="(default: %(default)s)")
+    parser.add_argument("--model", choices=MODELS, default=Settings.model, help=DEFAULT)
+
+
+def add_layers(parser: argparse.ArgumentParser) -> None:
+    """--width and --depth: the network of the starting study."""
+    parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {DEFAULT}")
+    parser.add_argument("--depth", type=int, default=8, metavar="N", help=f"linear layers {DEFAULT}")
+
+
+def add_qualities(parser: argparse.ArgumentParser, default: Sequence[float]) -> None:
+    """--qualities: those of our files."""
+    text = f"of ours {DEFAULT}"
+    parser.add_argument("--qualities", type=float, nargs="+", default=default, metavar="N", help=text)
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

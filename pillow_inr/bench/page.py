@@ -12,7 +12,7 @@ from .codecs import HOW
 from .crops import Comparison, Crop
 from .curves import Series, chart, legend
 from .page_style import STYLE
-from .report import Cell
+from .report import SIZE_AND_PSNR, Cell
 from .summary import Curve, Row, names, number
 
 LEDE = """Each picture, written by every format at several settings and read again. A curve further up and to the left
@@ -185,7 +185,7 @@ def _points(rows: Sequence[Row], order: Sequence[str]) -> str:
         "encode_peak_mb": "encode, peak MB",
         "decode_peak_mb": "decode, peak MB",
     }
-    formats = {"bytes": ",d", "bpp": ".3f", "psnr_db": ".2f", "ms_ssim": ".4f", "encode_seconds": ".4f"}
+    formats = {**SIZE_AND_PSNR, "ms_ssim": ".4f", "encode_seconds": ".4f"}
     formats |= {"decode_seconds": ".4f", "encode_peak_mb": ".0f", "decode_peak_mb": ".0f"}
     own = [row for codec in order for row in Curve.of(rows, str(rows[0]["picture"]), codec).rows]
     table = _table(list(heads), list(heads.values()), own, formats)

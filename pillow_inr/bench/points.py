@@ -25,16 +25,14 @@ from inr_core.metrics import WINDOW_TAPS, bpp, ms_ssim, psnr
 from . import fresh
 from .codecs import Codec
 from .pictures import Samples
-from .report import Cell, machine, versions
+from .report import SIZE_AND_PSNR, Cell, machine, versions
 
 KEY_DIGITS = 16
 RD_COLUMNS = {
     "picture": "",
     "codec": "",
     "setting": "",
-    "bytes": ",d",
-    "bpp": ".3f",
-    "psnr_db": ".2f",
+    **SIZE_AND_PSNR,
     "ms_ssim": ".4f",
     "encode_seconds": ".4f",
     "decode_seconds": ".4f",

@@ -32,8 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """A row for every prefix."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     table = report.table("prefixes", "The first bytes of a file", COLUMNS)
     for name, im in load_all(args.pictures, args.crop):
         original = over_white(im)

@@ -16,15 +16,13 @@ from inr_core.metrics import bpp
 from . import options
 from .codecs import decode
 from .pictures import load_all, picture_psnr
-from .report import Cell, Report, stopwatch
+from .report import SIZE_AND_PSNR, Cell, Report, stopwatch
 
 COLUMNS = {
     "picture": "",
     "mode": "",
     "quality": "g",
-    "bytes": ",d",
-    "bpp": ".3f",
-    "psnr_db": ".2f",
+    **SIZE_AND_PSNR,
     "encode_seconds": ".1f",
 }
 VERDICT_COLUMNS = {"picture": "", "monotonic": "", "bytes_fall": "", "psnr_falls": ""}
@@ -33,16 +31,13 @@ VERDICT_COLUMNS = {"picture": "", "monotonic": "", "bytes_fall": "", "psnr_falls
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures and the qualities."""
     options.add_pictures(parser)
-    text = "(default: %(default)s)"
-    parser.add_argument("--qualities", type=float, nargs="+", default=[*range(0, 101, 10)], metavar="N", help=text)
+    options.add_qualities(parser, [*range(0, 101, 10)])
     options.add_model(parser)
     options.add_fit(parser)
 
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """A table of all files, and one that says for each picture whether bytes and PSNR rise."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     options.warm_up()
 
     qualities = sorted(args.qualities)

@@ -71,8 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """Measure what is not there yet; whatever happens, leave all files as far as they are known."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     session = Session(args, report)
     try:
         session.measure()

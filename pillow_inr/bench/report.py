@@ -22,6 +22,8 @@ from inr_core.process.threads import cores
 
 PACKAGES = ("pillow", "numpy", "torch", "zstandard")
 
+SIZE_AND_PSNR = {"bytes": ",d", "bpp": ".3f", "psnr_db": ".2f"}  # columns of a table of files
+
 Cell = str | int | float | None  # None: not measured, or does not apply
 
 

@@ -65,8 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, the network to make sparse, densities and seeds."""
     text = "(default: %(default)s)"
     options.add_pictures(parser)
-    parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {text}")
-    parser.add_argument("--depth", type=int, default=8, metavar="N", help=f"linear layers {text}")
+    options.add_layers(parser)
     options.add_fit(parser)
     parser.add_argument("--densities", type=float, nargs="+", default=[0.5, 0.2, 0.1, 0.05], help=text)
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help=f"how many, from --seed on {text}")

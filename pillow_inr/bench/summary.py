@@ -12,26 +12,16 @@ from inr_core.metrics import bd_rate
 
 from .report import Cell
 
-BD_COLUMNS = {
-    "picture": "",
+RATE_COLUMNS = {
     "codec": "",
     "against": "",
     "bd_rate_percent": "+.1f",
     "low_db": ".2f",
     "high_db": ".2f",
     "covered": ".0%",
-    "note": "",
 }
-MEAN_COLUMNS = {
-    "codec": "",
-    "against": "",
-    "bd_rate_percent": "+.1f",
-    "low_db": ".2f",
-    "high_db": ".2f",
-    "covered": ".0%",
-    "pictures": "d",
-    "of_pictures": "d",
-}
+BD_COLUMNS = {"picture": "", **RATE_COLUMNS, "note": ""}
+MEAN_COLUMNS = {**RATE_COLUMNS, "pictures": "d", "of_pictures": "d"}
 COST_COLUMNS = {
     "codec": "",
     "points": "d",

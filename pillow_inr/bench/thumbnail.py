@@ -60,8 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """Two rows for every format: a thumbnail of an opened file, and a full decode."""
-    import pillow_inr  # noqa: F401 (registers the format)
-
     title = f"Thumbnails of {args.size} pixels; a full decode beside them"
     table = report.table("thumbnail", title, COLUMNS)
     with tempfile.TemporaryDirectory() as folder:
