@@ -37,7 +37,7 @@ def test_encode_writes_beside_the_picture(photo: Path) -> None:
     assert " dB, " in out
     assert out.endswith(" s\n")
     with Image.open(target) as im:
-        im.load()
+        assert im.tobytes() == tiny.decoded(tiny.encoded())
         assert im.info["icc_profile"] == b"profile"
         assert im.info["exif"] == b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
         assert im.info["dpi"] == pytest.approx((300, 300), abs=0.02)

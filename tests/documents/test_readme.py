@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+import inr_core
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -16,4 +19,6 @@ def test_the_example_of_the_core(shape: tuple[int, ...]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (example,) = (block for block in blocks if "import inr_core" in block)
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    exec(example, {"array": array})
+    names: dict[str, Any] = {"array": array}
+    exec(example, names)
+    assert inr_core.decode(names["data"]).shape == array.shape

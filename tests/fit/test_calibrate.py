@@ -85,7 +85,9 @@ def test_any_counts_make_tables() -> None:
     random = np.random.default_rng(0)
     for k in range(20):
         counts = (random.pareto(0.3, len(TABLES.freqs)) * random.integers(0, 2, len(TABLES.freqs))).clip(0, 1e9)
-        SymbolTables.of(LAPLACE | tables_of_counts(LAPLACE, np.roll(counts.astype(np.int64), k)))
+        made = SymbolTables.of(LAPLACE | tables_of_counts(LAPLACE, np.roll(counts.astype(np.int64), k)))
+        assert {int(row.sum()) for row in np.split(made.freqs, made.offsets[1:])} == {1 << 15}
+        assert made.freqs.min() >= 1
 
 
 def test_what_is_counted_is_what_is_coded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from inr_core.container.header import Header
 from inr_core.fit.siren.network import Grid, Siren
 from inr_core.fit.siren.quantise import kmeans, post_training
 from inr_core.fit.siren.trainer import Fitted, Run, fit
+from inr_core.kernels.sine import ROW_LIMIT
 from inr_core.settings import Progress
 from inr_core.siren.plan import shapes_of
 from inr_core.siren.streams import pack
@@ -135,6 +136,9 @@ def test_wide_layers_keep_the_row_limit(method: str) -> None:
     siren = Siren(shapes_of(1024, 3, 3), 30.0, 30.0, 0, CPU)
     siren.weights[1].fill_(0.01)
     layers = post_training(siren, [None] * 3, [13, 8, 8], 9, 255, method)
+    sums = [int(np.abs(layer.weights()).sum(1).max()) for layer in layers]
+    assert max(sums) <= ROW_LIMIT
+    assert sums[1] > ROW_LIMIT / 2  # or there would be nothing to keep
     to_network(layers, Header(4, 4, "RGB", 8, 3, "siren", 0, 1024, 3, 0))
 
 

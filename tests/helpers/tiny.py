@@ -40,6 +40,12 @@ def encoded(im: Image.Image | None = None, **options: object) -> bytes:
     return out.getvalue()
 
 
+def decoded(data: bytes) -> bytes:
+    """The pixels of a file, as its image holds them."""
+    with Image.open(io.BytesIO(data)) as im:
+        return im.tobytes()
+
+
 def inr(*arguments: object) -> tuple[int, str, str]:
     """Run the command in this process: its exit code, its output and its errors."""
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:

@@ -14,7 +14,7 @@ from both_decoders import same_outcome
 from numpy.typing import NDArray
 from toy_prior import smooth_picture, toy_prior
 
-from inr_core import FormatError, Settings, decode, describe, encode
+from inr_core import FormatError, Settings, decode, describe, encode, psnr
 from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
@@ -187,7 +187,7 @@ def test_a_default_save_adapts_and_a_quick_one_does_not() -> None:
         data = encode(pixels, Settings(effort=effort, threads=1, device="cpu", model="latent"))
         first = reference.read(data).latents[0][0]
         assert bool(first & 0x40) == different
-        assert decode(data).shape == pixels.shape
+        assert psnr(decode(data), pixels) > 28
 
 
 def test_info_says_how_many_weights_moved() -> None:

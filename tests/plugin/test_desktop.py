@@ -25,6 +25,7 @@ from tiny import inr
 import inr_core
 import pillow_inr
 from pillow_inr import desktop
+from pillow_inr.modes import in_8_bits
 
 EXIF = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
 FILES = ("mime/packages/pillow-inr.xml", "thumbnailers/pillow-inr.thumbnailer", "applications/pillow-inr.desktop")
@@ -68,9 +69,12 @@ def test_a_thumbnail_is_upright_and_fits(file: Path, tmp_path: Path) -> None:
 def test_a_thumbnail_of_every_mode(tmp_path: Path, mode: str) -> None:
     (tmp_path / "a.inr").write_bytes(tiny.encoded(tiny.picture(mode), icc_profile=b"profile"))
     assert inr("thumbnail", tmp_path / "a.inr", tmp_path / "a.png", "--size", "8") == (0, "", "")
-    with Image.open(tmp_path / "a.png") as im:
-        im.load()
+    with Image.open(tmp_path / "a.png") as im, Image.open(tmp_path / "a.inr") as whole:
         assert im.size == (8, 5)
+        reduced = in_8_bits(whole).convert("RGBA").resize((8, 5), Image.Resampling.BOX)
+        alpha = np.asarray(reduced)[..., 3:] / 255
+        apart = (np.asarray(im.convert("RGBA"), float) - np.asarray(reduced, float)) * [1, 1, 1, 0] * alpha
+        assert np.sqrt(np.mean(apart**2)) < (60 if mode == "1" else 25)  # black and white is drawn in greys
         assert ("icc_profile" in im.info) == (mode not in ("CMYK", "LAB"))
 
 
