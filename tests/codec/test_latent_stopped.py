@@ -45,7 +45,8 @@ def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(latent, "encode_latents", interrupted_once)
     with pytest.raises(Interrupted) as caught:
         encode(picture(), fast())
-    assert decode(caught.value.data).shape == (48, 64, 3)
+    monkeypatch.undo()
+    assert caught.value.data == encode(picture(), fast())
 
 
 def test_interrupted_search_keeps_a_file() -> None:
@@ -55,7 +56,7 @@ def test_interrupted_search_keeps_a_file() -> None:
 
     with pytest.raises(Interrupted) as caught:
         encode(picture(), fast(effort=1, target_psnr=30.0), progress=interrupt)
-    assert decode(caught.value.data).shape == (48, 64, 3)
+    assert psnr(decode(caught.value.data), picture()) > 28
 
 
 def test_progress_false_stops_with_a_complete_file() -> None:
