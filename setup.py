@@ -9,6 +9,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("inr_core", "kernels")
+FLAGS = ["-O3", "-std=c11", "-g0", "-fvisibility=hidden"]  # of gcc and clang
 SOURCES = sorted(KERNELS.glob("*.[ch]"))
 
 
@@ -19,7 +20,7 @@ class BuildKernels(build_ext):
         """Build them."""
         microsoft = self.compiler.compiler_type == "msvc"
         for extension in self.extensions:
-            extension.extra_compile_args = ["/O2", "/std:c11"] if microsoft else ["-O3", "-std=c11", "-g0"]
+            extension.extra_compile_args = ["/O2", "/std:c11"] if microsoft else FLAGS
         super().build_extensions()
 
     def build_extension(self, extension: Extension) -> None:
@@ -42,7 +43,7 @@ class Wheel(bdist_wheel):
 
 native = Extension(
     "inr_core.kernels.native",
-    [str(KERNELS / "native.c")],
+    [str(path) for path in SOURCES if path.suffix == ".c"],
     depends=[str(path) for path in SOURCES],
     define_macros=[
         ("Py_LIMITED_API", "0x030B0000"),

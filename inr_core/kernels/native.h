@@ -1,5 +1,8 @@
 /* What the kernels share: the format's constants, and the arguments of each kernel. See native.c. */
 
+#ifndef NATIVE_H
+#define NATIVE_H
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +21,6 @@
 #define RESTRICT restrict
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
-
 
 enum {
     /* the latent model: FORMAT.md has them by the same names, or without one */
@@ -56,6 +58,7 @@ enum {
     SYMBOL_HALF = 1 << 23,
     TAILS = 5,
     FIRST_BITS = 7, /* of the slots for which Tables.first says where to look */
+    FIRSTS = TABLE_ROWS << FIRST_BITS,
     /* sizes */
     MAX_NEURONS = 256, /* of a layer */
     MAX_PAIRS = 64,    /* of input maps */
@@ -120,6 +123,13 @@ typedef struct {
 } Forward;
 
 typedef struct {
+    size_t count;
+    const int32_t *from;
+    double step, kept;
+    int32_t *out;
+} Quantise;
+
+typedef struct {
     size_t planes, count, step;
     const void *from;
     int wide;
@@ -129,7 +139,7 @@ typedef struct {
 typedef struct {
     size_t planes, plane, count, step;
     const int32_t *from; /* [planes][plane], of which `count` are converted */
-    int shift, middle, wide;
+    int wide;
     void *out;
 } Colour;
 
@@ -165,6 +175,7 @@ enum {
     CELL_SCRATCH = (9 + 1 + TILE_MAX) * MAX_NEURONS / 2 + 13 * TILE_MAX,
     CELL_ROW = (CELL_COLUMNS + 4 + TILE_MAX + 15) / 16 * 16
 };
+#define LIFTING_SCRATCH(width) (18 * (width) + 64)
 
 /* The kernels that come once for each level. */
 typedef struct {
@@ -176,11 +187,12 @@ typedef struct {
     void (*wavelet_rows)(const Wavelet *, uint32_t *);
     void (*colour)(const Colour *);
     void (*forward)(const Forward *, uint32_t *);
-    void (*quantise)(const int32_t *, size_t, double, double, int32_t *);
+    void (*quantise)(const Quantise *);
     void (*uncolour)(const Uncolour *);
     void (*resample)(const Resample *);
     void (*siren_rows)(const Siren *, int32_t *);
     void (*sines)(const int32_t *, int32_t *);
+    size_t (*products)(const int32_t *, size_t, int32_t *);
 } Kernels;
 
 /* symbols.h */
@@ -205,7 +217,7 @@ typedef struct {
     const Row *rows; /* [TABLE_ROWS] */
     const Entry *entries;
     uint32_t count; /* of entries */
-    const uint16_t *first; /* [TABLE_ROWS << FIRST_BITS]: the entry in which some slots begin */
+    const uint16_t *first; /* [FIRSTS]: the entry in which some slots begin */
 } Tables;
 
 typedef struct {
@@ -238,3 +250,5 @@ typedef struct {
     int32_t *out_raw;
     size_t written, raw_written, room;
 } Parity;
+
+#endif

@@ -20,7 +20,7 @@ static INLINE int finish_symbol(Reader *r, const Entry *entry, int32_t *symbol) 
     uint32_t value = 0;
     for (int64_t byte = bit >> 3; byte <= (end - 1) >> 3; byte++) /* at most four */
         value = value << 8 | r->raw[byte];
-    value = value >> (-end & 7) & ((1u << entry->width) - 1);
+    value = value >> (-end & 7) & ((1u << (entry->width & 31)) - 1);
     r->raw_bit = end;
     if (!entry->tail) {
         *symbol += (int32_t)value;
@@ -191,6 +191,18 @@ static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int
         }
     }
     return DONE;
+}
+
+/* The same with both numbers of bands and all sources written out. */
+static int code_any_parity(Parity *p, int bands, int mode, int32_t *scratch) {
+    switch (mode * 2 + (bands == 6)) {
+    case READ * 2: return code_parity_of(p, 3, READ, scratch);
+    case READ * 2 + 1: return code_parity_of(p, 6, READ, scratch);
+    case WRITE * 2: return code_parity_of(p, 3, WRITE, scratch);
+    case WRITE * 2 + 1: return code_parity_of(p, 6, WRITE, scratch);
+    case ZEROS * 2: return code_parity_of(p, 3, ZEROS, scratch);
+    default: return code_parity_of(p, 6, ZEROS, scratch);
+    }
 }
 
 /* Code symbols backwards, of starts and frequencies, from states as coding each lane's last symbol leaves them. The words
