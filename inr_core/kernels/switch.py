@@ -17,7 +17,7 @@ from zlib import crc32
 from ..errors import SettingsError
 
 VARIABLE = "PILLOW_INR_KERNELS"
-NUMPY = "numpy"
+NUMPY, PLAIN = "numpy", "plain"
 
 
 def _library() -> ModuleType | None:
@@ -44,7 +44,8 @@ def _chosen() -> str:
     wanted = os.environ.get(VARIABLE, "")
     if wanted and wanted not in available():
         raise SettingsError(f"{VARIABLE}: expected one of {', '.join(available())}, got {wanted!r}")
-    return wanted or available()[-1]
+    best = available()[-1]
+    return wanted or (NUMPY if best == PLAIN else best)  # without vectors, NumPy's products are the faster ones
 
 
 backend = _chosen()  # the name of what is used

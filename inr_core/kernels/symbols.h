@@ -23,10 +23,10 @@ static INLINE int finish_symbol(Reader *r, const Entry *entry, int32_t *symbol) 
     value = value >> (-end & 7) & ((1u << (entry->width & 31)) - 1);
     r->raw_bit = end;
     if (!entry->tail) {
-        *symbol += (int32_t)value;
+        *symbol = (int32_t)((uint32_t)entry->base + value);
         return DONE;
     }
-    const int32_t magnitude = entry->base + (int32_t)(value >> 1);
+    const int32_t magnitude = (int32_t)(((uint32_t)entry->base + (value >> 1)) & INT32_MAX);
     *symbol = value & 1 ? -magnitude : magnitude;
     return *symbol < -SYMBOL_HALF || *symbol >= SYMBOL_HALF ? FAILED : DONE;
 }
@@ -150,11 +150,11 @@ static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int
             if (read_symbols(&p->reader, t, rows, count, symbols))
                 return FAILED;
             for (size_t i = 0; i < count; i++)
-                q[places[i]] += symbols[i];
+                q[places[i]] = (int32_t)((uint32_t)q[places[i]] + (uint32_t)symbols[i]);
         } else if (mode == WRITE) {
             for (size_t i = 0; i < count; i++) {
                 const int32_t value = p->details[places[i] % bands * grid + at + 2 * (places[i] / bands)];
-                symbols[i] = value - q[places[i]];
+                symbols[i] = (int32_t)((uint32_t)value - (uint32_t)q[places[i]]); /* refused where it is far away */
                 q[places[i]] = value;
             }
             if (write_symbols(p, rows, count, symbols))
@@ -169,12 +169,12 @@ static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int
                 int32_t value = q[x * bands + b];
                 if (mode == WRITE)
                     p->details[b * grid + at + 2 * x] = value;
-                const int32_t reach = p->recon[key >> MEAN_BITS], v = value * 64;
-                int32_t moved = 8 * mean - v;
+                const int32_t reach = p->recon[key >> MEAN_BITS], v = (int32_t)((uint32_t)value * 64);
+                int32_t moved = (int32_t)((uint32_t)(8 * mean) - (uint32_t)v);
                 moved = moved < -reach ? -reach : moved;
                 moved = moved > reach ? reach : moved;
-                p->values[b * grid + at + 2 * x] = v + moved;
-                const int32_t size = value < 0 ? -value : value;
+                p->values[b * grid + at + 2 * x] = (int32_t)((uint32_t)v + (uint32_t)moved);
+                const uint32_t size = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
                 magnitudes[b] = p->magnitudes[size > 255 ? 255 : size];
                 value = value < -SIGNED_MAX ? -SIGNED_MAX : value;
                 signs[b] = (value > SIGNED_MAX ? SIGNED_MAX : value) * SIGNED_UNIT;

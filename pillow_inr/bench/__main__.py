@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import compare, efforts, entropy, prefixes, quality, quantisation, rd, sparsity, speed, thumbnail
+from . import compare, efforts, entropy, kernels, prefixes, quality, quantisation, rd, sparsity, speed, thumbnail
 from .measurement import Measurement, add_arguments, perform
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "quality": quality,
     "thumbnail": thumbnail,
     "prefixes": prefixes,
+    "kernels": kernels,
 }
 
 

@@ -1,0 +1,118 @@
+"""What share of the processor's rate of multiply-adds the fused networks reach, and where the rest of the time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from inr_core.kernels import highpass, switch
+from inr_core.latent import compiled_phases, compiled_synthesis, parity
+
+from .report import Cell, Report, Table
+
+REPEATS = 2_000_000  # of the loop that does nothing but multiply
+USERS = (switch, compiled_phases, compiled_synthesis, parity, highpass)
+WHERE = {"what": "", "kernels": "", "kernel": "", "calls": "d", "ms": ".2f", "percent": ".0f"}
+RATES = {"what": "", "kernels": "", "kernel": "", "giga_macs": ".3f", "rate": ".1f", "peak": ".1f", "percent": ".0f"}
+NETWORKS = {"phase_keys": (5, 8, 11), "cell_rows": (9, 12, 15)}  # where their weights stand in the arguments
+
+
+class Timed:
+    """The library with a stopwatch around every kernel."""
+
+    def __init__(self, library: ModuleType) -> None:
+        self.library = library
+        self.seconds: dict[str, float] = {}
+        self.calls: dict[str, int] = {}
+        self.macs: dict[str, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = getattr(self.library, name)
+
+        def timed(*arguments: Any) -> Any:
+            started = time.process_time()
+            result = kernel(*arguments)
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - started
+            self.calls[name] = self.calls.get(name, 0) + 1
+            if name in NETWORKS:
+                weights = sum(arguments[place].size for place in NETWORKS[name])
+                self.macs[name] = self.macs.get(name, 0) + weights * _positions(name, arguments)
+            return result
+
+        return timed
+
+
+def _positions(name: str, arguments: tuple[Any, ...]) -> int:
+    if name == "phase_keys":
+        return int(arguments[15] * arguments[4])  # rows, stride
+    return int((arguments[8] - arguments[7]) * arguments[6])  # rows first … last − 1, width
+
+
+@contextmanager
+def _timed() -> Iterator[Timed]:
+    assert switch.native is not None
+    stopwatch = Timed(switch.native)
+    users: list[Any] = [module for module in USERS if hasattr(module, "native")]
+    before = [module.native for module in users]
+    try:
+        for module in users:
+            module.native = stopwatch
+        yield stopwatch
+    finally:
+        for module, library in zip(users, before, strict=True):
+            module.native = library
+
+
+def measure(report: Report, actions: Mapping[str, Callable[[], object]], rounds: int) -> None:
+    """Two tables: the networks' rates beside the processor's, and where the time of the fastest round goes."""
+    if switch.native is None:
+        report.say("rates: nothing is compiled here")
+        return
+    title = "Rates of the fused networks, 10^9 multiply-adds a second, beside a loop of nothing else"
+    rates = report.table("rates", title, RATES)
+    where = report.table("where", "Where the time of decoding goes, the fastest round", WHERE)
+    for name in switch.available()[1:]:
+        with switch.using(name):
+            level = switch.level()
+            assert level is not None
+            for what, action in actions.items():
+                action()
+                peak, best, total = 0.0, None, 0.0
+                for _ in range(rounds):
+                    if name != "plain":  # a loop without vectors is the compiler's to do away with
+                        started = time.process_time()
+                        done = switch.native.products(level, REPEATS)
+                        peak = max(peak, done / (time.process_time() - started))
+                    with _timed() as timed:
+                        started = time.process_time()
+                        action()
+                        seconds = time.process_time() - started
+                    if best is None or seconds < total:
+                        best, total = timed, seconds
+                assert best is not None
+                _add(report, rates, where, what, name, best, total, peak)
+
+
+def _add(
+    report: Report, rates: Table, where: Table, what: str, name: str, best: Timed, total: float, peak: float
+) -> None:
+    for kernel, macs in best.macs.items():
+        rate = macs / best.seconds[kernel]
+        row: dict[str, Cell] = {
+            "what": what,
+            "kernels": name,
+            "kernel": kernel,
+            "giga_macs": macs / 1e9,
+            "rate": rate / 1e9,
+            "peak": peak / 1e9 or None,
+            "percent": 100 * rate / peak if peak else None,
+        }
+        report.add(rates, row)
+    rest = total - sum(best.seconds.values())
+    for kernel, seconds in [*best.seconds.items(), ("outside of kernels", rest), ("all", total)]:
+        row = {"what": what, "kernels": name, "kernel": kernel, "calls": best.calls.get(kernel), "ms": 1000 * seconds,
+               "percent": 100 * seconds / total}  # fmt: skip
+        report.add(where, row)

@@ -1,0 +1,147 @@
+"""Kernels called with what no caller of ours hands them: sizes, buffers and their contents changed at random.
+
+They raise or do something within their buffers; that they do is for tests/fuzz/sanitize.sh to see.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import each_compiled
+from networks import header_of, make_file, make_layers
+from toy_prior import smooth_picture
+
+import inr_core.entropy.rans
+import inr_core.kernels.highpass
+import inr_core.latent.compiled_phases
+import inr_core.latent.compiled_synthesis
+import inr_core.latent.parity
+import inr_core.siren.compiled
+from inr_core import Settings, decode, encode
+from inr_core.kernels import switch
+
+CHANGES = 60  # of each recorded call
+CALLS = 3  # recorded of each kernel, of different sizes
+INTEGERS = (-(2**40), -1, 0, 1, 2, 3, 4, 7, 48, 255, 1 << 20, 1 << 30, 2**31 - 1, 2**31, 2**62)
+USERS = (
+    inr_core.entropy.rans,
+    inr_core.kernels.highpass,
+    inr_core.latent.compiled_phases,
+    inr_core.latent.compiled_synthesis,
+    inr_core.latent.parity,
+    inr_core.siren.compiled,
+    switch,
+)
+
+
+class Recorder:
+    """The library, and copies of what its kernels are called with."""
+
+    def __init__(self, library: ModuleType) -> None:
+        self.library = library
+        self.calls: dict[str, list[list[Any]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = getattr(self.library, name)
+        if not callable(kernel):
+            return kernel
+
+        def recorded(*arguments: Any) -> Any:
+            self.calls.setdefault(name, []).append([_copy(argument) for argument in arguments])
+            return kernel(*arguments)
+
+        return recorded
+
+
+def _copy(argument: Any) -> Any:
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    return bytes(argument) if isinstance(argument, memoryview) else argument
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, backend: str) -> Iterator[dict[str, list[list[Any]]]]:
+    """Of saving and opening small pictures of all models."""
+    assert switch.native is not None
+    recorder = Recorder(switch.native)
+    for module in USERS:
+        if hasattr(module, "native"):
+            monkeypatch.setattr(module, "native", recorder)
+    siren = header_of("RGB", width=9, height=7, hidden=6, layers=3)
+    with switch.using(backend):
+        for bit_depth, channels in ((8, 3), (16, 2)):
+            picture = smooth_picture(np.random.default_rng(1), 21, 34, channels, bit_depth)
+            data = encode(picture, Settings(effort=0, model="latent", threads=1), mode="RGB" if channels == 3 else "LA")
+            decode(data)
+            decode(data, size=(7, 5))
+        decode(make_file(siren, make_layers(siren, 1)))
+        monkeypatch.undo()
+        yield recorder.calls
+
+
+def _changed(argument: Any, chance: random.Random) -> Any:
+    """Another argument in its place."""
+    if isinstance(argument, float):
+        return chance.choice([0.0, -1.0, 1e300, 0.5])
+    if not isinstance(argument, (np.ndarray, bytes)):
+        return chance.choice([int(argument) + chance.choice((-2, -1, 1, 2)), chance.choice(INTEGERS)])
+    array = np.frombuffer(argument, np.uint8) if isinstance(argument, bytes) else argument.reshape(-1).view(np.uint8)
+    kind = chance.randrange(4)
+    if kind == 0:
+        return array[: chance.randrange(len(array) + 1)].copy()
+    if kind == 1:
+        return array[: chance.choice((0, len(array) - 1, len(array) // 2))].copy()
+    if kind == 2:
+        return array.copy()[chance.randrange(1, 8) :]
+    noise = np.frombuffer(chance.randbytes(len(array)), np.uint8)
+    return np.where(np.random.default_rng(chance.getrandbits(32)).random(len(array)) < 0.3, noise, array)
+
+
+@each_compiled
+def test_no_arguments_reach_beyond_their_buffers(calls: dict[str, list[list[Any]]], backend: str) -> None:
+    library = switch.native
+    assert library is not None
+    kernels = {name for name in dir(library) if not name.startswith("_") and callable(getattr(library, name))}
+    assert set(calls) == kernels - {"levels", "products"}
+    chance, raised, done = random.Random(backend), 0, 0
+    for name, recorded in calls.items():
+        for arguments in recorded[:: max(1, len(recorded) // CALLS)]:
+            for _ in range(CHANGES):
+                changed = [_copy(argument) for argument in arguments]
+                for _ in range(chance.choice((1, 1, 2))):
+                    place = chance.randrange(len(changed))
+                    changed[place] = _changed(changed[place], chance)
+                try:
+                    getattr(library, name)(*changed)
+                    done += 1
+                except (ValueError, TypeError, OverflowError, MemoryError, BufferError):
+                    raised += 1
+    assert raised > done / 4
+    assert done > raised / 8
+
+
+def test_the_first_entries_of_tables_are_checked() -> None:
+    """Beyond the entries they would be read wherever they are."""
+    library = switch.native
+    if library is None:
+        pytest.skip("nothing is compiled here")
+    entries = np.zeros((600, 12), np.uint8)
+    rows, first = np.zeros((512, 8), np.uint8), np.zeros(512 << 7, np.uint16)
+    cells, states = np.zeros(3 * 16, np.int32), np.zeros(0, np.int64)
+    none, cursor = np.zeros(0, np.uint16), np.zeros(4, np.int64)
+
+    def call() -> bool:
+        coded = (2, 3, 0, 1, cells, 4, 2, rows, entries, first, 4, 4, 0, 2, 2)
+        values = (np.zeros(64, np.int32), np.zeros(256, np.int16), cells, cells.copy(), none, 0, 0)
+        done: bool = library.code_parity(*coded, *values, states, b"", b"", cursor, none, none, none)
+        return done
+
+    assert call()
+    first[-1] = 600
+    with pytest.raises(ValueError, match="first: expected 0 to 599, got 600"):
+        call()
