@@ -2,20 +2,22 @@
 # make test   run the tests, in two processes; PYTEST="-x tests/latent -k tiles" in one, of what it says
 # make slow   run those that take long and are left out there
 # make check  ruff and strict mypy
-# make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost
+# make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost;
+#   make sanitize: the compiled kernels under sanitizers, SANITIZED mutants of each level
 # make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
 # The first three, and slow, create .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 300
 MUTANTS ?= 1000000
+SANITIZED ?= 10000
 WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test slow check samples programs fuzz mutate slowest clean
+.PHONY: demo test slow check samples programs fuzz mutate sanitize slowest clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
@@ -55,6 +57,10 @@ fuzz: $(VENV)/installed-test
 # Goes on where it was stopped, until all are done: rm build/mutants.json begins anew.
 mutate: $(VENV)/installed-test
 	$(FUZZ) tests/fuzz/mutants.py $(MUTANTS) --workers $(WORKERS) --state build/mutants.json --findings build/findings
+
+# The compiled kernels built for AddressSanitizer and UndefinedBehaviorSanitizer, in build/sanitize.
+sanitize: $(VENV)/installed-test
+	PYTHON=$(abspath $(BIN))/python tests/fuzz/sanitize.sh $(SANITIZED)
 
 slowest: $(VENV)/installed-test
 	$(FUZZ) tests/fuzz/slowest.py

@@ -25,8 +25,10 @@ from PIL import Image, features
 from inr_core import Settings, decode, encode
 from inr_core.kernels import switch
 from inr_core.latent import prior as priors
+from inr_core.latent.decoding import LatentDecoder
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
 from inr_core.latent.plan import step_for
-from inr_core.latent.pyramid import LatentDecoder, encode_latents, quantise
 
 from . import kernel_rates, options
 from .fresh import Task, measure
