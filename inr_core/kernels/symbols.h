@@ -87,7 +87,7 @@ static INLINE uint32_t find_entry(const Tables *t, uint32_t row, int32_t symbol,
     const int32_t bucket = (symbol + half) >> width, size = bucket < 0 ? -bucket : bucket;
     if (size <= r->largest) {
         const uint32_t e = r->offset + (uint32_t)(2 * size - (size && (bucket < 0) == (row % MEANS < MEANS / 2)));
-        *raw = symbol - t->entries[e].base;
+        *raw = (int32_t)((uint32_t)symbol - (uint32_t)t->entries[e].base);
         return e;
     }
     const int32_t magnitude = symbol < 0 ? -symbol : symbol;
@@ -96,7 +96,7 @@ static INLINE uint32_t find_entry(const Tables *t, uint32_t row, int32_t symbol,
     while (tail + 1 < TAILS && number >> width >= TAIL_STARTS[tail + 1])
         tail++;
     const uint32_t e = r->offset + 2 * (uint32_t)r->largest + 1 + tail;
-    *raw = 2 * (magnitude - t->entries[e].base) + (symbol < 0);
+    *raw = (int32_t)(2 * ((uint32_t)magnitude - (uint32_t)t->entries[e].base) + (symbol < 0));
     return e;
 }
 
