@@ -84,6 +84,7 @@ def count_entries(samples: Samples, prior: Prior, step: int, how: Calibration) -
 
 
 def _counts(latents: Latents, prior: Prior) -> Ints:
+    """How often coding the latents, level by level, takes each entry (E,) of the prior's tables."""
     counter = _Counter(prior.tables)
     size, step, workers = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Workers(1, "cpu")
     component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), workers)

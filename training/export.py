@@ -48,6 +48,7 @@ def write_prior(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _parity_net(floats: Mapping[str, Floats], part: str) -> dict[str, NDArray[Any]]:
+    """Integer arrays of `luma` or `chroma`: the format's units folded in, and as many fractional bits as stay exact."""
     w1, b1, q1, w2, b2, w3, b3 = (
         floats[f"entropy.{part}.{name}"] for name in ("w1", "b1", "q1", "w2", "b2", "w3", "b3")
     )
@@ -78,6 +79,7 @@ def _parity_net(floats: Mapping[str, Floats], part: str) -> dict[str, NDArray[An
 
 
 def _cell(floats: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+    """Integer arrays of the cell: phases in 4096ths of a turn, activations up to ACT_MAX."""
     w1, b1, q1, wm, bm, w2, b2 = (floats[f"cell.{name}"] for name in ("w1", "b1", "q1", "wm", "bm", "w2", "b2"))
     hidden = len(wm)
     w1, q1 = w1 * (TURN / IN_UNIT), q1 * TURN

@@ -44,7 +44,7 @@ class FloatFit:
         picture: NDArray[np.float64] = (y + 1) * (PEAK / 2)
         return picture
 
-    def quantized(self, method: str, bits: Sequence[int]) -> list[QuantizedLayer]:
+    def quantised(self, method: str, bits: Sequence[int]) -> list[QuantizedLayer]:
         """Its layers by one of the post-training methods, with so many bits for each layer."""
         return post_training(self.siren, self.masks, bits, self.bias_bits, PEAK, method)
 

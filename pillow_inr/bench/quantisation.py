@@ -89,10 +89,10 @@ def measure(
 
     add("float, unrounded", None, None, unrounded, None)
     add("float, rounded", None, None, reference, seconds[0])
-    add_file("float16", 16, file_of(im.size, fitted.quantized("float16", base.bits)), None)
+    add_file("float16", 16, file_of(im.size, fitted.quantised("float16", base.bits)), None)
     for bits in args.post_bits:
         for method in AFTER_TRAINING:
-            layers = fitted.quantized(method, _with_bits(base, bits).bits)
+            layers = fitted.quantised(method, _with_bits(base, bits).bits)
             add_file(method, bits, file_of(im.size, layers), None)
     for bits in args.bits:
         report.say(f"{name}: fitting, qat with {bits} bits, {base.steps} steps")

@@ -28,7 +28,7 @@ from .speed_loops import (
     PLAIN,
     PLAIN_OUR_SAMPLER,
     PLAIN_TF32,
-    QUANTIZED,
+    QUANTISED,
     Loop,
     make_loop,
     peak_of,
@@ -100,7 +100,7 @@ def measure(
             what: peak_of(what, picture, plan, device)
             if device.type == "cuda"
             else run_fresh(_PEAK, without=(), what=what, size=size, options=dict(options), threads=threads)
-            for what in (FLOAT_PHASE, QUANTIZED, PLAIN)
+            for what in (FLOAT_PHASE, QUANTISED, PLAIN)
         }
         _add_rows(report, table, (name, plan, threads), turns, peaks, training_rate(rates))
 
@@ -114,7 +114,7 @@ def _add_rows(
     rate: float,
 ) -> None:
     name, plan, threads = fitted
-    for loop in dict.fromkeys((FLOAT_PHASE, QUANTIZED, *(loop for turn in turns[:1] for loop in turn))):
+    for loop in dict.fromkeys((FLOAT_PHASE, QUANTISED, *(loop for turn in turns[:1] for loop in turn))):
         own = [turn for turn in turns if loop in turn]
         steps = statistics.median(1 / turn[loop] for turn in own) if own else None
         macs = multiply_adds(plan) * steps if steps else None
@@ -170,7 +170,7 @@ class _Referee:
         if progress.phase == self._phase:
             if steps < TURN:
                 return
-            ours = {"fit": FLOAT_PHASE, "quantise": QUANTIZED}[progress.phase]
+            ours = {"fit": FLOAT_PHASE, "quantise": QUANTISED}[progress.phase]
             rivals = {name: loop.run(steps) / steps for name, loop in self.loops.items()}
             self.turns.append({ours: seconds / steps, **rivals})
         self._phase, self._step, self._resumed = progress.phase, progress.step, time.perf_counter()

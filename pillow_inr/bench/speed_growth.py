@@ -12,7 +12,7 @@ import torch
 
 from .report import Cell, Report
 from .speed_fit import plan_of
-from .speed_loops import FLOAT_PHASE, PLAIN, QUANTIZED, make_loop, peak_of, steps_in_turns, waves
+from .speed_loops import FLOAT_PHASE, PLAIN, QUANTISED, make_loop, peak_of, steps_in_turns, waves
 from .speed_products import Rates, multiply_adds, training_rate
 from .torch_threads import torch_threads
 
@@ -46,7 +46,7 @@ def measure(report: Report, threads: int, rates: Rates, device: torch.device, tu
     title = f"Growth of a step on {device.type} (ratio: the plain loop in the same turn is 1)"
     table = report.table("growth", title, COLUMNS)
     picture = waves(*PICTURE)
-    whats = (FLOAT_PHASE, QUANTIZED, PLAIN)
+    whats = (FLOAT_PHASE, QUANTISED, PLAIN)
     for width, depth, pixels in configurations(PIXELS[device.type]):
         plan = plan_of(picture, {"width": width, "depth": depth, "density": 1.0, "batch": pixels}, device)
         plan = dataclasses.replace(plan, steps=1)  # ours makes none by itself

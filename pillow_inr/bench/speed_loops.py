@@ -28,7 +28,7 @@ from .report import stopwatch
 PEAK = 255
 WARM_UP = 5  # steps: more than ours makes before it records
 PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32 = "plain loop, randint", "plain loop, our sampler", "plain loop, TF32"
-FLOAT_PHASE, QUANTIZED = "ours, float phase", "ours, quantised phase"
+FLOAT_PHASE, QUANTISED = "ours, float phase", "ours, quantised phase"
 
 Precision = Callable[[], AbstractContextManager[object]]  # of float32 products
 
@@ -46,7 +46,7 @@ class OurLoop:
     def __init__(self, samples: Samples, plan: FitPlan, device: torch.device, phase: str) -> None:
         self.device = device
         self._run = Run(samples, PEAK, False, plan, device, torch.get_num_threads())
-        if phase == QUANTIZED:
+        if phase == QUANTISED:
             with self._run.at_work():
                 self._run.finish()  # which starts that phase
 
@@ -127,7 +127,7 @@ def make_loop(what: str, samples: Samples, plan: FitPlan, device: torch.device) 
     """One of the loops, warmed up."""
     grid = Grid(samples, PEAK, False, device, plan.seed)
     loop: Loop
-    if what in (FLOAT_PHASE, QUANTIZED):
+    if what in (FLOAT_PHASE, QUANTISED):
         loop = OurLoop(samples, plan, device, what)
     elif what == PLAIN_OUR_SAMPLER:
         loop = PlainLoop(plan, partial(grid.batch, plan.batch), device)

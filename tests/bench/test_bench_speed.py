@@ -29,7 +29,7 @@ from pillow_inr.bench import (
 )
 from pillow_inr.bench.__main__ import main
 from pillow_inr.bench.report import Report
-from pillow_inr.bench.speed_loops import FLOAT_PHASE, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32, QUANTIZED
+from pillow_inr.bench.speed_loops import FLOAT_PHASE, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32, QUANTISED
 
 CPU = torch.device("cpu")
 SIZE = 24, 16
@@ -76,7 +76,7 @@ def test_steps_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     tables = steps_of_training(tmp_path, monkeypatch)
     rates = {row["type"]: row["gmacs_per_second"] for row in tables["products"]}
     fit = {(row["network"], row["loop"]): row for row in tables["fit"]}
-    loops = [FLOAT_PHASE, QUANTIZED, PLAIN, PLAIN_OUR_SAMPLER]
+    loops = [FLOAT_PHASE, QUANTISED, PLAIN, PLAIN_OUR_SAMPLER]
     assert list(fit) == [(network, loop) for network in ("3×8", "quality 75") for loop in loops]
     for (_, loop), row in fit.items():
         assert row["ratio"] == 1 if loop == PLAIN else 0.1 < row["ratio"] < 10
@@ -131,7 +131,7 @@ def test_both_are_evaluated_alike() -> None:
     assert (race.plain.seconds, race.plain.steps) == (3.5, 104)
 
 
-@pytest.mark.parametrize("what", [FLOAT_PHASE, QUANTIZED, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32])
+@pytest.mark.parametrize("what", [FLOAT_PHASE, QUANTISED, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32])
 def test_every_loop_trains(what: str) -> None:
     picture = speed_loops.waves(*SIZE)
     plan = speed_fit.plan_of(picture, {"width": 16, "depth": 3, "steps": 1, "batch": 256}, CPU)
@@ -145,8 +145,8 @@ def test_every_loop_trains(what: str) -> None:
         with torch.no_grad():
             return float(grid.apart(forward(x), target).square().mean())
 
-    if what in (FLOAT_PHASE, QUANTIZED):
-        assert (loop._run.quantised is not None) == (what == QUANTIZED)
+    if what in (FLOAT_PHASE, QUANTISED):
+        assert (loop._run.quantised is not None) == (what == QUANTISED)
     before = loss()
     assert 0 < loop.run(100) < 20
     assert loss() < 0.7 * before
@@ -177,7 +177,7 @@ def test_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = tables["growth"]
     grown = [("3×4", 300), ("3×8", 300), ("3×12", 300), ("2×8", 300), ("4×8", 300), ("3×8", 256), ("3×8", 384)]
     assert [(row["network"], row["batch"]) for row in rows[::3]] == grown
-    assert [row["loop"] for row in rows] == [FLOAT_PHASE, QUANTIZED, PLAIN] * 7
+    assert [row["loop"] for row in rows] == [FLOAT_PHASE, QUANTISED, PLAIN] * 7
     for row in rows:
         assert row["ratio"] == 1 if row["loop"] == PLAIN else 0.1 < row["ratio"] < 10
         assert row["peak_mb"] is None
@@ -196,8 +196,8 @@ def test_on_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(speed_products.SIZES, "cuda", 256)
     tables = steps_of_training(tmp_path, monkeypatch, "--device", "cuda")
     assert [row["type"] for row in tables["products"]] == ["float32", "TF32", "bfloat16"]
-    assert {row["loop"] for row in tables["fit"]} == {FLOAT_PHASE, QUANTIZED, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32}
-    assert all(row["peak_mb"] > 0 for row in tables["fit"] if row["loop"] in (FLOAT_PHASE, QUANTIZED, PLAIN))
+    assert {row["loop"] for row in tables["fit"]} == {FLOAT_PHASE, QUANTISED, PLAIN, PLAIN_OUR_SAMPLER, PLAIN_TF32}
+    assert all(row["peak_mb"] > 0 for row in tables["fit"] if row["loop"] in (FLOAT_PHASE, QUANTISED, PLAIN))
     short = "--rounds", 2, "--fit-threads", 1, "--threads", 1, "--turn-seconds", 0.02
     tables = bench(tmp_path, "--parts", "growth", "latent", *NETWORK, *short, "--device", "cuda")
     assert all(row["peak_mb"] > 0 for row in [*tables["growth"], *tables["refine"]])

@@ -180,12 +180,12 @@ class _NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("changes", [{}, {"nonzeros": 120}, {"nonzeros": 120, "batch": 300}])
-@pytest.mark.parametrize("quantized", [False, True])
-def test_no_step_reads_a_tensor(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], quantized: bool) -> None:
+@pytest.mark.parametrize("quantised", [False, True])
+def test_no_step_reads_a_tensor(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], quantised: bool) -> None:
     monkeypatch.setattr(trainer, "records", lambda device: True)
     Log(monkeypatch, broken=True)
     with Run(scene(), 255, False, plan(**changes), CPU) as run, run.at_work():
-        if quantized:
+        if quantised:
             run._start_quantised()
         before = run.masks.kept and run.masks.kept.flat.clone()
         with _NoReading():  # type: ignore[no-untyped-call]

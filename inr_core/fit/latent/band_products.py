@@ -19,6 +19,7 @@ Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is
 
 
 def _blocks(matrix: Tensor, device: torch.device) -> list[Block]:
+    """Blocks of rows of a matrix, each without the columns that are 0 in it, on a device."""
     found = []
     height = BLOCK if device.type == "cpu" else len(matrix)
     for first in range(0, len(matrix), height):

@@ -28,6 +28,7 @@ def float_state(prior: Prior) -> State:
 
 
 def _parity_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
+    """Parameters of one of the entropy networks by name; inputs, activations and outputs count units of 1 there."""
     first, second, third = (2.0 ** -np.array([net.s1, net.s2, net.s3])).tolist()
     bands = net.bands
     unit = np.repeat([LOG_SPAN / (SCALES - 1), 1 / 8], bands)  # of scale indices and of means
@@ -44,6 +45,7 @@ def _parity_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
 
 
 def _cell(net: CellNet) -> dict[str, NDArray[np.float64]]:
+    """Parameters of the cell by name; phases in radians, residuals in quantisation steps."""
     first, middle, last = (2.0 ** -np.array([net.s1, net.sm, net.s2])).tolist()
     return {
         "cell.w1": net.w1 * (first * IN_UNIT / TURN),

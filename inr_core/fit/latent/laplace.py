@@ -42,6 +42,7 @@ class Findings:
             self._find(part, q[part], log_scale[part], mean[part], line, price)
 
     def _find(self, part: slice, q: Tensor, logs: Tensor, mean: Tensor, line: Line, price: float) -> None:
+        """All results for some of the maps, into their place; gradients of bits in the place of `logs` and `mean`."""
         log_scale = logs.clamp(*LOG_SCALE)
         rate = log_scale.mul(-LOG2E).add_(math.log2(LOG2E)).exp2_()  # log2(e) over the scale
         apart = q - mean

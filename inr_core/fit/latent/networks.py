@@ -75,6 +75,7 @@ def _data_slope(slope: Tensor, x: Tensor, weight: Tensor, padding: int, groups: 
 def _convolution_slopes(
     slope: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], groups: int, wanted: list[bool]
 ) -> tuple[Tensor, Tensor]:
+    """Gradients by a convolution's input and by its weight, those of them that are `wanted`; input, weight, bias."""
     one = [1, 1]
     back = torch.ops.aten.convolution_backward
     found = back(slope, x, weight, None, one, list(padding), one, False, [0, 0], groups, wanted)

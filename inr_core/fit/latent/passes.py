@@ -145,6 +145,7 @@ class Pass:
         return magnitude, signed, grand.repeat_interleave(2, 1)[:, :h].repeat_interleave(2, 2)[:, :, :w]
 
     def _forward(self, k: int, low: Tensor) -> Tensor:
+        """Planes (planes, h, w) of grid k + 1 → those of grid k, in steps; the tape gets what the way back needs."""
         weights, level = self.weights, self.levels[k]
         own = weights.model.level(self.first + k)
         if k + 1 < len(self.levels):
@@ -184,6 +185,7 @@ class Pass:
         self._tapes.clear()
 
     def _backward(self, k: int, tape: _Tape, slope: Tensor, moved: Moved | None) -> Tensor:
+        """Gradients by the planes of grid k → by those of grid k + 1; those by the latents go into the levels."""
         weights, level = self.weights, self.levels[k]
         own = weights.model.level(self.first + k)
         planes = weights.planes

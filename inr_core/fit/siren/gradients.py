@@ -41,6 +41,7 @@ class Gradients:
         torch.sum(self._losses, 0, out=self.loss)
 
     def _share(self, k: int, network: Network, layers: Sequence[Layer], grid: Grid) -> None:
+        """Gradients and squared error of a share's chunks, into its own row and place."""
         into, loss = self._by_share[k], self._losses[k]
         into.flat.zero_()
         loss.zero_()
@@ -53,6 +54,7 @@ class Gradients:
 
 
 def _shares(size: int) -> list[list[slice]]:
+    """A batch in chunks of at most CHUNK pixels, as lists of those that one thread adds up, one after the other."""
     chunks = -(-size // CHUNK)
     edges = [k * size // chunks for k in range(chunks + 1)]
     parts = [slice(a, b) for a, b in pairwise(edges)]

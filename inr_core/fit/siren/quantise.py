@@ -181,6 +181,7 @@ class QuantisedForward:
         return [self._layer(k) for k in range(len(self.siren.weights))]
 
     def _layer(self, k: int) -> QuantizedLayer:
+        """Layer k as it is stored, with uniform weights."""
         scale, mask = self.scales[k], self.masks[k]
         values = self.integers(k).to(torch.int32).cpu().numpy()
         stored = np.ones(values.shape, np.bool_) if mask is None else values != 0
@@ -190,6 +191,7 @@ class QuantisedForward:
         )
 
     def _bias_codes(self, k: int) -> NDArray[np.int32]:
+        """Biases (out,) of layer k: of hidden ones in 2^−bias_bits of a turn, of the last in the format's units."""
         bias = self.siren.biases[k].cpu().double().numpy()
         if k == len(self.siren.omegas):
             codes = np.rint((bias + 1) * self._bias_cells(k))
@@ -216,12 +218,14 @@ def post_training(
 
 
 def _half_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
+    """Layer k with weights of binary16."""
     weight, mask, multiplier = _scaled(uniform, k, 2**HALF_ONE)
     codes = half_codes(weight[mask])
     return QuantizedLayer(mask, codes, HALF, 16, multiplier, uniform._bias_codes(k), uniform.bias_bits)
 
 
 def _codebook_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
+    """Layer k with the centres of its weights, as many as its bits can name."""
     weight, mask, multiplier = _scaled(uniform, k, MAX_CODEBOOK_VALUE)
     values = weight[mask]
     centres = kmeans(values, 2 ** uniform.bits[k])
