@@ -8,18 +8,17 @@ import multiprocessing as mp
 import pickle
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from networks import header_of, make_file
 from PIL import Image
 from toy_prior import smooth_picture
+from watched import slow_decoder
 
 import inr_core
 from inr_core import Settings, encode
@@ -66,15 +65,8 @@ def together(*work: Callable[[], object]) -> list[object]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_one_image_is_decoded_once_for_all_threads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded = []
-
-    class Slow(inr_core.Decoder):
-        def bands(self, *args: Any) -> Iterator[tuple[int, Any]]:
-            decoded.append(threading.current_thread())
-            time.sleep(0.05)  # long enough for the other seven to arrive
-            yield from super().bands(*args)
-
-    monkeypatch.setattr(inr_core, "Decoder", Slow)
+    decoded: list[threading.Thread] = []
+    monkeypatch.setattr(inr_core, "Decoder", slow_decoder(decoded))
     with Image.open(io.BytesIO(FILES[name])) as expected:
         expected.load()
     with Image.open(io.BytesIO(FILES[name])) as im:

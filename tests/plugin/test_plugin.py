@@ -8,16 +8,14 @@ import pickle
 import re
 import struct
 import threading
-import time
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tiny
 from PIL import Image, ImageFile, UnidentifiedImageError
+from watched import Reads, slow_decoder
 
 import inr_core
 import pillow_inr
@@ -32,17 +30,6 @@ def data() -> bytes:
 @pytest.fixture(scope="module")
 def offset(data: bytes) -> int:
     return inr_core.read_head(io.BytesIO(data)).payload_offset
-
-
-class Reads(io.BytesIO):
-    """Remembers how far it was read."""
-
-    furthest = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        got = super().read(size)
-        self.furthest = max(self.furthest, self.tell())
-        return got
 
 
 # Opening
@@ -241,15 +228,8 @@ def test_parser_without_the_end(data: bytes) -> None:
 
 
 def test_six_threads_load_one_image(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded = []
-
-    class Slow(inr_core.Decoder):
-        def bands(self, *args: Any) -> Iterator[tuple[int, Any]]:
-            decoded.append(threading.current_thread())
-            time.sleep(0.05)  # long enough for the other five to arrive
-            yield from super().bands(*args)
-
-    monkeypatch.setattr(inr_core, "Decoder", Slow)
+    decoded: list[threading.Thread] = []
+    monkeypatch.setattr(inr_core, "Decoder", slow_decoder(decoded))
     expected = inr_core.decode(data).tobytes()
     with Image.open(io.BytesIO(data)) as im:
         results: list[object] = []

@@ -12,6 +12,7 @@ import tiny
 from numpy.typing import NDArray
 from PIL import Image
 from tiny import photograph
+from watched import Reads
 
 import inr_core
 from inr_core import decode
@@ -36,17 +37,6 @@ def data() -> bytes:
 @pytest.fixture(scope="module")
 def whole(data: bytes) -> Pixels:
     return np.asarray(decode(data))
-
-
-class Reads(io.BytesIO):
-    """Remembers how far it was read."""
-
-    furthest = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        got = super().read(size)
-        self.furthest = max(self.furthest, self.tell())
-        return got
 
 
 def reduced(whole: Pixels, size: tuple[int, int]) -> Pixels:
