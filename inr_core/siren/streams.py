@@ -18,7 +18,7 @@ from ..container.metadata import zstd_squeeze
 from ..entropy import densities
 from ..entropy import rans as rc
 from ..errors import FormatError
-from .weights import CODE_BITS, CODEBOOK, HALF, HALF_SIGN, HALF_TOP, OUTPUT_BIAS_BITS, QuantizedLayer, alphabet_size
+from .weights import CODE_BITS, CODEBOOK, HALF, HALF_SIGN, HALF_TOP, OUTPUT_BIAS_BITS, QuantisedLayer, alphabet_size
 
 RAW, ZSTD, RANGE, NONE = 0, 1, 2, 3  # how a stream is stored; NONE: a mask without zeros needs no stream
 CODER_NAMES = ("raw", "zstd", "range", "none")
@@ -54,7 +54,7 @@ class _Stream:
         return len(self.stored) + (0 if self.table is None else densities.code_length(self.table[symbols]) / 8)
 
 
-def pack(layers: Sequence[QuantizedLayer]) -> bytes:
+def pack(layers: Sequence[QuantisedLayer]) -> bytes:
     """The data of the network chunk: a record and the streams of each layer, then what the range coder wrote.
 
     Raises FormatError for layers of more bits than a file may have.
@@ -70,7 +70,7 @@ def _smallest(choices: list[_Stream], without: int | None = None) -> _Stream:
     return min((c for c in choices if c.coder != without), key=lambda stream: stream.size(stream.symbols))
 
 
-def _assemble(layers: Sequence[QuantizedLayer], streams: Sequence[tuple[_Stream, _Stream]]) -> bytes:
+def _assemble(layers: Sequence[QuantisedLayer], streams: Sequence[tuple[_Stream, _Stream]]) -> bytes:
     records, ranged = [], []
     for k, (layer, (mask, symbols)) in enumerate(zip(layers, streams, strict=True)):
         ranged += [stream for stream in (mask, symbols) if stream.coder == RANGE]
@@ -112,7 +112,7 @@ def _mask_choices(mask: NDArray[np.bool_]) -> list[_Stream]:
     ]
 
 
-def _symbol_choices(layer: QuantizedLayer) -> list[_Stream]:
+def _symbol_choices(layer: QuantisedLayer) -> list[_Stream]:
     codes, count = layer.codes.astype(np.intp), len(layer.codes)
     size = alphabet_size(layer.kind, layer.bits, dense=bool(layer.mask.all()))
     wide = codes.astype(_zstd_dtype(layer.bits)).tobytes()
@@ -151,7 +151,7 @@ class _Record:
     bias_bytes: int
 
 
-def unpack(data: bytes, header: Header) -> tuple[list[QuantizedLayer], list[StreamInfo]]:
+def unpack(data: bytes, header: Header) -> tuple[list[QuantisedLayer], list[StreamInfo]]:
     """The layers of a network chunk; raises FormatError (layer, what, expected, got) for what `pack` cannot write."""
     reader = FieldReader(data)
     exponent = reader.byte("lanes", 0, MAX_LANES_EXPONENT)
@@ -166,7 +166,7 @@ def unpack(data: bytes, header: Header) -> tuple[list[QuantizedLayer], list[Stre
         if nonzeros != r.symbols.count:
             raise FormatError(f"layer {k} mask: expected {r.symbols.count} non-zeros, got {nonzeros}")
         layers.append(
-            QuantizedLayer(
+            QuantisedLayer(
                 mask.astype(np.bool_).reshape(r.shape),
                 symbols.astype(np.uint16),
                 r.kind,

@@ -23,7 +23,7 @@ OUTPUT_BIAS_BITS = 24  # of the output layer's biases, signed
 
 
 @dataclass(frozen=True)
-class QuantizedLayer:
+class QuantisedLayer:
     """One layer as it is stored."""
 
     mask: NDArray[np.bool_]  # (out, in): where weights are not zero
@@ -93,7 +93,7 @@ def alphabet_size(kind: int, bits: int, dense: bool) -> int:
     return size
 
 
-def to_network(layers: Sequence[QuantizedLayer], header: Header) -> Network:
+def to_network(layers: Sequence[QuantisedLayer], header: Header) -> Network:
     """Integer layers the decoder evaluates; raises FormatError where a row's sum breaks the arithmetic's bound."""
     built = []
     for k, layer in enumerate(layers):

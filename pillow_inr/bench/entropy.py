@@ -28,7 +28,7 @@ from inr_core.entropy import rans as rc
 from inr_core.fileinfo import LayerInfo, describe
 from inr_core.settings import Settings
 from inr_core.siren.streams import unpack
-from inr_core.siren.weights import QuantizedLayer, alphabet_size
+from inr_core.siren.weights import QuantisedLayer, alphabet_size
 
 from . import options
 from .pictures import load, samples
@@ -117,7 +117,7 @@ class _Stream:
         return len(self.nodes) + densities.code_length(self.table[self.symbols]) / 8
 
 
-def _streams(layer: QuantizedLayer, info: LayerInfo) -> list[_Stream]:
+def _streams(layer: QuantisedLayer, info: LayerInfo) -> list[_Stream]:
     """The symbols, after the mask where some weight is zero."""
     streams = []
     dense = bool(layer.mask.all())
@@ -192,7 +192,7 @@ def _rows(name: str, data: bytes) -> list[dict[str, Cell]]:
     return [*rows, {**total, "range_bytes": _range_total(streams), "stored_bytes": written, "ratio": ratio}]
 
 
-def _other_bytes(layers: Sequence[QuantizedLayer], infos: Sequence[LayerInfo]) -> float:
+def _other_bytes(layers: Sequence[QuantisedLayer], infos: Sequence[LayerInfo]) -> float:
     """Bytes of the network chunk besides its streams: records, codebooks and biases."""
     total = 1.0  # lanes
     for layer, info in zip(layers, infos, strict=True):

@@ -19,7 +19,7 @@ from inr_core.fit.siren.quantise import post_training
 from inr_core.fit.siren.trainer import Run
 from inr_core.siren.plan import FitPlan
 from inr_core.siren.streams import pack
-from inr_core.siren.weights import QuantizedLayer
+from inr_core.siren.weights import QuantisedLayer
 
 from .pictures import Samples
 
@@ -44,7 +44,7 @@ class FloatFit:
         picture: NDArray[np.float64] = (y + 1) * (PEAK / 2)
         return picture
 
-    def quantised(self, method: str, bits: Sequence[int]) -> list[QuantizedLayer]:
+    def quantised(self, method: str, bits: Sequence[int]) -> list[QuantisedLayer]:
         """Its layers by one of the post-training methods, with so many bits for each layer."""
         return post_training(self.siren, self.masks, bits, self.bias_bits, PEAK, method)
 
@@ -57,7 +57,7 @@ def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.devic
         return FloatFit(run.siren, run.grid, run.masks.stored(), plan.bias_bits)
 
 
-def file_of(size: tuple[int, int], layers: Sequence[QuantizedLayer]) -> bytes:
+def file_of(size: tuple[int, int], layers: Sequence[QuantisedLayer]) -> bytes:
     """An RGB file of `size` (width, height) pixels with this network."""
     hidden, channels = layers[0].mask.shape[0], layers[-1].mask.shape[0]
     header = Header(*size, "RGB", 8, channels, "siren", 0, hidden, len(layers), 0)

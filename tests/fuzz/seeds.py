@@ -24,7 +24,7 @@ from inr_core.latent import differences, encoding, latents, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.siren import streams
-from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer
+from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer
 
 METADATA = Metadata(
     exif=b"MM\0*\0\0\0\x08" + bytes(60),
@@ -63,7 +63,7 @@ def _sirens() -> Iterator[bytes]:
     yield make_file(header_of("P", channels=4, width=6, height=6, hidden=3, layers=2), metadata=METADATA)
 
 
-def _coded(header: Header, layers: list[QuantizedLayer], coder: int, lanes: int) -> bytes:
+def _coded(header: Header, layers: list[QuantisedLayer], coder: int, lanes: int) -> bytes:
     """The file of layers with every stream stored one way wherever it can be, and so many lanes if it can."""
 
     def chosen(choices: list[streams._Stream], without: int | None = None) -> streams._Stream:

@@ -29,7 +29,7 @@ from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact.picture import strip_shapes
 from inr_core.exact.prediction import MEDIAN
 from inr_core.latent import encoding, latents, prior
-from inr_core.siren.weights import UNIFORM, QuantizedLayer
+from inr_core.siren.weights import UNIFORM, QuantisedLayer
 
 Maker = Callable[[int], bytes]  # side in pixels → file
 
@@ -45,7 +45,7 @@ def siren(hidden: int, layers: int, bits: int, mode: str = "RGBA") -> Maker:
         for k, shape in enumerate(header.shapes()):
             codes = np.full(shape[0] * shape[1], 2**bits - 2, np.uint16)
             bias = np.zeros(shape[0], np.int32)
-            built.append(QuantizedLayer(np.ones(shape, np.bool_), codes, UNIFORM, bits, 99_999, bias, 24 if
+            built.append(QuantisedLayer(np.ones(shape, np.bool_), codes, UNIFORM, bits, 99_999, bias, 24 if
                                         k == layers - 1 else 1))  # fmt: skip
         palette = np.resize(make_palette(4), (256, 4)) if mode == "P" else None
         return make_file(header, built, palette)

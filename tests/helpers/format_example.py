@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reference_coding import density, frequencies_of
 
 from inr_core.container.header import Header
-from inr_core.siren.weights import UNIFORM, QuantizedLayer, uniform_codes
+from inr_core.siren.weights import UNIFORM, QuantisedLayer, uniform_codes
 
 DOCUMENT = Path(__file__).parents[2] / "FORMAT.md"
 START, END = "<!-- made by tests/helpers/format_example.py -->\n", "<!-- end -->"
@@ -39,11 +39,11 @@ def example() -> bytes:
 
 def uniform_layer(
     weights: list[list[int]], bits: int, multiplier: int, biases: list[int], bias_bits: int
-) -> QuantizedLayer:
+) -> QuantisedLayer:
     values = np.array(weights, np.int32)
     mask = values != 0
     codes: NDArray[np.uint16] = uniform_codes(values[mask], bits, bool(mask.all()))
-    return QuantizedLayer(mask, codes, UNIFORM, bits, multiplier, np.array(biases, np.int32), bias_bits)
+    return QuantisedLayer(mask, codes, UNIFORM, bits, multiplier, np.array(biases, np.int32), bias_bits)
 
 
 def text() -> str:

@@ -10,7 +10,7 @@ from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
 from inr_core.modes import MODE_TABLE
 from inr_core.siren import streams
-from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer, half_codes, half_values, uniform_codes
+from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer, half_codes, half_values, uniform_codes
 
 
 def header_of(
@@ -31,7 +31,7 @@ def header_of(
 
 def make_layers(
     header: Header, seed: int = 0, kind: int = UNIFORM, bits: int = 8, density: float = 1.0
-) -> list[QuantizedLayer]:
+) -> list[QuantisedLayer]:
     """Gaussian weights, scaled so that phases span about a turn and samples most of their range."""
     rng = np.random.default_rng(seed)
     shapes = header.shapes()
@@ -40,7 +40,7 @@ def make_layers(
 
 def make_layer(
     rng: np.random.Generator, header: Header, k: int, kind: int = UNIFORM, bits: int = 8, density: float = 1.0
-) -> QuantizedLayer:
+) -> QuantisedLayer:
     """Layer k of `make_layers`. round(density · weights) of them are not zero."""
     shape = header.shapes()[k]
     last = k == header.layers - 1
@@ -56,7 +56,7 @@ def make_layer(
         multiplier = 0.2 * 2**32 / spread
     biases = rng.normal(128, 8, shape[0]) * 2**14 if last else rng.integers(0, 2**10, shape[0])
     bias_codes = biases.astype(np.int32)
-    return QuantizedLayer(mask, codes, kind, bits, max(1, round(multiplier)), bias_codes, 24 if last else 10, codebook)
+    return QuantisedLayer(mask, codes, kind, bits, max(1, round(multiplier)), bias_codes, 24 if last else 10, codebook)
 
 
 def _codes(
@@ -85,7 +85,7 @@ def _rms(values: NDArray[np.int32]) -> float:
 
 def make_file(
     header: Header,
-    layers: list[QuantizedLayer] | None = None,
+    layers: list[QuantisedLayer] | None = None,
     palette: NDArray[np.uint8] | None = None,
     metadata: Metadata | None = None,
 ) -> bytes:

@@ -16,7 +16,7 @@ from inr_core.container.header import Header
 from inr_core.kernels import sine as fx
 from inr_core.siren.coordinates import axis_coordinates
 from inr_core.siren.network import Evaluator, Network
-from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantizedLayer, to_network
+from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer, to_network
 
 BOUND = (fx.FLOAT32_EXACT - 1) // fx.ACT_MAX  # the largest Σ|w| of a float32 row
 
@@ -118,7 +118,7 @@ def test_an_output_bias_of_half_a_sample_rounds_up() -> None:
         *((254 * one + half, 255), (-1, 0), (2**23 - 1, 255), (-(2**23), 0)),
     ):
         last = layers[-1]
-        biased = QuantizedLayer(last.mask, last.codes, UNIFORM, 8, 1, np.array([code], np.int32), 24)
+        biased = QuantisedLayer(last.mask, last.codes, UNIFORM, 8, 1, np.array([code], np.int32), 24)
         network = to_network([layers[0], biased], header)
         out = Evaluator(network, 255, 1).samples(np.zeros(1, np.int64), np.zeros(1, np.int64))
         assert out.tolist() == [[[sample]]]
@@ -128,7 +128,7 @@ def test_every_sample_of_16_bits_has_an_output_bias() -> None:
     header = header_of("I;16")
     sample = np.arange(65_536)  # more outputs than a file's network has: one for each sample
     codes = np.rint(sample * 2**14 / 257).astype(np.int32)
-    last = QuantizedLayer(np.zeros((65_536, 1), np.bool_), np.zeros(0, np.uint16), UNIFORM, 8, 1, codes, 24)
+    last = QuantisedLayer(np.zeros((65_536, 1), np.bool_), np.zeros(0, np.uint16), UNIFORM, 8, 1, codes, 24)
     (layer,) = to_network([last], header).layers
     assert fx.to_samples(np.zeros((65_536, 1)), 1, layer.bias, 65_535)[:, 0].tolist() == sample.tolist()
 
@@ -167,7 +167,7 @@ def coordinates(header: Header) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     )
 
 
-def evaluate(layers: list[QuantizedLayer], header: Header) -> NDArray[np.int64]:
+def evaluate(layers: list[QuantisedLayer], header: Header) -> NDArray[np.int64]:
     x, y = coordinates(header)
     peak = 65_535 if header.bit_depth == 16 else 255
     return Evaluator(to_network(layers, header), peak, len(x) * len(y)).samples(x, y)
@@ -206,7 +206,7 @@ def test_extreme_multipliers_and_weights_equal_the_reference() -> None:
         layer = make_layer(rng, header, k, CODEBOOK, 2)
         book = np.array([-(2**15), -1, 1, 2**15 - 1], np.int32)
         layers.append(
-            QuantizedLayer(layer.mask, layer.codes, CODEBOOK, 2, 2**32 - 1 - k, layer.bias_codes, layer.bias_bits, book)
+            QuantisedLayer(layer.mask, layer.codes, CODEBOOK, 2, 2**32 - 1 - k, layer.bias_codes, layer.bias_bits, book)
         )
     picture = evaluate(layers, header)
     file = reference.read(make_file(header, layers))

@@ -21,7 +21,7 @@ from inr_core.siren.weights import (
     CODEBOOK,
     HALF,
     UNIFORM,
-    QuantizedLayer,
+    QuantisedLayer,
     half_codes,
     half_values,
     uniform_codes,
@@ -31,13 +31,13 @@ from inr_core.siren.weights import (
 HEADER = header_of("RGB")
 
 
-def assert_same(a: list[QuantizedLayer], b: list[QuantizedLayer]) -> None:
+def assert_same(a: list[QuantisedLayer], b: list[QuantisedLayer]) -> None:
     for x, y in zip(a, b, strict=True):
-        for field in dataclasses.fields(QuantizedLayer):
+        for field in dataclasses.fields(QuantisedLayer):
             assert np.array_equal(getattr(x, field.name), getattr(y, field.name)), field.name
 
 
-def round_trip(layers: list[QuantizedLayer], header: Header = HEADER) -> list[StreamInfo]:
+def round_trip(layers: list[QuantisedLayer], header: Header = HEADER) -> list[StreamInfo]:
     data = pack(layers)
     read, streams = unpack(data, header)
     assert_same(read, layers)
@@ -123,7 +123,7 @@ def test_multipliers_come_back() -> None:
         round_trip(layers)
 
 
-def coders(layer: QuantizedLayer) -> tuple[str, str]:
+def coders(layer: QuantisedLayer) -> tuple[str, str]:
     """Of layer 1's mask and symbols."""
     layers = make_layers(header_of("RGB", hidden=layer.mask.shape[0]))
     layers[1] = layer

@@ -23,7 +23,7 @@ from ...siren.weights import (
     MAX_CODEBOOK_VALUE,
     OUTPUT_BIAS_BITS,
     UNIFORM,
-    QuantizedLayer,
+    QuantisedLayer,
     half_codes,
     uniform_codes,
 )
@@ -176,17 +176,17 @@ class QuantisedForward:
             return 255 / 2 * (1 << fx.OUTPUT_BIAS_FRACTION)
         return float(1 << self.bias_bits) * self.siren.omegas[k] / (2 * math.pi)
 
-    def stored(self) -> list[QuantizedLayer]:
+    def stored(self) -> list[QuantisedLayer]:
         """The network as it is in the file."""
         return [self._layer(k) for k in range(len(self.siren.weights))]
 
-    def _layer(self, k: int) -> QuantizedLayer:
+    def _layer(self, k: int) -> QuantisedLayer:
         """Layer k as it is stored, with uniform weights."""
         scale, mask = self.scales[k], self.masks[k]
         values = self.integers(k).to(torch.int32).cpu().numpy()
         stored = np.ones(values.shape, np.bool_) if mask is None else values != 0
         codes = uniform_codes(values[stored], self.bits[k], dense=bool(stored.all()))
-        return QuantizedLayer(
+        return QuantisedLayer(
             stored, codes, UNIFORM, self.bits[k], scale.multiplier, self._bias_codes(k), self.bias_bits
         )
 
@@ -201,7 +201,7 @@ class QuantisedForward:
 
 def post_training(
     siren: Siren, masks: Sequence[Tensor | None], bits: Sequence[int], bias_bits: int, peak: int, method: str
-) -> list[QuantizedLayer]:
+) -> list[QuantisedLayer]:
     """Quantise a trained float network without further training, by one of the methods kept for comparison.
 
     As in the study, k-means leaves the first and the last layer alone: they are stored as float16.
@@ -217,21 +217,21 @@ def post_training(
     return layers
 
 
-def _half_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
+def _half_layer(uniform: QuantisedForward, k: int) -> QuantisedLayer:
     """Layer k with weights of binary16."""
     weight, mask, multiplier = _scaled(uniform, k, 2**HALF_ONE)
     codes = half_codes(weight[mask])
-    return QuantizedLayer(mask, codes, HALF, 16, multiplier, uniform._bias_codes(k), uniform.bias_bits)
+    return QuantisedLayer(mask, codes, HALF, 16, multiplier, uniform._bias_codes(k), uniform.bias_bits)
 
 
-def _codebook_layer(uniform: QuantisedForward, k: int) -> QuantizedLayer:
+def _codebook_layer(uniform: QuantisedForward, k: int) -> QuantisedLayer:
     """Layer k with the centres of its weights, as many as its bits can name."""
     weight, mask, multiplier = _scaled(uniform, k, MAX_CODEBOOK_VALUE)
     values = weight[mask]
     centres = kmeans(values, 2 ** uniform.bits[k])
     codes = nearest(values, centres).astype(np.uint16)
     codebook = np.rint(centres * MAX_CODEBOOK_VALUE).astype(np.int32)
-    return QuantizedLayer(
+    return QuantisedLayer(
         mask, codes, CODEBOOK, uniform.bits[k], multiplier, uniform._bias_codes(k), uniform.bias_bits, codebook
     )
 

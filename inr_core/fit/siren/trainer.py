@@ -20,7 +20,7 @@ from ...process.torch_settings import FASTER, products, undisturbed
 from ...settings import Progress
 from ...siren.plan import FitPlan
 from ...siren.streams import pack
-from ...siren.weights import QuantizedLayer
+from ...siren.weights import QuantisedLayer
 from ..captured import Captured, own_stream, records
 from .adam import Adam
 from .clock import Clock
@@ -47,7 +47,7 @@ BUDGET_MARGIN = 0.995  # of `max_bytes`: what the quantised phase aims at, since
 class Fitted:
     """What a fit leaves: the network as it is stored, and how it ended."""
 
-    layers: list[QuantizedLayer]
+    layers: list[QuantisedLayer]
     steps: int
     interrupted: bool  # by Ctrl-C
     stopped: bool  # by `report`
@@ -202,7 +202,7 @@ class Run:
         self.masks.apply(gradient)
         self.optimizer.step(gradient)
 
-    def finish(self) -> list[QuantizedLayer]:
+    def finish(self) -> list[QuantisedLayer]:
         """The best network seen, quantised, within `max_bytes`."""
         self.masks.settle(self.step, 1.0)
         if self.aware and self.quantised is None:
@@ -221,7 +221,7 @@ class Run:
         self._shrink_to_budget(BUDGET_MARGIN)
         self.bytes = len(pack(self._layers()))
 
-    def _layers(self) -> list[QuantizedLayer]:
+    def _layers(self) -> list[QuantisedLayer]:
         """As they would be stored now."""
         if self.quantised is not None:
             return self.quantised.stored()
