@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_decoder as reference
 from hostile import join, split
 from networks import header_of, make_file
 from numpy.typing import NDArray
 from range_pictures import HOT, PICTURES, Values, ranges_in, saved, scene
+from reference_ranges import value_of
 
 from inr_core import Progress, Range, Settings, TargetError, decode, encode, psnr
 from inr_core.container.ranges import FULL
@@ -60,7 +60,7 @@ def test_eight_bits_have_no_range() -> None:
 def test_values_and_samples_are_those_of_the_specification(of: Range) -> None:
     every = np.arange(65_536).astype(np.uint16)[:, None, None]
     values = to_values(every, (of,)).ravel()
-    expected = [reference.value_of(s, *astuple(of)) for s in range(65_536)]
+    expected = [value_of(s, *astuple(of)) for s in range(65_536)]
     assert values.tolist() == expected
     assert (np.diff(values.astype(int)) >= 0).all()
     assert (values[0], values[-1]) == (of.lowest, of.highest)

@@ -13,6 +13,7 @@ import reference_exact as exact
 import reference_latent as latent
 from reference_coding import Field, Reader, Step, require, unzip
 from reference_network import Layer, read_network
+from reference_ranges import value_of
 
 MAX_SIDE, MAX_PIXELS, MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, MAX_WORK = 65535, 2**28, 1024, 64, 2**22, 2**42
 MAX_PAYLOAD, MAX_METADATA, MAX_EXPANDED, MAX_CHUNKS = (2**24, 2**28, 3 * 2**30), 2**24, 2**20, 64
@@ -301,22 +302,3 @@ def as_seen(colour: tuple[int, ...]) -> tuple[int, ...]:
         return colour
     red, green, blue, alpha = colour
     return red * alpha, green * alpha, blue * alpha, 255 * alpha
-
-
-def value_of(sample: int, lowest: int, lower: int, low: int, high: int, higher: int, highest: int) -> int:
-    """What a sample of 16 bits stands for."""
-    if lowest == low and high == highest:
-        rows = [(0, 65535, low, high)]
-    else:
-        a = 0 if lowest == low else 49152 if high == highest else 24576
-        rows = [
-            (0, a - 16385, lowest, lower),
-            (a - 16384, a - 8193, lower, lower),
-            (a - 8192, a - 1, low, low),
-            (a, a + 16383, low, high),
-            (a + 16384, a + 24575, high, high),
-            (a + 24576, a + 32767, higher, higher),
-            (a + 32768, 65535, higher, highest),
-        ]
-    s0, s1, v0, v1 = next(row for row in rows if row[0] <= sample <= row[1])
-    return v0 + (2 * (sample - s0) * (v1 - v0) + s1 - s0) // (2 * (s1 - s0))
