@@ -16,13 +16,13 @@ from .errors import SettingsError, TruncatedError, shown
 from .exact.beside import Beside, CompletedPyramid, Pyramid
 from .exact.picture import ExactDecoder
 from .kernels.resample import LOBES, Box, resample
+from .kernels.siren import Network
 from .latent import prior, scaled
 from .latent.decoding import LatentDecoder
 from .latent.differences import Differences
 from .modes import MAX_SIDE
 from .pixels import Array, from_samples, luma, to_colours
 from .process.threads import cores
-from .siren.network import Network
 from .siren.render import Grid, SirenRenderer
 from .siren.streams import unpack
 from .siren.weights import to_network

@@ -24,8 +24,9 @@ from inr_core.entropy.tables import MEANS, SymbolTables, frequencies, laplace_sh
 from inr_core.errors import InrError
 from inr_core.fit.latent.refine import Refinement, refine
 from inr_core.kernels.colour import Samples
+from inr_core.kernels.strips import Strips
 from inr_core.latent.latents import Latents, quantise
-from inr_core.latent.level import Component, Workers
+from inr_core.latent.level import Component
 from inr_core.latent.plan import DEAD_ZONE, TRADE
 from inr_core.latent.prior import Prior, from_arrays
 from inr_core.latent.steps import Step
@@ -86,14 +87,14 @@ def count_entries(samples: Samples, prior: Prior, step: int, how: Calibration) -
 def _counts(latents: Latents, prior: Prior) -> Ints:
     """How often coding the latents, level by level, takes each entry (E,) of the prior's tables."""
     counter = _Counter(prior.tables)
-    size, step, workers = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Workers(1, "cpu")
-    component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), workers)
+    size, step, strips = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Strips(1, "cpu")
+    component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), strips)
 
     def code() -> None:
         for level in range(latents.levels - 1, -1, -1):
             component.refine(level, False, counter, latents.details[0][level])
 
-    workers.run(code)
+    strips.run(code)
     return counter.counts
 
 

@@ -13,7 +13,7 @@ from inr_core.entropy.tables import SCALES, laplace_tables
 from inr_core.fit.latent.float_prior import ACT_UNIT, IN_UNIT, LOG_MIN, LOG_SPAN, OUT_UNIT, TURN
 from inr_core.kernels.highpass import CELL_MAX
 from inr_core.kernels.sine import ACT_MAX, FLOAT32_EXACT, PHASE_BITS
-from inr_core.latent.prior import CONTEXT_MAX, MEAN_HALF, RELU_MAX, STEP_RANGE, from_arrays, phase_mask
+from inr_core.latent.prior import CONTEXT_MAX, MEAN_HALF, RELU_MAX, STEP_RANGE, from_arrays, parity_mask
 
 MAX_SHIFT = 14
 MARGIN = 0.98  # of the exact range: rounding may add to a row
@@ -53,7 +53,7 @@ def _parity_net(floats: Mapping[str, Floats], part: str) -> dict[str, NDArray[An
         floats[f"entropy.{part}.{name}"] for name in ("w1", "b1", "q1", "w2", "b2", "w3", "b3")
     )
     wide, cin = w1.shape[:2]
-    w1 = w1 * phase_mask(wide, cin)[:, :, None, None]
+    w1 = w1 * parity_mask(wide, cin)[:, :, None, None]
     w1, b1, q1 = w1 * (ACT_UNIT / IN_UNIT), b1 * ACT_UNIT, q1 * ACT_UNIT
     s1 = _shift(w1.reshape(wide, -1), CONTEXT_MAX, _reach(b1, q1))
     b2 = b2 * ACT_UNIT

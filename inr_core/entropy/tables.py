@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from ..container.fields import expect
 from ..errors import FormatError
+from ..kernels import parities
 from ..kernels.rans import PROB_BITS, PROB_SCALE, Rows
 
-SCALES = 64
+SCALES = parities.SCALES
 MEANS = 8
 ROWS = SCALES * MEANS
 MAX_BUCKET = 127  # the largest M of a row

@@ -14,7 +14,7 @@ BITS = 14
 RED_CR, GREEN_CB, GREEN_CR, BLUE_CB = 22970, -5638, -11700, 29032  # 1.402, −0.344136, −0.714136, 1.772 in 2^-14
 TO_YCC = ((4899, 9617, 1868), (-2765, -5427, 8192), (8192, -6860, -1332))  # rows of Y, Cb, Cr in 2^-14
 PLANE_MAX = 35_000  # beyond the range of any sample; with it, sums of products stay below 2^31
-BAND_PIXELS = 1 << 15  # converted at once
+STRIP_PIXELS = 1 << 15  # converted at once
 
 Samples = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 Planes = NDArray[np.int32]
@@ -33,12 +33,13 @@ def to_planes(samples: Samples, bit_depth: int) -> Planes:
     shift, middle = _scale(bit_depth)
     channels = samples.shape[2]
     planes = np.empty((channels, *samples.shape[:2]), np.int32)
-    kernels = switch.level()
-    if kernels is not None and switch.native is not None and samples.flags.c_contiguous:
+    found = switch.compiled()
+    if found is not None and samples.flags.c_contiguous:
+        native, kernels = found
         count = samples.shape[0] * samples.shape[1]
-        switch.native.uncolour(kernels, samples, count, channels, 0, channels, bit_depth, planes)
+        native.uncolour(kernels, samples, count, channels, 0, channels, bit_depth, planes)
         return planes
-    for a, b in _bands(samples.shape[0], samples.shape[1]):
+    for a, b in _strips(samples.shape[0], samples.shape[1]):
         x = np.ascontiguousarray(samples[a:b].transpose(2, 0, 1)).astype(np.int32)
         x <<= shift
         x -= middle
@@ -56,24 +57,25 @@ def to_planes(samples: Samples, bit_depth: int) -> Planes:
 
 def from_planes(planes: Planes, bit_depth: int, out: Samples, channel: int = 0) -> None:
     """Planes (3 or 1, H, W) → samples in `out` (H, W, C) from a channel on, as many as planes, rounded and clipped."""
-    kernels = switch.level()
-    if kernels is not None and switch.native is not None and planes.flags.c_contiguous and out.flags.c_contiguous:
+    found = switch.compiled()
+    if found is not None and planes.flags.c_contiguous and out.flags.c_contiguous:
+        native, kernels = found
         count, height, width = planes.shape
         size = height * width
-        switch.native.colour(kernels, planes, count, size, 0, size, bit_depth, out, out.shape[2], channel)
+        native.colour(kernels, planes, count, size, 0, size, bit_depth, out, out.shape[2], channel)
         return
     shift, middle = _scale(bit_depth)
     peak = np.int32((1 << bit_depth) - 1)
     down = np.int32(BITS + shift)
     offset = np.int32((middle << BITS) + (1 << BITS + shift - 1))
-    for a, b in _bands(*planes.shape[1:]):
-        band = np.clip(planes[:, a:b], -PLANE_MAX, PLANE_MAX)
-        luma = band[0] << np.int32(BITS)
+    for a, b in _strips(*planes.shape[1:]):
+        strip = np.clip(planes[:, a:b], -PLANE_MAX, PLANE_MAX)
+        luma = strip[0] << np.int32(BITS)
         luma += offset
         if len(planes) == 1:
             colours = [luma]
         else:
-            cb, cr = band[1:]
+            cb, cr = strip[1:]
             red, green, blue = cr * np.int32(RED_CR), cb * np.int32(GREEN_CB), cb * np.int32(BLUE_CB)
             green += cr * np.int32(GREEN_CR)
             colours = [np.add(colour, luma, out=colour) for colour in (red, green, blue)]
@@ -82,6 +84,6 @@ def from_planes(planes: Planes, bit_depth: int, out: Samples, channel: int = 0) 
             out[a:b, :, k] = np.clip(colour, 0, peak, out=colour)
 
 
-def _bands(height: int, width: int) -> list[tuple[int, int]]:
-    rows = max(1, BAND_PIXELS // width)
+def _strips(height: int, width: int) -> list[tuple[int, int]]:
+    rows = max(1, STRIP_PIXELS // width)
     return [(a, min(a + rows, height)) for a in range(0, height, rows)]

@@ -1,8 +1,11 @@
-"""Weights as the compiled kernels take them: int16 in pairs of inputs, by fours of neurons."""
+"""Weights of a layer: as integers, and as compiled kernels take them, int16 in pairs of inputs, by fours of neurons."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +14,36 @@ NEURONS = 4  # packed together
 INT16 = 1 << 15
 
 
-class Layer(NamedTuple):
-    """One layer: y = (Σ w·a + b) >> shift, half of 2^shift being part of b."""
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """One layer's: y = (Σ w·a + b + 2^(shift−1)) >> shift, of each input or of its 3×3 neighbours."""
 
-    weights: NDArray[np.int16]  # (out / 4, pairs of inputs, 4, 2)
-    bias: NDArray[np.int32]  # (out,)
+    array: NDArray[np.integer[Any]]  # (out, in) or (out, in, 3, 3)
     shift: int
+    whole_fours: bool = True  # whether the inputs are the outputs of a layer, which come in whole fours
+
+    @cached_property
+    def packed(self) -> NDArray[np.int16] | None:
+        """As the compiled kernels take them; None: int16 is too narrow."""
+        pack = pack_neighbours if self.array.ndim == 4 else pack_weights
+        return pack(self.array, None if self.whole_fours else self.array.shape[1])
+
+
+Layers = tuple[Weights, Weights, Weights]
+
+
+def fit_int16(layers: Sequence[Weights]) -> bool:
+    """Whether compiled kernels can take all of them."""
+    return all(layer.packed is not None for layer in layers)
+
+
+def packed_layers(layers: Sequence[Weights], biases: Sequence[NDArray[np.integer[Any]]]) -> list[Any]:
+    """Weights, biases (out,) of which half is part, and shift of every layer, one after the other."""
+    return [
+        part
+        for layer, bias in zip(layers, biases, strict=True)
+        for part in (layer.packed, pack_bias(bias, layer.shift), layer.shift)
+    ]
 
 
 def pack_weights(weights: NDArray[np.integer[Any]], inputs: int | None = None) -> NDArray[np.int16] | None:

@@ -68,10 +68,10 @@ class Rows:
 
 def encode(starts: NDArray[np.integer], freqs: NDArray[np.integer], states: States) -> NDArray[np.integer]:
     """Take symbols (n,) into the states, the last symbol first, and return the words (m,) that these give up."""
-    if switch.level() is not None:
-        assert switch.native is not None
+    found = switch.compiled()
+    if found is not None:
         words = np.empty(len(freqs), "<u2")
-        used = switch.native.encode(*(np.ascontiguousarray(part, np.uint16) for part in (starts, freqs)), states, words)
+        used = found[0].encode(*(np.ascontiguousarray(part, np.uint16) for part in (starts, freqs)), states, words)
         return words[len(words) - used :]
     code = _encode_steps if len(states) >= MIN_VECTOR_LANES else _encode_one_by_one
     return code(starts.astype(np.int64), freqs.astype(np.int64), states)

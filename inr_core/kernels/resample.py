@@ -84,21 +84,22 @@ def _axis(samples: Samples, start: int, stop: int, size: int, level: int, alpha:
     peak = int(np.iinfo(samples.dtype).max)
     firsts, weights = _taps(start, stop, size, level)
     largest = peak ** (1 + alpha) * int(np.abs(weights).sum(1).max())
-    kernels = switch.level()
-    if kernels is not None and switch.native is not None and not alpha and largest < 2**31:
+    found = switch.compiled()
+    if found is not None and not alpha and largest < 2**31:
+        native, kernels = found
         part = np.ascontiguousarray(samples)
         sizes = len(part), part[0].size, part.itemsize
-        switch.native.resample(kernels, part, *sizes, firsts, weights.astype(np.int32), *weights.shape, out)
+        native.resample(kernels, part, *sizes, firsts, weights.astype(np.int32), *weights.shape, out)
         return out
     kind = np.float64 if largest < 2**53 else np.int64  # both are exact; the first is the faster
     rows = min(max(1, int(ROWS * size * 2.0**level) // (stop - start)), ROWS)
     for top in range(0, size, rows):
-        block = slice(top, top + rows)
-        low, matrix = _matrix(firsts[block], weights[block], len(samples))
+        strip = slice(top, top + rows)
+        low, matrix = _matrix(firsts[strip], weights[strip], len(samples))
         part = samples[low : low + matrix.shape[1]].astype(kind)
         sums = _product(matrix, part)
         weighted = _product(matrix, part[..., :-1] * part[..., -1:]) if alpha else None
-        out[block] = means(sums, matrix.sum(1)[:, None, None], weighted, peak)
+        out[strip] = means(sums, matrix.sum(1)[:, None, None], weighted, peak)
     return out
 
 

@@ -56,6 +56,12 @@ def level() -> int | None:
     return None if backend == NUMPY else _LEVELS.index(backend)
 
 
+def compiled() -> tuple[ModuleType, int] | None:
+    """The compiled kernels to use, and the number of them that every one takes first; None for NumPy."""
+    kernels = level()
+    return None if kernels is None or native is None else (native, kernels)
+
+
 @contextmanager
 def using(name: str) -> Iterator[None]:
     """Use the kernels of this name for a while, in all threads; one of `available`."""

@@ -28,6 +28,8 @@ ALPHA, BETA, GAMMA, DELTA = -12994, -434, 7233, 3633  # −1.586134, −0.052980
 LOW_GAIN = 12397  # K² = 1.513328 in 2^-13: from the low-pass to the lifting scheme's own
 BAND_GAINS = (-16384, -16384, 21653)  # lifting coefficient / (orthonormal coefficient / 2) in 2^-13: −2, −2, 4/K²
 HALO = 2  # coefficients beyond a range of rows that the inverse of that range depends on
+COEFFICIENT_MAX = 1 << 20  # of what values times factors give
+VALUE_BITS = 48  # of a value times the integer of its factor, at most
 
 _HALF, _SHIFT = np.int32(1 << BITS - 1), np.int32(BITS)
 
@@ -52,14 +54,38 @@ def inverse(low: Ints, details: Ints) -> Ints:
     return np.ascontiguousarray(flat.transpose(1, 2, 0, 3)).reshape(planes, 2 * h, 2 * w)
 
 
+def finer(low: Ints, values: Ints, factors: NDArray[np.float64], shift: int, first: int, last: int, out: Ints) -> None:
+    """Rows [first, last) of low-pass (P, h, w) and quantised values (P·3, h, w) → rows 2·first … 2·last − 1 of `out`.
+
+    factors (P·3,): from values to lifting coefficients, integers below 2^18 times 2^−shift. Coefficients are rounded
+    and kept within ±2^20. out (P, H, W): the finer planes, H = 2h or 2h − 1, W alike.
+    """
+    found = switch.compiled()
+    if found is not None:
+        native, kernels = found
+        # what floor(x + ½) needs to be exact: 2^21 is beyond every coefficient, smaller where x has fewer binary places
+        offsets = np.full(len(factors), 2.0 ** min(COEFFICIENT_MAX.bit_length(), max(0, VALUE_BITS - shift)))
+        native.wavelet_rows(kernels, low, values, factors, offsets, *low.shape, first, last, out, *out.shape[1:])
+        return
+    begin, end = max(first - HALO, 0), min(last + HALO, low.shape[1])
+    c = values[:, begin:end] * factors[:, None, None]
+    c += 0.5
+    np.floor(c, out=c)
+    np.clip(c, -COEFFICIENT_MAX, COEFFICIENT_MAX, out=c)
+    planes = inverse(low[:, begin:end], c.astype(np.int32))[:, 2 * (first - begin) : 2 * (last - begin)]
+    height, width = out.shape[1:]
+    out[:, 2 * first : 2 * last] = planes[:, : height - 2 * first, :width]
+
+
 def forward(plane: Ints) -> tuple[Ints, Ints]:
     """Planes (P, H, W), int32 → low-pass (P, h, w) and lifting coefficients (P·3, h, w), h = ceil(H / 2)."""
     planes, height, width = plane.shape
-    kernels = switch.level()
-    if kernels is not None and switch.native is not None and plane.flags.c_contiguous:
+    found = switch.compiled()
+    if found is not None and plane.flags.c_contiguous:
+        native, kernels = found
         low = np.empty((planes, -(-height // 2), -(-width // 2)), np.int32)
         details = np.empty((3 * planes, *low.shape[1:]), np.int32)
-        switch.native.forward(kernels, plane, planes, height, width, low, details)
+        native.forward(kernels, plane, planes, height, width, low, details)
         return low, details
     if height % 2 or width % 2:
         plane = np.pad(plane, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
@@ -78,9 +104,10 @@ def forward(plane: Ints) -> tuple[Ints, Ints]:
 
 def quantise_band(values: Ints, step: float, kept: float, out: Ints) -> None:
     """Coefficients (h, w) → whole steps of size `step`: sign(y)·floor(|y| + `kept`), written to `out` (h, w)."""
-    kernels = switch.level()
-    if kernels is not None and switch.native is not None:
-        switch.native.quantise(kernels, values, step, kept, out)
+    found = switch.compiled()
+    if found is not None:
+        native, kernels = found
+        native.quantise(kernels, values, step, kept, out)
         return
     y = values / step
     out[:] = np.copysign(np.floor(np.abs(y) + kept), y)

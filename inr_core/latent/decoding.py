@@ -14,10 +14,10 @@ from ..entropy.cut import CutSymbolReader
 from ..entropy.symbols import SymbolReader
 from ..errors import FormatError, TruncatedError
 from ..kernels.colour import Samples, from_planes
+from ..kernels.strips import Strips
 from . import differences
 from .differences import Differences
 from .latents import Latents
-from .level import Workers
 from .parity import NoSymbols
 from .payload import ALL_CODED, DIFFERENT, read_lowpass, skip_lowpass
 from .prior import MAX_LEVELS, Prior
@@ -53,7 +53,7 @@ class LatentDecoder:
         if not payloads and not cut:
             raise FormatError("latents: expected at least one payload, got none")
         self._shape = Latents(width, height, bit_depth, tuple(components), step, levels, [], [])
-        self._prior, self._pyramid = prior, Pyramid(self._shape, prior, Workers(threads, device))
+        self._prior, self._pyramid = prior, Pyramid(self._shape, prior, Strips(threads, device))
         self._pending: list[tuple[int, bytes, bool]] = []  # levels, bytes, whether it is cut; the next payload is last
         self._cut = cut is not None
         self.finest = levels
@@ -103,7 +103,7 @@ class LatentDecoder:
         pyramid.components[0].forget_chroma()
         if self._level > level:
             self._check(level)
-            pyramid.workers.run(self._refine)
+            pyramid.strips.run(self._refine)
         planes = pyramid.components[0].planes
         out = np.empty((*planes.shape[1:], 1), np.uint8 if pyramid.shape.bit_depth == 8 else np.uint16)
         from_planes(planes, pyramid.shape.bit_depth, out)
@@ -118,7 +118,7 @@ class LatentDecoder:
         self._decode(0)
         pyramid = self._pyramid
         crop = Pyramid(
-            replace(pyramid.shape, width=box[2] - box[0], height=box[3] - box[1]), pyramid.prior, pyramid.workers
+            replace(pyramid.shape, width=box[2] - box[0], height=box[3] - box[1]), pyramid.prior, pyramid.strips
         )
         crop.components = [component.cropped(*box) for component in pyramid.components]
 
@@ -126,7 +126,7 @@ class LatentDecoder:
             for component in crop.components:
                 component.refine(-1, True, NoSymbols(), None)
 
-        pyramid.workers.run(refine)
+        pyramid.strips.run(refine)
         return crop.samples(-1)
 
     def _check(self, level: int) -> None:
@@ -138,7 +138,7 @@ class LatentDecoder:
             raise ValueError(f"level: expected at most {self._level}, which is decoded already, got {level}")
         self._check(level)
         if self._level > level or not self._number:
-            self._pyramid.workers.run(partial(self._go_on, level))
+            self._pyramid.strips.run(partial(self._go_on, level))
 
     def _go_on(self, level: int) -> None:
         if not self._number:

@@ -2,7 +2,7 @@
 
 Bytes: for every array of `ARRAYS` one byte, 0 where nothing differs, else 1 + the scale of its symbols, and then one
 byte for log2 of what they count; behind them the symbols (see `symbols`) of all arrays that differ, in their order.
-Weights that no phase may use are left out.
+Weights that no parity may use are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..container.fields import FieldReader
 from ..entropy.symbols import SymbolReader, SymbolWriter
 from ..entropy.tables import MEANS, SCALES, SymbolTables, code_lengths
 from ..errors import FormatError
-from .prior import LAYERS, MAX_SHIFT, Prior, phase_mask, replaced, to_arrays
+from .prior import LAYERS, MAX_SHIFT, Prior, parity_mask, replaced, to_arrays
 
 ARRAYS = tuple(f"{part}_{name}" for part, names in LAYERS.items() for name in names)
 
@@ -102,5 +102,5 @@ def _rows(scale: int, count: int) -> NDArray[np.int64]:
 def coded_mask(name: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which values of an array of that shape a network can use."""
     if name.endswith("_w1") and not name.startswith("cell"):
-        return np.broadcast_to(phase_mask(*shape[:2])[:, :, None, None], shape)
+        return np.broadcast_to(parity_mask(*shape[:2])[:, :, None, None], shape)
     return np.ones(shape, np.bool_)

@@ -9,9 +9,9 @@ import numpy as np
 from ..container.fields import with_length
 from ..entropy.symbols import SymbolWriter
 from ..kernels.colour import Samples
+from ..kernels.strips import Strips
 from . import differences
 from .latents import Latents
-from .level import Workers
 from .payload import ALL_CODED, DIFFERENT, pack_lowpass
 from .prior import Prior
 from .pyramid import Pyramid
@@ -49,7 +49,7 @@ def _encode(
     latents: Latents, prior: Prior, skip: bool, threads: int, device: str
 ) -> tuple[list[bytes], Latents, Samples]:
     kept = [[band.copy() for band in bands] for bands in latents.details]
-    pyramid = Pyramid(latents, differences.adapted(prior, latents.differences), Workers(threads, device))
+    pyramid = Pyramid(latents, differences.adapted(prior, latents.differences), Strips(threads, device))
     writer = SymbolWriter(prior.tables)
 
     def code() -> tuple[list[bytes], Samples]:
@@ -69,5 +69,5 @@ def _encode(
                 writer, head, group, different = SymbolWriter(prior.tables), b"", 0, 0
         return payloads, pyramid.samples(0)
 
-    payloads, samples = pyramid.workers.run(code)
+    payloads, samples = pyramid.strips.run(code)
     return payloads, replace(latents, details=kept), samples

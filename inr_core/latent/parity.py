@@ -1,4 +1,4 @@
-"""The symbols of one phase of a grid: keys → quantised values, what these stand for, what later networks see of them.
+"""The symbols of one parity of a grid: keys → quantised values, what these stand for, what later networks see of them.
 
 Where symbols come from or go to is a `Source`. NumPy's way is the definition; readers and writers of symbols have a
 compiled one.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from ..entropy.cut import CutSymbolReader
 from ..entropy.symbols import SymbolReader, SymbolWriter
 from ..entropy.tables import SymbolTables
-from ..kernels.switch import native
-from .maps import Maps, PhaseMaps
+from ..kernels import switch
+from ..kernels.pairs import Maps
+from .maps import ParityMaps
 from .prior import ORDER
 from .steps import Keys
 
@@ -44,7 +46,7 @@ class NoSymbols:
 
 @dataclass(frozen=True, eq=False)
 class Parity:
-    """What one phase of a level's grid is coded with, and what it writes."""
+    """What one parity of a level's grid is coded with, and what it writes."""
 
     keys: Keys
     skip: bool  # whether symbols that are surely 0 are not coded
@@ -52,28 +54,35 @@ class Parity:
     recon: Ints  # (64,)
     magnitudes: NDArray[np.int16]  # (256,)
     rank: int
-    maps: PhaseMaps
+    maps: ParityMaps
     values: Ints  # (bands, h, w) of the level, in 1/64 of a step
     features: Maps  # (3, h, w, 2) of the level: (magnitude, sign) of three bands, or two magnitudes each of six
     details: Ints | None  # (bands, h, w): an encoder's values; those that are not coded become 0
 
     @property
-    def phase(self) -> tuple[int, int]:
+    def start(self) -> tuple[int, int]:
         """First row and column in the grid; each second one follows."""
         return divmod(ORDER[self.rank], 2)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        (top, left), (_, h, w) = self.start, self.values.shape
+        return (h - top + 1) // 2, (w - left + 1) // 2
 
-def code(parity: Parity, source: Source, keys: Ints, first: int, rows: int, kernels: int | None) -> None:
-    """Code rows [first, first + rows) of a phase. `keys`: (bands or more, rows · stride) as the maps have them.
+
+def code(parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> None:
+    """Code rows [first, first + rows) of a parity. `keys`: (bands or more, rows · stride) as the maps have them.
 
     FormatError from a reader, ValueError from a writer: symbols that cannot be.
     """
-    if kernels is None or not _code_compiled(parity, source, keys, first, rows, kernels):
+    found = switch.compiled()
+    if found is None or not _code_compiled(found[0], parity, source, keys, first, rows):
         _code(parity, source, keys, first, rows)
 
 
 def _code(parity: Parity, source: Source, found: Ints, first: int, rows: int) -> None:
-    top, left = parity.phase
+    top, left = parity.start
     at = (slice(None), slice(top + 2 * first, top + 2 * (first + rows), 2), slice(left, None, 2))
     values = parity.values[at]
     bands, _, columns = values.shape
@@ -104,15 +113,14 @@ def _code(parity: Parity, source: Source, found: Ints, first: int, rows: int) ->
     parity.maps.show(parity.rank, first, seen)
 
 
-def _code_compiled(parity: Parity, source: Source, keys: Ints, first: int, rows: int, kernels: int) -> bool:
+def _code_compiled(native: ModuleType, parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> bool:
     """The same, compiled; False where that cannot be done, and nothing of the source has changed."""
-    assert native is not None
     bands, height, width = parity.values.shape
     states, details = np.empty(0, np.int64), np.empty((0, 0, 0), np.int32)
     words = raw = b""
     cursor = np.zeros(4, np.int64)
     entries, raws = np.empty(0, np.uint16), np.empty(0, np.int32)
-    columns = (width - parity.phase[1] + 1) // 2
+    columns = parity.size[1]
     if isinstance(source, SymbolReader):
         mode = READ
         if isinstance(source, CutSymbolReader) and source.ended:
@@ -127,7 +135,7 @@ def _code_compiled(parity: Parity, source: Source, keys: Ints, first: int, rows:
     else:
         return False
     tables = _compiled(parity.tables)
-    top, left = parity.phase
+    top, left = parity.start
     done: bool = native.code_parity(
         mode,
         bands,

@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 
 from ..entropy.tables import SCALES, SymbolTables
 from ..errors import FormatError
+from ..kernels import parities
 from ..kernels.highpass import CELL_MAX  # inputs of the cell, in 1/16
+from ..kernels.parities import PARITIES
 from ..kernels.sine import ACT_MAX, FLOAT32_EXACT
 
 Ints = NDArray[np.int32]
 
-PHASES = 4
-ORDER = (0, 3, 1, 2)  # phases y % 2 · 2 + x % 2 of a grid, as they are coded
-CONTEXT_MAX = 128  # inputs of the phase networks, in 1/16
-RELU_MAX = 1023  # their activations, in 1/32
-MEAN_HALF = 256  # means are −256 … 255 eighths of a step
-LUMA_CONTEXT, CHROMA_CONTEXT = 13, 32  # channels that all phases see
-OWN = 6  # channels of each phase that later ones see
+ORDER = (0, 3, 1, 2)  # parities y % 2 · 2 + x % 2 of a grid, as they are coded
+CONTEXT_MAX = 128  # inputs of the parity networks, in 1/16
+RELU_MAX = parities.RELU_MAX  # their activations, in 1/32
+MEAN_HALF = parities.MEAN_VALUES // 2  # 256: means are −256 … 255 eighths of a step
+LUMA_CONTEXT, CHROMA_CONTEXT = 13, 32  # channels that all parities see
+OWN = 2 * parities.SHOWN_PAIRS  # channels of each parity that later ones see
 STEP_RANGE = 40  # of t, the step index beside 160
 MAX_SHIFT = 20
 MAX_HIDDEN = 256
@@ -42,10 +43,10 @@ FOLDER = files(__package__) / "priors"  # in a zip file, too
 
 
 @dataclass(frozen=True, eq=False)
-class PhaseNet:
-    """Three layers that predict the symbols of a grid's four phases from what is known when each is coded."""
+class ParityNet:
+    """Three layers that predict the symbols of a grid's four parities from what is known when each is coded."""
 
-    w1: Ints  # (4·hidden, cin, 3, 3), zero where a phase may not look
+    w1: Ints  # (4·hidden, cin, 3, 3), zero where a parity may not look
     b1: Ints  # (levels, 4·hidden)
     q1: Ints  # (2, 4·hidden): the bias moves by (q[0]·32·t + q[1]·t²) >> 10
     s1: int
@@ -58,7 +59,7 @@ class PhaseNet:
 
     @property
     def hidden(self) -> int:
-        """Neurons a phase and layer."""
+        """Neurons a parity and layer."""
         return int(self.w2.shape[1])
 
     @property
@@ -73,12 +74,12 @@ class CellNet:
 
     w1: Ints  # (hidden, 12, 3, 3): high-pass of the 3 planes, then 9 details
     b1: Ints  # (levels, hidden)
-    q1: Ints  # (2, hidden), as in PhaseNet
+    q1: Ints  # (2, hidden), as in ParityNet
     s1: int
     wm: Ints  # (hidden, hidden)
     bm: Ints  # (hidden,)
     sm: int
-    w2: Ints  # (12, hidden, 3, 3): channel plane·4 + phase, in 1/64 of a step
+    w2: Ints  # (12, hidden, 3, 3): channel plane·4 + parity, in 1/64 of a step
     b2: Ints  # (12,)
     s2: int
 
@@ -92,8 +93,8 @@ class CellNet:
 class Prior:
     """Everything that a file of the latent model takes for granted."""
 
-    luma: PhaseNet
-    chroma: PhaseNet
+    luma: ParityNet
+    chroma: ParityNet
     cell: CellNet
     gains: Ints  # (levels, 9) step of each detail band in 2^-12 of the file's, 1 … 8191
     recon: Ints  # (64,) how far a value may move towards its mean, by scale, in 1/64 of a step, 0 … 32
@@ -109,10 +110,10 @@ class Prior:
     @property
     def macs(self) -> int:
         """Multiply-adds a pixel of a colour picture, all levels together."""
-        position = 0  # of a phase grid: a sixteenth of a pixel
+        position = 0  # of a parity: a sixteenth of a pixel
         for net, context in ((self.luma, LUMA_CONTEXT), (self.chroma, CHROMA_CONTEXT)):
-            inputs = 9 * (PHASES * context + (0 + 1 + 2 + 3) * OWN)
-            position += net.hidden * (inputs + PHASES * (net.hidden + 2 * net.bands))
+            inputs = 9 * (PARITIES * context + (0 + 1 + 2 + 3) * OWN)
+            position += net.hidden * (inputs + PARITIES * (net.hidden + 2 * net.bands))
         hidden = self.cell.hidden
         grid = hidden * (9 * 12 + hidden + 9 * 12)  # a position: a quarter of a pixel
         return round((position / 16 + grid / 4) * 4 / 3)
@@ -136,8 +137,8 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Prior:
     if not 1 <= levels <= MAX_LEVELS:
         raise FormatError(f"prior, gains: expected 1 … {MAX_LEVELS} levels, got {levels}")
     return Prior(
-        luma=_phase_net(get, "luma", levels, LUMA_CONTEXT, 3),
-        chroma=_phase_net(get, "chroma", levels, CHROMA_CONTEXT, 6),
+        luma=_parity_net(get, "luma", levels, LUMA_CONTEXT, 3),
+        chroma=_parity_net(get, "chroma", levels, CHROMA_CONTEXT, 6),
         cell=_cell_net(get, levels),
         gains=gains,
         recon=get("recon", (SCALES,), 0, 32),
@@ -161,21 +162,21 @@ def replaced(prior: Prior, changed: Mapping[str, NDArray[Any]]) -> Prior:
     get = _Arrays(to_arrays(prior) | dict(changed))
     return replace(
         prior,
-        luma=_phase_net(get, "luma", prior.levels, LUMA_CONTEXT, 3),
-        chroma=_phase_net(get, "chroma", prior.levels, CHROMA_CONTEXT, 6),
+        luma=_parity_net(get, "luma", prior.levels, LUMA_CONTEXT, 3),
+        chroma=_parity_net(get, "chroma", prior.levels, CHROMA_CONTEXT, 6),
         cell=_cell_net(get, prior.levels),
         arrays=get.arrays,
     )
 
 
-def phase_mask(wide: int, cin: int) -> NDArray[np.bool_]:
-    """Which inputs each of the 4·hidden neurons of a phase network may use, (wide, cin)."""
+def parity_mask(wide: int, cin: int) -> NDArray[np.bool_]:
+    """Which inputs each of the 4·hidden neurons of a parity network may use, (wide, cin)."""
     rank = np.argsort(ORDER)
-    mask = np.ones((PHASES, wide // PHASES, cin), np.bool_)
-    for phase in range(PHASES):
-        for other in range(PHASES):
-            if rank[other] >= rank[phase]:
-                mask[phase, :, cin - PHASES * OWN + other :: PHASES] = False
+    mask = np.ones((PARITIES, wide // PARITIES, cin), np.bool_)
+    for parity in range(PARITIES):
+        for other in range(PARITIES):
+            if rank[other] >= rank[parity]:
+                mask[parity, :, cin - PARITIES * OWN + other :: PARITIES] = False
     return mask.reshape(wide, cin)
 
 
@@ -219,28 +220,28 @@ class _Arrays:
         return int(self(name, (), 0, MAX_SHIFT))
 
 
-def _phase_net(get: _Arrays, part: str, levels: int, context: int, bands: int) -> PhaseNet:
-    hidden = get(f"{part}_w2", (PHASES, -1, -1)).shape[1]
+def _parity_net(get: _Arrays, part: str, levels: int, context: int, bands: int) -> ParityNet:
+    hidden = get(f"{part}_w2", (PARITIES, -1, -1)).shape[1]
     if hidden > MAX_HIDDEN:
         raise FormatError(f"prior, {part}_w2: expected at most {MAX_HIDDEN} neurons, got {hidden}")
-    wide, outputs = PHASES * hidden, 2 * bands
-    net = PhaseNet(
-        w1=get(f"{part}_w1", (wide, context + PHASES * OWN, 3, 3)),
+    wide, outputs = PARITIES * hidden, 2 * bands
+    net = ParityNet(
+        w1=get(f"{part}_w1", (wide, context + PARITIES * OWN, 3, 3)),
         b1=get(f"{part}_b1", (levels, wide)),
         q1=get(f"{part}_q1", (2, wide)),
         s1=get.shift(f"{part}_s1"),
-        w2=get(f"{part}_w2", (PHASES, hidden, hidden)),
+        w2=get(f"{part}_w2", (PARITIES, hidden, hidden)),
         b2=get(f"{part}_b2", (wide,)),
         s2=get.shift(f"{part}_s2"),
-        w3=get(f"{part}_w3", (PHASES, outputs, hidden)),
-        b3=get(f"{part}_b3", (levels, PHASES * outputs)),
+        w3=get(f"{part}_w3", (PARITIES, outputs, hidden)),
+        b3=get(f"{part}_b3", (levels, PARITIES * outputs)),
         s3=get.shift(f"{part}_s3"),
     )
     first = _first_bias(net.b1, net.q1)
     _check_rows(f"{part}_w1", net.w1.reshape(wide, -1), CONTEXT_MAX, first, net.s1)
     _check_rows(f"{part}_w2", net.w2.reshape(wide, -1), RELU_MAX, _magnitude(net.b2), net.s2)
     last = _magnitude(net.b3).max(0) + (MEAN_HALF << net.s3)
-    _check_rows(f"{part}_w3", net.w3.reshape(PHASES * outputs, -1), RELU_MAX, last, net.s3)
+    _check_rows(f"{part}_w3", net.w3.reshape(PARITIES * outputs, -1), RELU_MAX, last, net.s3)
     return net
 
 

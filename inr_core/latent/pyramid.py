@@ -2,7 +2,7 @@
 
 Level l = 0 … L − 1 holds the details that turn the planes of grid l + 1 into those of grid l; grid l has the size
 (ceil(W / 2^l), ceil(H / 2^l)) and grid 0 is the picture. A level is coded component by component: what is known of the
-picture goes through the entropy model, one phase of the grid after another, then all of it through wavelet and cell.
+picture goes through the entropy model, one parity of the grid after another, then all of it through wavelet and cell.
 Encoder and decoder run the same code and differ only in where symbols come from.
 """
 
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.colour import Samples, from_planes
+from ..kernels.strips import Strips
 from .latents import Latents
-from .level import Component, Workers
+from .level import Component
 from .prior import Prior
 from .steps import Step
 
@@ -27,9 +28,9 @@ PLANE_LIMIT = 1 << 20  # of a coarsest low-pass value in plane units
 class Pyramid:
     """The components of a picture on their way from coarse to fine."""
 
-    def __init__(self, shape: Latents, prior: Prior, workers: Workers) -> None:
+    def __init__(self, shape: Latents, prior: Prior, strips: Strips) -> None:
         self.shape, self.step = shape, Step(shape.step, shape.bit_depth)
-        self.prior, self.workers = prior, workers
+        self.prior, self.strips = prior, strips
         self.components: list[Component] = []
 
     def start(self, lowpass: Sequence[Ints]) -> None:
@@ -38,7 +39,7 @@ class Pyramid:
         size = self.shape.width, self.shape.height
         for values in lowpass:
             planes = np.clip(values.astype(np.int64) * unit, -PLANE_LIMIT, PLANE_LIMIT).astype(np.int32)
-            self.components.append(Component(self.prior, self.step, size, planes, self.workers))
+            self.components.append(Component(self.prior, self.step, size, planes, self.strips))
 
     def samples(self, level: int) -> Samples:
         """Samples (h, w, C) of the planes, which are those of a level."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..entropy.tables import MEANS, SCALES, SymbolTables
 from ..kernels.colour import UNIT_BITS
+from ..kernels.parities import MEAN_VALUES
 from ..kernels.wavelet import BAND_GAINS
-from .networks import MEAN_VALUES
 from .prior import MEAN_HALF, STEP_RANGE, Prior
 
 STEP_INDICES = 256
@@ -71,13 +71,8 @@ class Step:
         """n of `coefficients`, which are integers times 2^−n."""
         return 27 + level - self._parts[0]
 
-    def residual(self, level: int) -> np.float32:
-        """From the cell's 1/64 steps to plane units of the finer grid: exact in float32 for 14 bits."""
-        mantissa, shift = self.residual_parts(level)
-        return np.float32(mantissa * 2.0**-shift)
-
-    def residual_parts(self, level: int) -> tuple[int, int]:
-        """The integer of `residual`, and n of the 2^−n that it is to be multiplied with."""
+    def residual(self, level: int) -> tuple[int, int]:
+        """From the cell's 1/64 steps to plane units of the finer grid: an integer and n; it is to be times 2^−n."""
         octave, k = self._parts
         return COARSE_MANTISSAS[k], 20 + level - octave
 

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..container.header import MAX_WORK, Header
-from ..errors import SettingsError, shown
 from ..exact.beside import Beside
-from ..kernels import switch
 from ..kernels.resample import Box, means
+from ..kernels.siren import Evaluator, Network, evaluator
 from ..pixels import Array
-from ..process.threads import Crew, single_threaded_blas
-from .compiled import CompiledSiren
+from ..process.threads import Crew
 from .coordinates import axis_coordinates
-from .network import Evaluator, Network
 
 Ints = NDArray[np.int64]
-
-COMPILED_BLOCK = 2**14  # samples that compiled kernels evaluate at once
-
-
-class _Samples(Protocol):
-    """An evaluator: `network.Evaluator`, `kernels.siren.CompiledSiren` or `network_torch.TorchEvaluator`."""
-
-    def samples(self, x: Ints, y: Ints) -> NDArray[np.integer[Any]]:
-        """Samples at every (x, y): (w,) and (h,) coordinates → (h, w, C)."""
 
 
 @dataclass(frozen=True)
@@ -65,24 +52,24 @@ class Grid:
         y = axis_coordinates(header.height, longest, y0, y1, height * down)
         return cls(width, height, across, down, x, y, _pixels_of(x0, x1, len(x)), _pixels_of(y0, y1, len(y)))
 
-    def rows_of(self, block: int) -> int:
-        """Rows of pixels that `block` samples are enough for, at least one."""
-        return max(1, block // (self.width * self.across * self.down))
+    def rows_of(self, most: int) -> int:
+        """Rows of pixels that `most` samples are enough for, at least one."""
+        return max(1, most // (self.width * self.across * self.down))
 
     def means(
-        self, evaluator: _Samples, top: int, bottom: int, block: int, header: Header, beside: Beside | None = None
+        self, network: Evaluator, top: int, bottom: int, header: Header, beside: Beside | None = None
     ) -> NDArray[np.integer[Any]]:
         """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
-        Evaluates at most `block` samples at a time, and holds no more than one row of samples beyond that. `beside`:
-        what completes them.
+        Evaluates as many samples at a time as the network is ready for, and holds no more than one row of them beyond
+        that. `beside`: what completes them.
         """
-        height = bottom - top  # more than 1 only if all of it fits in a block
+        height = bottom - top  # more than 1 only if all of it is evaluated at once
         y = self.y[top * self.down : bottom * self.down]
-        strip = max(1, block // len(self.x))
+        strip = max(1, network.most // len(self.x))
         total = weighted = np.zeros((), np.int64)
         for first in range(0, len(y), strip):
-            samples = self._strip(evaluator, y[first : first + strip], block)
+            samples = self._strip(network, y[first : first + strip])
             if beside:
                 rows = self.rows[top * self.down + first :][: len(samples)]
                 samples = beside.completed(samples, beside.plane[rows[:, None], self.columns])
@@ -95,10 +82,10 @@ class Grid:
         weight = self.across * self.down
         return means(total, weight, weighted if header.alpha else None, (1 << header.sample_bits) - 1)
 
-    def _strip(self, evaluator: _Samples, y: Ints, block: int) -> NDArray[np.integer[Any]]:
-        if len(self.x) <= block:
-            return evaluator.samples(self.x, y)
-        return np.concatenate([evaluator.samples(x, y) for x in np.split(self.x, range(block, len(self.x), block))], 1)
+    def _strip(self, network: Evaluator, y: Ints) -> NDArray[np.integer[Any]]:
+        """Samples (h, width · across, C) of rows of samples, by parts of rows where one is too much at once."""
+        cuts = range(network.most, len(self.x), network.most)
+        return np.concatenate([network.samples(x, y) for x in np.split(self.x, cuts)], 1)
 
 
 def _pixels_of(start: int, stop: int, samples: int) -> Ints:
@@ -128,44 +115,14 @@ class SirenRenderer:
 
     def bands(self, grid: Grid, block: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, rows of pixels) from top to bottom; `block`: samples evaluated at once."""
-        if self.device != "cpu":
-            yield from self._torch_bands(grid, block)
-            return
-        network, kernels = self.network, switch.level()
-        compiled = None
-        if kernels is not None and CompiledSiren.fits(network):
-            compiled = CompiledSiren(network, self._peak, kernels)
-        block = block or (COMPILED_BLOCK if compiled else network.block)
-        rows = grid.rows_of(block)
+        network = evaluator(self.network, self._peak, self.threads, self.device, block)
+        rows = grid.rows_of(network.most)
         tops = range(0, grid.height, rows)
-        workers = min(self.threads, len(tops))
-        evaluators: SimpleQueue[_Samples] = SimpleQueue()
-        for _ in range(workers):
-            evaluators.put(compiled or Evaluator(network, self._peak, block))
 
-        def work(top: int) -> Array:
-            evaluator = evaluators.get()
-            try:
-                with single_threaded_blas():
-                    return self._band(evaluator, grid, top, rows, block)
-            finally:
-                evaluators.put(evaluator)
+        def strip(top: int) -> Array:
+            bottom = min(top + rows, grid.height)
+            samples = grid.means(network, top, bottom, self._header, self._beside)
+            return self._finish(samples.astype(self._dtype))
 
-        with Crew(workers) as crew:
-            yield from crew.in_order(work, tops)
-
-    def _torch_bands(self, grid: Grid, block: int | None) -> Iterator[tuple[int, Array]]:
-        try:
-            from .on_torch import TorchEvaluator  # the only way here that needs torch
-        except ImportError as e:
-            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(self.device)}") from e
-        evaluator = TorchEvaluator(self.network, self._peak, "cpu" if self.device == "torch" else self.device)
-        block = block or evaluator.block
-        rows = grid.rows_of(block)
-        for top in range(0, grid.height, rows):
-            yield top, self._band(evaluator, grid, top, rows, block)
-
-    def _band(self, evaluator: _Samples, grid: Grid, top: int, rows: int, block: int) -> Array:
-        """Up to `rows` rows of pixels from `top` on."""
-        samples = grid.means(evaluator, top, min(top + rows, grid.height), block, self._header, self._beside)
-        return self._finish(samples.astype(self._dtype))
+        with Crew(min(network.threads, len(tops))) as crew:
+            yield from crew.in_order(strip, tops)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..container.header import Header
 from ..errors import FormatError
 from ..kernels import sine as fx
-from .network import Layer, Network
+from ..kernels.siren import Layer, Network
 
 UNIFORM, CODEBOOK, HALF = 0, 1, 2  # what a code stands for
 KIND_NAMES = ("uniform", "codebook", "float16")

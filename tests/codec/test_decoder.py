@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import inr_core
 from inr_core import Decoder, FormatError, SettingsError, TruncatedError, decode, read_head
+from inr_core.kernels import siren
 from inr_core.modes import MODE_TABLE
 from inr_core.process import threads
-from inr_core.siren import network
 from inr_core.siren.weights import HALF
 
 Array = NDArray[Any]
@@ -151,11 +151,12 @@ def test_a_smaller_size_is_the_mean_over_each_pixels_area() -> None:
         assert (decode(RGB, size=size) == box_means(samples, down, across)).all()
 
 
-def test_a_smaller_size_does_not_depend_on_threads_or_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_smaller_size_does_not_depend_on_threads_or_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = ((7, 5), (1, 1), (60, 1))
     expected = [decode(RGB, size=size) for size in sizes]
-    for block in (7, 64, 100):
-        monkeypatch.setattr(network, "BLOCK_PIXELS", block)
+    for samples in (7, 64, 100):
+        monkeypatch.setattr(siren, "STRIP_SAMPLES", samples)
+        monkeypatch.setattr(siren, "COMPILED_SAMPLES", samples)
         for size, pixels in zip(sizes, expected, strict=True):
             assert (decode(RGB, size=size, threads=3) == pixels).all()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from compiled import each_compiled
 from numpy.typing import NDArray
+from small_strips import set_positions
 
 from inr_core import Decoder, Metadata, decode, describe, read_head, verify
 from inr_core.container import header
@@ -21,7 +22,7 @@ from inr_core.entropy.tables import TAILS
 from inr_core.exact.picture import ExactDecoder
 from inr_core.exact.strips import symbol_bits
 from inr_core.kernels import switch
-from inr_core.latent import differences, level, prior
+from inr_core.latent import differences, prior
 from inr_core.latent.payload import ALL_CODED, DIFFERENT
 from inr_core.modes import MODE_TABLE, MODES
 from inr_core.siren.streams import pack, unpack
@@ -78,11 +79,8 @@ def test_torch_gives_the_committed_pixels(name: str) -> None:
 
 @pytest.mark.parametrize("name", LATENT)
 @pytest.mark.parametrize("positions", [3, 40])
-def test_bands_and_blocks_of_a_pyramid_do_not_matter(
-    monkeypatch: pytest.MonkeyPatch, positions: int, name: str
-) -> None:
-    for what in ("PHASE_POSITIONS", "CELL_POSITIONS", "HIGHPASS_POSITIONS", "BLOCK_SYMBOLS", "SHARED_POSITIONS"):
-        monkeypatch.setattr(level, what, positions)
+def test_strips_of_a_pyramid_do_not_matter(monkeypatch: pytest.MonkeyPatch, positions: int, name: str) -> None:
+    set_positions(monkeypatch, positions)
     expected = np.load(FOLDER / f"{name}.npy")
     for threads in (1, 2, 3):
         assert (decode(read(name), threads=threads) == expected).all()

@@ -73,7 +73,7 @@ def test_weights_that_cannot_be_exact_are_refused(state: dict[str, NDArray[np.fl
 
 
 def test_a_parity_sees_the_parities_coded_before_it() -> None:
-    mask = prior.phase_mask(4, 37)
+    mask = prior.parity_mask(4, 37)
     assert mask.sum(1).tolist() == [13, 13 + 12, 13 + 18, 13 + 6]
     assert mask[3, 13:17].tolist() == [1, 0, 0, 0]
     assert mask[1, 13:17].tolist() == [1, 0, 0, 1]

@@ -96,7 +96,7 @@ def test_export_and_back_within_rounding() -> None:
                 continue
             wanted = values.astype(np.float64)
             if name.endswith("a.w1"):  # of luma and chroma: what a parity may not see is not kept
-                wanted *= prior.phase_mask(*values.shape[:2])[:, :, None, None]
+                wanted *= prior.parity_mask(*values.shape[:2])[:, :, None, None]
             moved = np.abs(wanted - again[name])
             if name in ("cell.b1", "cell.bm"):
                 moved = np.minimum(moved, np.abs(moved - 2 * np.pi))  # whole turns do not count

@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 from unittest import mock
 
@@ -22,8 +21,8 @@ from PIL import Image, ImageFile
 import inr_core
 import pillow_inr
 from inr_core import Decoder, FormatError, describe, read_head, verify
-from inr_core.latent import level
-from inr_core.latent.networks import CellModel, Ops, PhaseModel
+from inr_core.kernels import cell, parities
+from inr_core.kernels.ops import Ops
 from pillow_inr.modes import to_raw
 
 CORE_ERRORS = (FormatError,)
@@ -229,14 +228,21 @@ WAYS = (_load, _load, _load, _verify, _thumbnail, _draft, _truncated, _parser, _
 @contextmanager
 def remembered_models() -> Iterator[None]:
     """Networks are prepared once for each level and step, not for each file: a tiny file decodes in half the time."""
+    kept: dict[Any, tuple[Any, Any]] = {}
 
-    def remembered(model: type[Any], ops: int) -> Callable[..., Any]:
-        kept = lru_cache(256)(lambda *arguments: model(*arguments, Ops()))
-        return lambda *arguments: kept(*arguments[:ops])
+    def remembered(model: type[Any]) -> Callable[..., Any]:
+        def made(layers: Any, biases: Any, *of: Any) -> Any:
+            *others, _ = of  # each thread has its own `Ops`
+            key = model, id(layers), pickle.dumps((biases, others))
+            if key not in kept:
+                kept[key] = layers, model(layers, biases, *others, Ops())  # layers, so that no others have their id
+            return kept[key][1]
+
+        return made
 
     with (
-        mock.patch.object(level, "PhaseModel", remembered(PhaseModel, 4)),
-        mock.patch.object(level, "CellModel", remembered(CellModel, 4)),
+        mock.patch.object(parities, "ParityTensors", remembered(parities.ParityTensors)),
+        mock.patch.object(cell, "TensorCell", remembered(cell.TensorCell)),
     ):
         yield
 

@@ -10,8 +10,8 @@ import torch
 from inr_core.container.header import Header
 from inr_core.fit.siren import trainer
 from inr_core.fit.siren.trainer import Fitted
+from inr_core.kernels.siren import NumpySiren
 from inr_core.siren.coordinates import axis_coordinates
-from inr_core.siren.network import Evaluator
 from inr_core.siren.plan import FitPlan, shapes_of
 from inr_core.siren.weights import to_network
 
@@ -50,7 +50,7 @@ def decoded(fitted: Fitted, height: int, width: int, channels: int = 3, peak: in
     longest = max(width, height)
     x = axis_coordinates(width, longest, 0, width, width)
     y = axis_coordinates(height, longest, 0, height, height)
-    return Evaluator(to_network(fitted.layers, header), peak, 4096).samples(x, y)
+    return NumpySiren(to_network(fitted.layers, header), peak, 1, 4096).samples(x, y)
 
 
 def psnr_of(fitted: trainer.Fitted) -> float:

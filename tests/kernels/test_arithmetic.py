@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from inr_core.container.header import Header
 from inr_core.kernels import sine as fx
+from inr_core.kernels.siren import Network, NumpySiren
 from inr_core.siren.coordinates import axis_coordinates
-from inr_core.siren.network import Evaluator, Network
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer, to_network
 
 BOUND = (fx.FLOAT32_EXACT - 1) // fx.ACT_MAX  # the largest Σ|w| of a float32 row
@@ -120,7 +120,7 @@ def test_an_output_bias_of_half_a_sample_rounds_up() -> None:
         last = layers[-1]
         biased = QuantisedLayer(last.mask, last.codes, UNIFORM, 8, 1, np.array([code], np.int32), 24)
         network = to_network([layers[0], biased], header)
-        out = Evaluator(network, 255, 1).samples(np.zeros(1, np.int64), np.zeros(1, np.int64))
+        out = NumpySiren(network, 255, 1, 1).samples(np.zeros(1, np.int64), np.zeros(1, np.int64))
         assert out.tolist() == [[[sample]]]
 
 
@@ -170,7 +170,7 @@ def coordinates(header: Header) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def evaluate(layers: list[QuantisedLayer], header: Header) -> NDArray[np.int64]:
     x, y = coordinates(header)
     peak = 65_535 if header.bit_depth == 16 else 255
-    return Evaluator(to_network(layers, header), peak, len(x) * len(y)).samples(x, y)
+    return NumpySiren(to_network(layers, header), peak, 1, len(x) * len(y)).samples(x, y)
 
 
 CASES = {
@@ -218,7 +218,7 @@ def test_first_layer_is_separable() -> None:
     header = header_of("RGB")
     network: Network = to_network(make_layers(header), header)
     x, y = coordinates(header)
-    whole = Evaluator(network, 255, len(x) * len(y)).samples(x, y)
-    single = Evaluator(network, 255, 1)
+    whole = NumpySiren(network, 255, 1, len(x) * len(y)).samples(x, y)
+    single = NumpySiren(network, 255, 1, 1)
     for i, j in ((0, 0), (5, 3), (23, 15)):
         assert (single.samples(x[i : i + 1], y[j : j + 1])[0, 0] == whole[j, i]).all()

@@ -23,18 +23,17 @@ from inr_core.errors import FormatError
 from inr_core.kernels import switch
 from inr_core.kernels.colour import from_planes
 from inr_core.kernels.highpass import highpass
-from inr_core.kernels.layers import pack_bias, pack_neighbours, pack_weights
+from inr_core.kernels.layers import fit_int16, pack_bias, pack_neighbours, pack_weights
 from inr_core.kernels.resample import resample
 from inr_core.kernels.sine import FIRST_SHIFT, SINE_TABLE
+from inr_core.kernels.siren import CompiledSiren, Layer, Network
+from inr_core.kernels.strips import Strips
 from inr_core.latent import prior
-from inr_core.latent.compiled_phases import CompiledPhases
-from inr_core.latent.compiled_synthesis import CompiledSynthesis
 from inr_core.latent.decoding import LatentDecoder
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.maps import CHROMA, LUMA
-from inr_core.siren.compiled import CompiledSiren
-from inr_core.siren.network import Layer, Network
+from inr_core.latent.networks import cell_layers, parity_layers
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM
 
 RNG = np.random.default_rng
@@ -91,8 +90,8 @@ def test_pictures_are_the_same(
     size: tuple[int, int], components: tuple[int, ...], bit_depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inr_core.latent.encoding.GROUP_BITS", 300)  # several payloads
-    monkeypatch.setattr("inr_core.latent.level.BLOCK_SYMBOLS", 400)
-    monkeypatch.setattr("inr_core.latent.level.STRIP_POSITIONS", 16)
+    monkeypatch.setattr("inr_core.latent.level.CODED_SYMBOLS", 400)
+    monkeypatch.setattr("inr_core.kernels.strips.LEAST_POSITIONS", 16)
     picture = smooth_picture(RNG(sum(size)), *size, sum(components), bit_depth)
     start, step = toy_prior(size[0] % 3), 90 + 11 * (size[1] % 9)
     with switch.using("numpy"):
@@ -135,9 +134,9 @@ def test_weights_too_wide_for_the_kernels_go_through_numpy() -> None:
     arrays["cell_w1"][0, 3, 0, 0] = -(1 << 15) - 1
     start = prior.from_arrays(arrays)
     picture = smooth_picture(RNG(5), 45, 61, 3)
-    assert CompiledPhases.fits(start.luma, LUMA)
-    assert not CompiledPhases.fits(start.chroma, CHROMA)
-    assert not CompiledSynthesis.fits(start.cell, 1)
+    assert all(map(fit_int16, parity_layers(start.luma, LUMA)))
+    assert not all(map(fit_int16, parity_layers(start.chroma, CHROMA)))
+    assert not fit_int16(cell_layers(start.cell, 1))
     with switch.using("numpy"):
         expected = everything(picture, start, (3,), 150, 1)
     for backend in COMPILED:
@@ -152,11 +151,11 @@ def test_planes_of_all_integers_are_the_same(backend: str) -> None:
     for size, bits in itertools.product([(1, 1), (3, 7), (20, 33)], [1, 12, 20, 31]):
         planes = random.integers(-(1 << bits), 1 << bits, (3, *size)).astype(np.int32)
         for factor in (65536 * 2.0**-30, 34219 * 2.0**-4, 50535 * 2.0**-16):
-            found = np.zeros((2, 3, *size), np.int16)
-            with switch.using(backend):
-                highpass(planes, factor, found[0], 0, size[0], switch.level())
-            highpass(planes, factor, found[1], 0, size[0], None)
-            assert np.array_equal(*found)
+            found = []
+            for name in (backend, "numpy"):
+                with switch.using(name):
+                    found.append(highpass(planes, factor, Strips(2, "cpu")))
+            assert np.array_equal(found[0], found[1])
         for bit_depth in (8, 16):
             samples = np.zeros((2, *size, 4), np.uint8 if bit_depth == 8 else np.uint16)
             for out, name in zip(samples, (backend, "numpy"), strict=True):
@@ -236,9 +235,7 @@ def test_sines_are_those_of_the_table(backend: str) -> None:
     first = Layer(np.array([[1, 0]], np.int32), 1, np.zeros(1, np.int64))
     last = Layer(np.array([[1]], np.int32), 1 << 24, np.array([511 << 24], np.int64))
     with switch.using(backend):
-        level = switch.level()
-        assert level is not None
-        network = CompiledSiren(Network((first, last)), 65_535, level)
+        network = CompiledSiren(Network((first, last)), 65_535)
         found = network.samples(phases << FIRST_SHIFT, np.zeros(1, np.int64))[0, :, 0]
     assert np.array_equal(found, SINE_TABLE + 511)
 

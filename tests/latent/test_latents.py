@@ -8,20 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiled import compiled_levels
+from compiled import COMPILED
 from numpy.typing import NDArray
+from small_strips import set_positions
 from toy_prior import smooth_picture, toy_arrays, toy_prior
 
 from inr_core.errors import FormatError
+from inr_core.kernels import switch
+from inr_core.kernels.cell import RESIDUAL_MAX, TensorCell
 from inr_core.kernels.colour import from_planes, to_planes
+from inr_core.kernels.ops import Ops
+from inr_core.kernels.parities import CompiledParities, ParityTensors
 from inr_core.kernels.sine import SINE_TABLE
-from inr_core.latent import encoding, level, prior
-from inr_core.latent.compiled_phases import CompiledPhases
+from inr_core.kernels.strips import Strips
+from inr_core.latent import encoding, prior
 from inr_core.latent.decoding import LatentDecoder
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import Latents, quantise
-from inr_core.latent.maps import CHROMA, LUMA, NONE, Layout, PhaseMaps
-from inr_core.latent.networks import RESIDUAL_MAX, CellModel, Ops, PhaseModel
+from inr_core.latent.maps import CHROMA, LUMA, NONE, Layout, ParityMaps
+from inr_core.latent.networks import cell_biases, cell_layers, parities_of, parity_biases, parity_layers
 from inr_core.latent.prior import ORDER
 from inr_core.latent.steps import Step, keys_of
 from inr_core.metrics import psnr
@@ -54,48 +59,64 @@ def neighbourhoods(maps: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return np.array(taps).transpose(2, 0, 1, 3, 4).astype(np.int64)
 
 
-def phase_maps(layout: Layout, channels: NDArray[np.int16]) -> PhaseMaps:
-    """Maps of inputs (n, h, w) by the numbers that FORMAT.md gives them; what the last phase shows has no place."""
-    maps = PhaseMaps(layout, *channels.shape[1:])
+def parity_maps(layout: Layout, channels: NDArray[np.int16]) -> ParityMaps:
+    """Maps of inputs (n, h, w) by the numbers that FORMAT.md gives them; what the last parity shows has no place."""
+    maps = ParityMaps(layout, *channels.shape[1:])
     for place, channel in enumerate(layout.inputs(3)):
         if channel != NONE:
             maps.inner[place // 2, ..., place % 2] = channels[channel]
     return maps
 
 
+@pytest.mark.parametrize("layout", [LUMA, CHROMA])
+def test_every_input_of_a_parity_has_one_place(layout: Layout) -> None:
+    """What all parities know, then what the three earlier ones show; the last one sees everything but its own."""
+    assert all(len(group.numbers) % 2 == 0 for group in layout.groups)
+    places = [number for number in layout.inputs(3) if number != NONE]
+    shown = {layout.context + 4 * k + parity for k in range(6) for parity in ORDER[:3]}
+    assert sorted(places) == sorted({*range(layout.context), *shown})
+    for group in layout.groups:
+        pairs = layout.pairs_of(group.name)
+        assert tuple(layout.known[2 * pairs.start : 2 * pairs.stop]) == group.numbers
+    with pytest.raises(KeyError, match="nothing"):
+        layout.pairs_of("nothing")
+
+
 @pytest.mark.parametrize("part", ["luma", "chroma"])
 @pytest.mark.parametrize("rank", range(4))
 def test_entropy_networks_are_plain_integer_arithmetic(part: str, rank: int) -> None:
-    net: prior.PhaseNet = getattr(toy_prior(), part)
+    net: prior.ParityNet = getattr(toy_prior(), part)
     layout = {"luma": LUMA, "chroma": CHROMA}[part]
     channels = RNG(rank).integers(-128, 129, (net.w1.shape[1], 5, 6)).astype(np.int16)
-    level, phase, hidden = 1, ORDER[rank], net.hidden
+    level, parity, hidden = 1, ORDER[rank], net.hidden
     unseen = np.zeros(len(channels), np.bool_)
     for later in ORDER[rank:]:
         unseen[layout.context + later :: 4] = True
     seen = np.pad(np.where(unseen[:, None, None], 0, channels), ((0, 0), (1, 1), (1, 1)))
-    of = slice(phase * hidden, (phase + 1) * hidden)
+    of = slice(parity * hidden, (parity + 1) * hidden)
     bias = net.b1[level] + (net.q1[0].astype(np.int64) * 32 * T + net.q1[1].astype(np.int64) * T * T >> 10)
     a = np.einsum("ocyx,cyxhw->ohw", net.w1[of].astype(np.int64), neighbourhoods(seen))
     a = shifted(a + bias[of, None, None], net.s1).clip(0, 1023)
-    a = np.einsum("oc,chw->ohw", net.w2[phase].astype(np.int64), a) + net.b2[of, None, None]
+    a = np.einsum("oc,chw->ohw", net.w2[parity].astype(np.int64), a) + net.b2[of, None, None]
     a = shifted(a, net.s2).clip(0, 1023)
-    b3 = net.b3[level].reshape(4, -1)[phase]
-    out = shifted(np.einsum("oc,chw->ohw", net.w3[phase].astype(np.int64), a) + b3[:, None, None], net.s3)
+    b3 = net.b3[level].reshape(4, -1)[parity]
+    out = shifted(np.einsum("oc,chw->ohw", net.w3[parity].astype(np.int64), a) + b3[:, None, None], net.s3)
     scale, mean = out[: net.bands].clip(0, 63), out[net.bands :].clip(-256, 255)
     expected = scale * 512 + mean + 256
-    maps = phase_maps(layout, channels)
-    model, ops = PhaseModel(net, layout, level, T, Ops()), Ops()
+    maps = parity_maps(layout, channels)
+    layers, biases = parity_layers(net, layout), parity_biases(net, level, T)
+    model, ops = ParityTensors(layers, biases, layout.pairs, Ops()), Ops()
     shared = model.shared(ops, maps.all, 0, 5).copy()
     for given in (None, shared):
         keys = [model.keys(ops, rank, maps.all, given, y, n).copy() for y, n in ((0, 2), (2, 1), (3, 2))]
         assert np.array_equal(np.concatenate(keys, 1), expected)
-    for kernels in compiled_levels():
-        compiled = CompiledPhases(net, layout, level, T, kernels)
-        found = compiled.empty(5, maps.stride)
-        for y, n in ((3, 2), (0, 2), (2, 1)):
-            compiled.keys(rank, maps, y, n, found, y * maps.stride)
-        assert np.array_equal(found[: net.bands].reshape(net.bands, 5, -1)[..., :6], expected)
+    for backend in ["numpy", *COMPILED]:
+        with switch.using(backend):
+            networks = parities_of(net, maps, level, T, Strips(2, "cpu"))
+        assert isinstance(networks, CompiledParities) == (backend != "numpy")
+        for y, n in ((0, 5), (3, 2), (0, 2), (2, 1)):
+            found = networks.keys(rank, y, y + n)[: net.bands].reshape(net.bands, n, -1)[..., :6]
+            assert np.array_equal(found, expected[:, y : y + n])
     assert len(np.unique(scale)) > 3
     assert len(np.unique(mean)) > 3
 
@@ -116,11 +137,12 @@ def test_the_cell_is_plain_integer_arithmetic(planes: int) -> None:
     expected = shifted(r + net.b2[:, None, None], net.s2).clip(-RESIDUAL_MAX, RESIDUAL_MAX)[: 4 * planes]
     maps = np.pad(inputs[used], ((0, 0), (2, 2), (1, 1)), mode="edge").astype(np.float32)
     ops = Ops()
-    model = CellModel(net, 2, T, planes, ops)
-    bands = [
+    gains = np.full(3 * planes, 4096, np.int32)
+    model = TensorCell(cell_layers(net, planes), cell_biases(net, planes, 2, T), gains, (1, 0), ops)
+    strips = [
         model.residual(ops, maps[:, y : y + n + 4], y == 0, y + n == 5).copy() for y, n in ((0, 2), (2, 1), (3, 2))
     ]
-    assert np.array_equal(np.concatenate(bands, 1), expected)
+    assert np.array_equal(np.concatenate(strips, 1), expected)
     assert np.array_equal(model.residual(ops, maps, True, True), expected)
     assert np.abs(expected).max() > 16
 
@@ -151,7 +173,8 @@ def test_steps_are_what_their_indices_say(bit_depth: int) -> None:
             expected = delta * gains / 4096 * np.array([-2, -2, 2.643181]) / 2 ** (at + 1) / 64
             assert step.coefficients(at, gains) == pytest.approx(expected, rel=5e-5)
             assert step.highpass(at) == pytest.approx(16 * 2 ** (at + 1) / 64 / (4 * delta), rel=2e-5)
-            assert step.residual(at) == pytest.approx(delta / 2**at / 64, rel=2e-3)
+            whole, shift = step.residual(at)
+            assert whole * 2.0**-shift == pytest.approx(delta / 2**at / 64, rel=2e-3)
             assert step.low(at + 1) == pytest.approx(max(1, delta / 2 ** (at + 1)), abs=0.51)
 
 
@@ -189,12 +212,11 @@ def test_bytes_and_pixels_are_pinned() -> None:
 
 @pytest.mark.parametrize("positions", [50, 400, 10**6])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pixels_depend_on_neither_bands_nor_threads(
+def test_pixels_depend_on_neither_strips_nor_threads(
     monkeypatch: pytest.MonkeyPatch, positions: int, threads: int
 ) -> None:
     payloads, kept, samples = coded(61, 47, (3, 1))
-    for name in ("PHASE_POSITIONS", "CELL_POSITIONS", "HIGHPASS_POSITIONS", "BLOCK_SYMBOLS", "SHARED_POSITIONS"):
-        monkeypatch.setattr(level, name, positions)
+    set_positions(monkeypatch, positions)
     assert np.array_equal(decoder(payloads, kept, threads=threads).samples(), samples)
 
 

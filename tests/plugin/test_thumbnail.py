@@ -18,9 +18,9 @@ import inr_core
 from inr_core import decode
 from inr_core.decoder import Decoder
 from inr_core.kernels import switch
+from inr_core.kernels.siren import NumpySiren
 from inr_core.latent.scaled import level_for
 from inr_core.metrics import psnr
-from inr_core.siren.network import Evaluator
 
 Pixels = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -169,13 +169,13 @@ def test_every_mode_of_the_siren(mode: str) -> None:
 def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many samples of a siren each evaluation has."""
     counts: list[int] = []
-    before = Evaluator.samples
+    before = NumpySiren.samples
 
-    def counted(self: Evaluator, x: Ints, y: Ints) -> Ints:
+    def counted(self: NumpySiren, x: Ints, y: Ints) -> Ints:
         counts.append(len(x) * len(y))
         return before(self, x, y)
 
-    monkeypatch.setattr(Evaluator, "samples", counted)
+    monkeypatch.setattr(NumpySiren, "samples", counted)
     with switch.using("numpy"):
         yield counts
 

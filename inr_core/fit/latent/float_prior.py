@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...entropy.tables import SCALES
 from ...kernels.sine import ACT_MAX, PHASE_BITS
-from ...latent.prior import CellNet, PhaseNet, Prior
+from ...latent.prior import CellNet, ParityNet, Prior
 
 IN_UNIT, ACT_UNIT, OUT_UNIT = 16, 32, 64  # inputs, ReLU activations, residuals count 1/16, 1/32, 1/64
 LOG_MIN, LOG_SPAN = -5.0, 11.0  # natural logarithms of the scales
@@ -27,7 +27,7 @@ def float_state(prior: Prior) -> State:
     return {name: np.asarray(value, np.float32) for name, value in state.items()}
 
 
-def _parity_net(name: str, net: PhaseNet) -> dict[str, NDArray[np.float64]]:
+def _parity_net(name: str, net: ParityNet) -> dict[str, NDArray[np.float64]]:
     """Parameters of one of the entropy networks by name; inputs, activations and outputs count units of 1 there."""
     first, second, third = (2.0 ** -np.array([net.s1, net.s2, net.s3])).tolist()
     bands = net.bands

@@ -1,29 +1,72 @@
-"""The integer forward pass through torch, on any of its devices: the same pixels as `network`, to the bit."""
+"""Where networks run through torch: the same integers as NumPy's, on any of its devices."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import SettingsError, shown
-from ..kernels import sine as fx
 from ..process.own_thread import apart
 from ..process.torch_settings import exact_product, undisturbed
-from .network import Network
+from . import sine as fx
+from .ops import Ops
+from .siren import Network, strip_samples
 
-GPU_BLOCK_ACTIVATIONS = 2**23  # of one layer in a block: enough to keep a GPU busy
+GPU_POSITIONS = 1 << 18  # of a grid evaluated at once: enough to keep a GPU busy
+GPU_ACTIVATIONS = 2**23  # of one layer of a siren at once: as well
 
 
-class TorchEvaluator:
+class TorchOps(Ops):
+    """Arrays of torch on a device; SettingsError for a device that this machine lacks."""
+
+    xp: Any = torch
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        try:
+            self.device = torch.device(device)
+            self._table = torch.from_numpy(fx.SINE_TABLE).to(self.device)
+        except (AssertionError, RuntimeError) as e:  # torch has no error of its own
+            message = str(e).partition("\n")[0]
+            raise SettingsError(f"device: expected one of this machine's, got {shown(device)} ({message})") from e
+        self.positions = None if self.device.type == "cpu" else GPU_POSITIONS
+
+    def product(self, weight: Any, values: Any, out: Any) -> Any:
+        """weight @ values, exact, into `out`."""
+        return exact_product(weight, values, out)
+
+    def empty(self, size: int) -> Any:
+        """Float32 memory."""
+        return torch.empty(size, dtype=torch.float32, device=self.device)
+
+    def put(self, array: NDArray[Any]) -> Any:
+        """A host array to the device."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def get(self, array: Any) -> NDArray[Any]:
+        """An array from there."""
+        host: NDArray[Any] = array.cpu().numpy()
+        return host
+
+    def sine(self, phase: Any, out: Any) -> None:
+        """Activations of phases (n, m), integer-valued, any number of turns; `phase` is destroyed."""
+        index = torch.floor(phase).to(torch.int64) & (1 << fx.PHASE_BITS) - 1
+        out.copy_(self._table[index])
+
+
+class TorchSiren:
     """Evaluates a network on a torch device. Products are float32 or float64 exactly where NumPy's are.
 
     Raises SettingsError for a device that this machine lacks or that cannot compute what this network needs.
     """
 
-    def __init__(self, network: Network, peak: int, device: str) -> None:
+    threads = 1
+
+    def __init__(self, network: Network, peak: int, device: str, most: int | None = None) -> None:
         self.network, self.peak = network, peak
         try:
             apart(partial(self._put, device))
@@ -32,6 +75,8 @@ class TorchEvaluator:
             raise SettingsError(
                 f"device: expected one that can decode this file, got {shown(device)} ({message})"
             ) from e
+        wide = len(network.layers[0].bias)
+        self.most = most or (strip_samples(network) if self.device.type == "cpu" else GPU_ACTIVATIONS // wide)
 
     def _put(self, device: str) -> None:
         """What the network is, to the device."""
@@ -41,15 +86,8 @@ class TorchEvaluator:
         self._weight = [torch.from_numpy(layer.factors).to(self.device) for layer in layers]
         self._bias = [torch.from_numpy(layer.bias).to(self.device)[:, None] for layer in layers]
 
-    @property
-    def block(self) -> int:
-        """How many pixels to evaluate at once."""
-        if self.device.type == "cpu":
-            return self.network.block
-        return GPU_BLOCK_ACTIVATIONS // len(self.network.layers[0].bias)
-
     def samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Samples 0 … peak at every (x, y): (w,) and (h,) coordinates → (h, w, C) int64."""
+        """As `siren.Evaluator`, int64."""
         return apart(partial(self._samples, x, y))
 
     def _samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,184 @@
+"""A siren on integers: layers, and samples at the points of a grid, compiled or by NumPy; `on_torch` has torch's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SettingsError, shown
+from ..process.threads import single_threaded_blas
+from . import sine as fx
+from . import switch
+
+STRIP_SAMPLES = 4096  # evaluated at once by NumPy: the scratch of a 128-wide layer stays within a few MB of cache
+STRIP_ACTIVATIONS = 2**19  # of one layer: wider networks take fewer samples at a time
+COMPILED_SAMPLES = 2**14  # evaluated at once by compiled kernels
+
+Ints = NDArray[np.int64]
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One linear layer. Hidden biases are 32-bit phases; output biases count 2**−OUTPUT_SHIFT of a sample."""
+
+    weight: NDArray[np.int32]  # (out, in)
+    multiplier: int  # 1 … 2**32 − 1
+    bias: NDArray[np.int64]  # (out,)
+    factors: fx.Reals = field(init=False, repr=False)  # the weights in the float type that multiplies them exactly
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", self.weight.astype(fx.product_dtype(self.weight)))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole SIREN: one coordinate layer, any number of hidden layers, one output layer."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds a pixel of the dense network."""
+        return sum(layer.weight.size for layer in self.layers)
+
+
+class Evaluator(Protocol):
+    """A network ready to be evaluated, by up to `threads` threads at once."""
+
+    threads: int
+    most: int  # samples that it evaluates at once
+
+    def samples(self, x: Ints, y: Ints) -> NDArray[np.integer[Any]]:
+        """Samples 0 … peak at every (x, y): (w,) and (h,) coordinates with w·h ≤ most → (h, w, C)."""
+
+
+def evaluator(network: Network, peak: int, threads: int, device: str, most: int | None = None) -> Evaluator:
+    """The fastest there is for a device, "cpu" or one of torch's; `most`: samples at once, its own choice by default.
+
+    SettingsError for a device that there is not, or that cannot compute what this network needs.
+    """
+    if device != "cpu":
+        try:
+            from .on_torch import TorchSiren
+        except ImportError as e:
+            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(device)}") from e
+        return TorchSiren(network, peak, "cpu" if device == "torch" else device, most)
+    if switch.compiled() is not None and fits_int16(network):
+        return CompiledSiren(network, peak, threads, most)
+    return NumpySiren(network, peak, threads, most)
+
+
+def strip_samples(network: Network) -> int:
+    """How many samples to evaluate at once by NumPy."""
+    return max(1, min(STRIP_SAMPLES, STRIP_ACTIVATIONS // len(network.layers[0].bias)))
+
+
+class NumpySiren:
+    """By NumPy, with scratch for every thread that is at it."""
+
+    def __init__(self, network: Network, peak: int, threads: int = 1, most: int | None = None) -> None:
+        self.network, self.peak, self.threads = network, peak, threads
+        self.most = most or strip_samples(network)
+        self._bias = [layer.bias.astype(np.uint32) for layer in network.layers[:-1]]
+        self._scratch: SimpleQueue[tuple[NDArray[np.uint32], Ints]] = SimpleQueue()
+
+    def samples(self, x: Ints, y: Ints) -> Ints:
+        """As `Evaluator`, int64."""
+        try:
+            scratch = self._scratch.get_nowait()
+        except Empty:
+            values = len(self.network.layers[0].bias) * self.most
+            scratch = np.empty(values, np.uint32), np.empty(values, np.int64)
+        try:
+            with single_threaded_blas():
+                return self._samples(x, y, *scratch)
+        finally:
+            self._scratch.put(scratch)
+
+    def _samples(self, x: Ints, y: Ints, phases: NDArray[np.uint32], index: Ints) -> Ints:
+        n = len(x) * len(y)
+        first, *hidden, last = self.network.layers
+        phase = _first(phases, len(first.bias), n)
+        columns = fx.first_phase(first.weight[:, 0], first.multiplier, x)  # (width, w)
+        rows = fx.first_phase(first.weight[:, 1], first.multiplier, y) + self._bias[0][:, None]  # (width, h)
+        np.add(rows[:, :, None], columns[:, None, :], out=phase.reshape(-1, len(y), len(x)))
+        for layer, bias in zip(hidden, self._bias[1:], strict=True):
+            acc = _product(layer, phase, index)
+            phase = _first(phases, len(bias), n)
+            fx.to_phase(acc, layer.multiplier, bias, phase)
+        acc = _product(last, phase, index)
+        return fx.to_samples(acc, last.multiplier, last.bias, self.peak).T.reshape(len(y), len(x), -1)
+
+
+def _product(layer: Layer, phase: NDArray[np.uint32], index: Ints) -> fx.Reals:
+    """Phases (in, n) → accumulators (out, n), exact."""
+    act = np.empty(phase.shape, layer.factors.dtype)  # in [−511, 511]
+    fx.sine_of_phase(phase, _first(index, *phase.shape), act)
+    acc: fx.Reals = layer.factors @ act
+    return acc
+
+
+def _first(scratch: NDArray[_T], rows: int, n: int) -> NDArray[_T]:
+    """The first values of a flat array as (rows, n)."""
+    return scratch[: rows * n].reshape(rows, n)
+
+
+class CompiledSiren:
+    """By compiled kernels: by any number of threads at once."""
+
+    def __init__(self, network: Network, peak: int, threads: int = 1, most: int | None = None) -> None:
+        first, *layers = network.layers
+        self.threads, self.most = threads, most or COMPILED_SAMPLES
+        self._first, self._peak, self._compiled = first, peak, switch.compiled()
+        entries = [_entries(layer) for layer in layers]
+        hidden = [_even(layer.bias.astype(np.uint32)) for layer in layers[:-1]]
+        self._layers = (
+            np.array([len(_even(layer.bias)) for layer in network.layers[:-1]], np.int32),
+            np.concatenate(
+                [counts if k == len(layers) - 1 else _even(counts) for k, (counts, _) in enumerate(entries)]
+            ),
+            np.concatenate([pairs for _, pairs in entries]),
+            np.array([layer.multiplier for layer in layers[:-1]], np.uint32),
+            np.concatenate([*hidden, np.empty(0, np.uint32)]),
+            layers[-1].multiplier,
+            layers[-1].bias.astype(np.int64),
+        )
+
+    def samples(self, x: Ints, y: Ints) -> NDArray[np.int32]:
+        """As `Evaluator`, int32."""
+        assert self._compiled is not None
+        native, kernels = self._compiled
+        weight, multiplier = self._first.weight, self._first.multiplier
+        rows = fx.first_phase(weight[:, 1], multiplier, y) + self._first.bias.astype(np.uint32)[:, None]
+        stride = max(len(x), native.SIREN_TILE_MAX)
+        columns = np.zeros((len(weight) + len(weight) % 2, stride), np.uint32)
+        columns[: len(weight), : len(x)] = fx.first_phase(weight[:, 0], multiplier, x)
+        out = np.empty((len(y), len(x), len(self._layers[-1])), np.int32)
+        sizes = stride, len(x), len(y), 0, len(y)
+        native.siren_rows(kernels, columns, _even(rows), *sizes, *self._layers, self._peak, out)
+        return out
+
+
+def fits_int16(network: Network) -> bool:
+    """Whether compiled kernels can take all weights."""
+    return all(abs(layer.weight.astype(np.int64)).max() < 1 << 15 for layer in network.layers[1:])
+
+
+def _entries(layer: Layer) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """How many pairs of inputs each neuron uses (out,); by neuron, these pairs' numbers and weights (n, 2)."""
+    weight = np.zeros((len(layer.weight), layer.weight.shape[1] + 1 & ~1), np.int16)
+    weight[:, : layer.weight.shape[1]] = layer.weight
+    pairs = weight.view(np.int32)
+    neuron, pair = np.nonzero(pairs)
+    counts = np.bincount(neuron, minlength=len(pairs)).astype(np.int32)
+    return counts, np.stack([pair.astype(np.int32), pairs[neuron, pair]], 1)
+
+
+def _even(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Values (n, …), and zeros for one more if n is odd."""
+    return np.concatenate([values, np.zeros_like(values[: len(values) % 2])])

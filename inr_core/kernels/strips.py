@@ -1,0 +1,67 @@
+"""Strips of rows that are evaluated side by side: by threads, by compiled kernels or NumPy, or on a device of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from ..errors import SettingsError, shown
+from ..process.own_thread import apart
+from ..process.threads import Crew, single_threaded_blas
+from . import switch
+from .ops import Ops
+
+STRIPS, LEAST_POSITIONS = 4, 1 << 12  # where small strips gain nothing: strips a thread, and positions of one at least
+
+_Result = TypeVar("_Result")
+
+
+class Strips:
+    """Threads that evaluate strips, each with scratch of its own; a GPU has one.
+
+    `compiled`: the number of the compiled kernels that networks are evaluated by; None: by `Ops`.
+    """
+
+    def __init__(self, threads: int, device: str) -> None:
+        self.device = device
+        self.compiled = switch.level() if device == "cpu" else None
+        self.ops: list[Ops] = [Ops() for _ in range(threads)] if device == "cpu" else []
+        self._crew = Crew(1)
+
+    def run(self, work: Callable[[], _Result]) -> _Result:
+        """Do what calls `each`. SettingsError for a device that there is not."""
+        if self.device != "cpu":
+            return apart(partial(self._through_torch, work))
+        with single_threaded_blas(), Crew(len(self.ops)) as self._crew:
+            return work()
+
+    def _through_torch(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            from ..process.torch_settings import undisturbed
+            from .on_torch import TorchOps
+        except ImportError as e:
+            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(self.device)}") from e
+        with undisturbed():
+            self.ops = self.ops or [TorchOps(self.device)]
+            return work()
+
+    def each(
+        self, first: int, last: int, width: int, positions: int | None, work: Callable[[Ops, int, int], None]
+    ) -> None:
+        """Call work(ops, a, b) for every strip [a, b) of rows [first, last), in any order.
+
+        A strip has up to `positions` positions of a grid so wide, or as many as the device prefers; None: small strips
+        gain nothing, so that there are only as many as threads need.
+        """
+        if positions is None:
+            positions = max(LEAST_POSITIONS, -(-(last - first) // (STRIPS * len(self.ops))) * width)
+            positions = (last - first) * width if len(self.ops) == 1 else positions
+        rows = max(1, (self.ops[0].positions or positions) // width)
+        strips = [(a, min(a + rows, last)) for a in range(first, last, rows)]
+
+        def share(k: int) -> None:
+            for a, b in strips[k :: len(self.ops)]:
+                work(self.ops[k], a, b)
+
+        self._crew.map(share, range(min(len(self.ops), len(strips))))
