@@ -115,7 +115,7 @@ class Decoder:
         if self.exact:
             yield from self.exact.strips(0, header.height)
         elif self.network:
-            yield from self._siren(self.network).bands(
+            yield from self._siren(self.network).strips(
                 Grid.of(header, self._whole(), (header.width, header.height)), block
             )
         else:
@@ -139,7 +139,7 @@ class Decoder:
             raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
         if self.network:
             grid = Grid.of(header, box, wanted, None if self._grids is None else QUICK_SAMPLES)
-            pixels = np.concatenate([rows for _, rows in self._siren(self.network).bands(grid)])
+            pixels = np.concatenate([rows for _, rows in self._siren(self.network).strips(grid)])
             return luma(pixels) if grey else pixels
         if self.exact:
             pixels = self._exact_pixels(self.exact, box, wanted)

@@ -9,9 +9,11 @@ from ..container.arrival import Arrival
 from ..container.header import MAX_LATENT_PIXELS, Header
 from ..exact.beside import Pyramid
 from ..kernels.resample import Box, Samples, opaque, resample
+from .latents import grid_size
 
 FINE = 1.5  # columns and rows of the grid for one of the result: above 38 dB beside one made from all pixels
-NEAR, FAINT = 0.95, 1.5  # so few are enough where the next details are below 2^1.5 levels of 8 bits, roughly
+ENOUGH_OF_SMOOTH = 0.95  # columns and rows for one of the result that are enough where the next details are small
+SMALL_DETAILS = 1.5  # log2 of their size in levels of 8 bits, as `_log2_of_details` estimates it
 MIXED = 2  # times as many where not all is opaque: a coarse grid mixes colours of much alpha with those of little
 MARGIN = 32  # pixels that what lies between others may depend on
 PIECE = 1 << 20  # bytes asked for at once
@@ -41,13 +43,13 @@ def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arri
     arrival = Arrival(header)
     box = (0, 0, header.width, header.height)
     latent = header.model == "latent" and size != (header.width, header.height)  # that takes all, and checks it
-    grids, near = (grids_for(header, box, size, share) if latent else (0, 0) for share in (FINE, NEAR))
+    grids, near = (grids_for(header, box, size, share) if latent else (0, 0) for share in (FINE, ENOUGH_OF_SMOOTH))
     while arrival.missing:
         if latent and arrival.levels:
             finest = header.layers - arrival.levels
             if finest <= grids[1]:
                 break
-            if finest <= near[1] and _faint(arrival, finest):
+            if finest <= near[1] and _log2_of_details(arrival, finest) < SMALL_DETAILS:
                 return arrival, (max(grids[0], finest), finest), False
         data = fp.read(min(arrival.wanted, PIECE))
         if not data:
@@ -56,14 +58,18 @@ def read_for(fp: IO[bytes], header: Header, size: tuple[int, int]) -> tuple[Arri
     return arrival, grids, False
 
 
-def _faint(arrival: Arrival, finest: int) -> bool:
-    """Whether the next chunk's details, judged by its bytes, are too small to matter."""
+def _log2_of_details(arrival: Arrival, finest: int) -> float:
+    """log2 of the size of the details that refine grid `finest`, in levels of 8 bits; infinite where nothing says.
+
+    Judged by the bytes of the next chunk: with every bit a position more, details are twice as large beside the step.
+    """
     header, length = arrival.header, arrival.next_bytes
     if length is None:
-        return False
-    level = finest - 1
-    bits = 8 * length / ((-(-header.width >> level)) * (-(-header.height >> level)))
-    return bits + header.hidden / 16 - 6 - finest - math.log2(header.share) < FAINT
+        return math.inf
+    width, height = grid_size(header.width, header.height, finest - 1)
+    bits = 8 * length / (width * height)
+    log2_of_step = header.hidden / 16 - 6 - finest  # in planes of grid `finest`, which have 2^−finest of the size
+    return bits + log2_of_step - math.log2(header.share)
 
 
 def scaled(decoder: Pyramid, box: Box, size: tuple[int, int], header: Header, grids: tuple[int, int]) -> Samples:

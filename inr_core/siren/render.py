@@ -113,9 +113,9 @@ class SirenRenderer:
         self._peak = 65_535 if header.bit_depth == 16 else 255
         self._dtype: type[np.uint8 | np.uint16] = np.uint16 if header.bit_depth == 16 else np.uint8
 
-    def bands(self, grid: Grid, block: int | None = None) -> Iterator[tuple[int, Array]]:
-        """(first row, rows of pixels) from top to bottom; `block`: samples evaluated at once."""
-        network = evaluator(self.network, self._peak, self.threads, self.device, block)
+    def strips(self, grid: Grid, most: int | None = None) -> Iterator[tuple[int, Array]]:
+        """(first row, rows of pixels) from top to bottom; `most`: samples evaluated at once."""
+        network = evaluator(self.network, self._peak, self.threads, self.device, most)
         rows = grid.rows_of(network.most)
         tops = range(0, grid.height, rows)
 

@@ -60,7 +60,7 @@ class TracedSymbols(Symbols):
 class TracedComponent(latent.Component):
     """Keeps what its last level is made of."""
 
-    seen: list[tuple[int, int, int, tuple[list[int], ...]]] = field(default_factory=list)  # phase, y, x, of its net
+    seen: list[tuple[int, int, int, tuple[list[int], ...]]] = field(default_factory=list)  # parity, y, x, of its net
     known: Sequence[Grid] = field(default_factory=list)  # planes of the coarser grid
     high: Sequence[Grid] = field(default_factory=list)
     values: Sequence[Grid] = field(default_factory=list)
@@ -72,12 +72,12 @@ class TracedComponent(latent.Component):
         self.values = super().details(level, high, symbols, skip)
         return self.values
 
-    def phase_net(self, name: str, level: int, phase: int) -> Any:
-        neurons = super().phase_net(name, level, phase)
+    def parity_net(self, name: str, level: int, parity: int) -> Any:
+        neurons = super().parity_net(name, level, parity)
 
         def traced(maps: Sequence[Grid], y: int, x: int) -> tuple[list[int], ...]:
             layers: tuple[list[int], ...] = neurons(maps, y, x)
-            self.seen.append((phase, 2 * y + phase // 2, 2 * x + phase % 2, layers))
+            self.seen.append((parity, 2 * y + parity // 2, 2 * x + parity % 2, layers))
             return layers
 
         return traced
@@ -128,12 +128,12 @@ def details(level: int, component: TracedComponent, symbols: TracedSymbols, firs
     """Rows of the table of a level's details."""
     arrays = component.arrays
     found = iter(range(first, len(symbols.found)))
-    for phase, y, x, (*_, outputs) in component.seen:
+    for parity, y, x, (*_, outputs) in component.seen:
         for band in range(LUMA):
             scale, mean = clip(outputs[band], 0, 63), clip(outputs[LUMA + band], -256, 255)
             row, r = scale * 8 + (mean + 4) % 8, mean + 4 >> 3
             v = component.values[band][y][x]
-            where = f"| {level} | {phase} | {y}, {x} | {band} | {scale} | {mean} | {row} | {r}"
+            where = f"| {level} | {parity} | {y}, {x} | {band} | {scale} | {mean} | {row} | {r}"
             if r == 0 and arrays["table_skipped"][row]:
                 yield f"{where} {'| ' * 9}| 0 | {v} |"
                 continue
@@ -154,10 +154,11 @@ def details(level: int, component: TracedComponent, symbols: TracedSymbols, firs
 def coded(table: Iterable[str], symbols: TracedSymbols) -> Iterator[str]:
     yield f"The details, and the {symbols.count} symbols of those that have one:"
     yield ""
-    names = (
-        "level phase y,x band scale mean row r M,k state slot entry start,f new_state then_the_word raw_bits symbol q v"
+    given, read = (
+        "level parity y,x band scale mean row r M,k",
+        "state slot entry start,f new_state then_the_word raw_bits",
     )
-    heads = [name.replace("_", " ").replace(",", ", ") for name in names.split()]
+    heads = [name.replace("_", " ").replace(",", ", ") for name in f"{given} {read} symbol q v".split()]
     yield f"| {' | '.join(heads)} |"
     yield "|" + "---:|" * len(heads)
     yield from table
@@ -170,16 +171,16 @@ def one_level(component: TracedComponent) -> Iterator[str]:
     """Level 0 step by step."""
     shape, arrays = component.shape, component.arrays
     yield "Level 0, at the 2 × 1 positions of grid 1. The maps that luma's network sees are 1 × 1, and 0 but for the"
-    yield "inputs that stand here behind their [numbers](#phase-networks):"
+    yield "inputs that stand here behind their [numbers](#parity-networks):"
     yield ""
     yield "```text"
     yield f"g            {rows_of(component.known[0])}"
     yield f"high         {rows_of(component.high[0])}"
-    for phase, _, _, (seen, one, two, outputs) in component.seen:
+    for parity, _, _, (seen, one, two, outputs) in component.seen:
         inputs = [(k // 9, k % 9, v) for k, v in enumerate(seen) if v]
         assert all(at == 4 for _, at, _ in inputs), "the maps are 1 × 1"
         yield ""
-        yield from wrapped((f"{channel}: {v}" for channel, _, v in inputs), f"phase {phase}")
+        yield from wrapped((f"{channel}: {v}" for channel, _, v in inputs), f"parity {parity}")
         yield from wrapped(one, "a")
         yield from wrapped(two, "b")
         yield f"out          {join(outputs)}"

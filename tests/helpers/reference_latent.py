@@ -202,11 +202,11 @@ class Component:
             return [[row[p % 2 :: 2] for row in grid[p // 2 :: 2]] for grid in grids for p in range(4)]
 
         def code(name: str, first: int, last: int, context: Sequence[Grid]) -> None:
-            for phase in ORDER:
+            for parity in ORDER:
                 known = [*(split(mags[first:last]) if name == "luma" else []), *split(signs[first:last])]
-                neurons = self.phase_net(name, level, phase)
-                for y in range(phase // 2, h, 2):
-                    for x in range(phase % 2, w, 2):
+                neurons = self.parity_net(name, level, parity)
+                for y in range(parity // 2, h, 2):
+                    for x in range(parity % 2, w, 2):
                         *_, outputs = neurons([*context, *known], y // 2, x // 2)
                         for band in range(first, last):
                             scale = clip(outputs[band - first], 0, 63)
@@ -225,18 +225,18 @@ class Component:
         self.grand, self.mags, self.signs = self.mags, mags, signs
         return values
 
-    def phase_net(self, name: str, level: int, phase: int) -> Any:
+    def parity_net(self, name: str, level: int, parity: int) -> Any:
         """A function of maps and a position → inputs, two layers' activations; scale indices and means, unclipped."""
         w1, w2, w3, b2, b3, s1, s2, s3 = (
             self.arrays[f"{name}_{k}"] for k in ("w1", "w2", "w3", "b2", "b3", "s1", "s2", "s3")
         )
         b1 = self.bias(name, level)
         b3 = b3[depth(level)]
-        n, outputs = len(w2[phase]), len(w3[phase])
-        mine, results = range(phase * n, phase * n + n), range(phase * outputs, phase * outputs + outputs)
+        n, outputs = len(w2[parity]), len(w3[parity])
+        mine, results = range(parity * n, parity * n + n), range(parity * outputs, parity * outputs + outputs)
         first = [(w1[k], b1[k]) for k in mine]
-        second = [(row, b2[k]) for row, k in zip(w2[phase], mine, strict=True)]
-        third = [(row, b3[k]) for row, k in zip(w3[phase], results, strict=True)]
+        second = [(row, b2[k]) for row, k in zip(w2[parity], mine, strict=True)]
+        third = [(row, b3[k]) for row, k in zip(w3[parity], results, strict=True)]
 
         def neurons(maps: Sequence[Grid], y: int, x: int) -> tuple[list[int], ...]:
             seen = window(maps, y, x)
@@ -279,7 +279,7 @@ class Component:
         return out
 
     def cell(self, level: int, high: Sequence[Grid], shown: Sequence[Grid]) -> list[list[list[int]]]:
-        """Residuals of every position: plane · 4 + phase."""
+        """Residuals of every position: plane · 4 + parity."""
         h, w = self.shape.size(level + 1)
         none = [[0] * w for _ in range(h)]
         maps = [*high, *[none] * (3 - len(high)), *shown, *[none] * (9 - len(shown))]
