@@ -87,7 +87,7 @@ class TorchSiren:
         self._bias = [torch.from_numpy(layer.bias).to(self.device)[:, None] for layer in layers]
 
     def samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
-        """As `siren.Evaluator`, int64."""
+        """As `siren.evaluator.Evaluator`, int64."""
         return apart(partial(self._samples, x, y))
 
     def _samples(self, x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:

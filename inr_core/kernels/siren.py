@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SettingsError, shown
 from ..process.threads import single_threaded_blas
 from . import sine as fx
 from . import switch
@@ -47,32 +46,6 @@ class Network:
         return sum(layer.weight.size for layer in self.layers)
 
 
-class Evaluator(Protocol):
-    """A network ready to be evaluated, by up to `threads` threads at once."""
-
-    threads: int
-    most: int  # samples that it evaluates at once
-
-    def samples(self, x: Ints, y: Ints) -> NDArray[np.integer[Any]]:
-        """Samples 0 … peak at every (x, y): (w,) and (h,) coordinates with w·h ≤ most → (h, w, C)."""
-
-
-def evaluator(network: Network, peak: int, threads: int, device: str, most: int | None = None) -> Evaluator:
-    """The fastest there is for a device, "cpu" or one of torch's; `most`: samples at once, its own choice by default.
-
-    SettingsError for a device that there is not, or that cannot compute what this network needs.
-    """
-    if device != "cpu":
-        try:
-            from .on_torch import TorchSiren
-        except ImportError as e:
-            raise SettingsError(f"device: expected 'cpu' where torch is not installed, got {shown(device)}") from e
-        return TorchSiren(network, peak, "cpu" if device == "torch" else device, most)
-    if switch.compiled() is not None and fits_int16(network):
-        return CompiledSiren(network, peak, threads, most)
-    return NumpySiren(network, peak, threads, most)
-
-
 def strip_samples(network: Network) -> int:
     """How many samples to evaluate at once by NumPy."""
     return max(1, min(STRIP_SAMPLES, STRIP_ACTIVATIONS // len(network.layers[0].bias)))
@@ -88,7 +61,7 @@ class NumpySiren:
         self._scratch: SimpleQueue[tuple[NDArray[np.uint32], Ints]] = SimpleQueue()
 
     def samples(self, x: Ints, y: Ints) -> Ints:
-        """As `Evaluator`, int64."""
+        """As `siren.evaluator.Evaluator`, int64."""
         try:
             scratch = self._scratch.get_nowait()
         except Empty:
@@ -150,7 +123,7 @@ class CompiledSiren:
         )
 
     def samples(self, x: Ints, y: Ints) -> NDArray[np.int32]:
-        """As `Evaluator`, int32."""
+        """As `siren.evaluator.Evaluator`, int32."""
         assert self._compiled is not None
         native, kernels = self._compiled
         weight, multiplier = self._first.weight, self._first.multiplier

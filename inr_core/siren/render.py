@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ..container.header import MAX_WORK, Header
 from ..exact.beside import Beside
 from ..kernels.resample import Box, means
-from ..kernels.siren import Evaluator, Network, evaluator
+from ..kernels.siren import Network
 from ..pixels import Array
 from ..process.threads import Crew
 from .coordinates import axis_coordinates
+from .evaluator import Evaluator, evaluator
 
 Ints = NDArray[np.int64]
 
