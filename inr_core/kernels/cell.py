@@ -8,6 +8,7 @@ the same planes to the bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,6 @@ from .highpass import CELL_MAX
 from .layers import Layers, fit_int16, packed_layers
 from .ops import Ops, factors
 from .strips import Strips
-from .switch import native
 
 RESIDUAL_MAX = 16383  # in 1/64 of a step
 VALUE_MAX = 2047  # of a value in 1/64 steps as the cell sees it: times a gain, exact in float32
@@ -51,7 +51,7 @@ def cell(
     of a step is in plane units.
     """
     if strips.compiled is not None and fit_int16(layers):
-        return CompiledCell(layers, biases, gains, residual, strips.compiled)
+        return CompiledCell(layers, biases, gains, residual, *strips.compiled)
     return TensorCell(layers, biases, gains, residual, strips.ops[0])
 
 
@@ -66,17 +66,18 @@ class CompiledCell:
         biases: Sequence[NDArray[np.integer[Any]]],
         gains: Ints,
         residual: tuple[int, int],
+        native: ModuleType,
         kernels: int,
     ) -> None:
-        self._layers, self._residual, self._kernels = packed_layers(layers, biases), residual, kernels
+        self._native, self._kernels = native, kernels
+        self._layers, self._residual = packed_layers(layers, biases), residual
         self._gains = np.ascontiguousarray(gains, np.int32)
 
     def add(self, ops: Ops, high: NDArray[np.int16], values: Ints, first: int, last: int, out: Ints) -> None:
         """As `Cell`."""
-        assert native is not None
         where = (*high.shape, first, last)
         parts = (*self._layers, *self._residual)
-        native.cell_rows(self._kernels, high, values, self._gains, *where, *parts, out, *out.shape[1:])
+        self._native.cell_rows(self._kernels, high, values, self._gains, *where, *parts, out, *out.shape[1:])
 
 
 class TensorCell:

@@ -8,6 +8,7 @@ Written once for NumPy and torch (`Ops`), and once for compiled kernels: the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,6 @@ from .layers import Layers, fit_int16, packed_layers
 from .ops import Ops, factors
 from .pairs import Maps, PairMaps
 from .strips import Strips
-from .switch import native
 
 PARITIES = 4  # polyphase grids of a level: even or odd rows, even or odd columns
 SHOWN_PAIRS = 3  # of maps, that each parity shows to later ones
@@ -50,7 +50,7 @@ def parity_keys(
     index and a mean + 256 for each band in turn.
     """
     if strips.compiled is not None and all(map(fit_int16, layers)):
-        return CompiledParities(layers, biases, maps, known, strips)
+        return CompiledParities(layers, biases, maps, known, strips, *strips.compiled)
     return TensorParities(ParityTensors(layers, biases, known, strips.ops[0]), maps, strips)
 
 
@@ -58,24 +58,30 @@ class CompiledParities:
     """By compiled kernels."""
 
     def __init__(
-        self, layers: Sequence[Layers], biases: Sequence[Biases], maps: PairMaps, known: int, strips: Strips
+        self,
+        layers: Sequence[Layers],
+        biases: Sequence[Biases],
+        maps: PairMaps,
+        known: int,
+        strips: Strips,
+        native: ModuleType,
+        kernels: int,
     ) -> None:
+        self._native, self._kernels = native, kernels
         self._layers = [packed_layers(*parts) for parts in zip(layers, biases, strict=True)]
         self._bands = len(biases[0][-1]) // 2
         self._maps, self._known, self._strips = maps, known, strips
 
     def keys(self, rank: int, first: int, last: int) -> Keys:
         """As `ParityKeys`."""
-        assert native is not None
-        maps, kernels = self._maps, self._strips.compiled
+        maps = self._maps
         keys = np.empty((self._bands + self._bands % 2, (last - first) * maps.stride), np.int32)
         pairs, layers = self._known + SHOWN_PAIRS * rank, self._layers[rank]
-        phase_keys = native.phase_keys
 
         def work(ops: Ops, a: int, b: int) -> None:
             at = (a - first) * maps.stride
             where = pairs, maps.plane, maps.stride
-            phase_keys(kernels, maps.flat, *where, *layers, a, b - a, keys, keys.shape[1], at)
+            self._native.phase_keys(self._kernels, maps.flat, *where, *layers, a, b - a, keys, keys.shape[1], at)
 
         self._strips.each(first, last, maps.width, None, work)
         return keys

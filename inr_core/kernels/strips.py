@@ -20,12 +20,12 @@ _Result = TypeVar("_Result")
 class Strips:
     """Threads that evaluate strips, each with scratch of its own; a GPU has one.
 
-    `compiled`: the number of the compiled kernels that networks are evaluated by; None: by `Ops`.
+    `compiled`: the kernels that networks are evaluated by, as `switch.compiled` has them; None: by `Ops`.
     """
 
     def __init__(self, threads: int, device: str) -> None:
         self.device = device
-        self.compiled = switch.level() if device == "cpu" else None
+        self.compiled = switch.compiled() if device == "cpu" else None
         self.ops: list[Ops] = [Ops() for _ in range(threads)] if device == "cpu" else []
         self._crew = Crew(1)
 

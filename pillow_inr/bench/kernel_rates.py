@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from inr_core.kernels import highpass, switch
-from inr_core.latent import compiled_phases, compiled_synthesis, parity
+from inr_core.kernels import switch
 
 from .report import Cell, Report, Table
 
 REPEATS = 2_000_000  # of the loop that does nothing but multiply
-USERS = (switch, compiled_phases, compiled_synthesis, parity, highpass)
 WHERE = {"what": "", "kernels": "", "kernel": "", "calls": "d", "ms": ".2f", "percent": ".0f"}
 RATES = {"what": "", "kernels": "", "kernel": "", "giga_macs": ".3f", "rate": ".1f", "peak": ".1f", "percent": ".0f"}
 NETWORKS = {"phase_keys": (5, 8, 11), "cell_rows": (9, 12, 15)}  # where their weights stand in the arguments
@@ -53,17 +51,13 @@ def _positions(name: str, arguments: tuple[Any, ...]) -> int:
 
 @contextmanager
 def _timed() -> Iterator[Timed]:
-    assert switch.native is not None
-    stopwatch = Timed(switch.native)
-    users: list[Any] = [module for module in USERS if hasattr(module, "native")]
-    before = [module.native for module in users]
+    library: Any = switch.native
+    stopwatch: Any = Timed(library)
     try:
-        for module in users:
-            module.native = stopwatch
+        switch.native = stopwatch
         yield stopwatch
     finally:
-        for module, library in zip(users, before, strict=True):
-            module.native = library
+        switch.native = library
 
 
 def measure(report: Report, actions: Mapping[str, Callable[[], object]], rounds: int) -> None:
