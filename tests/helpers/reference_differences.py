@@ -54,8 +54,8 @@ def coded(name: str, size: int, arrays: Arrays) -> list[int]:
     context = inputs - 24
     found = []
     for k in range(size):
-        phase, i = k // 9 // inputs // (neurons // 4), k // 9 % inputs
-        if i < context or ORDER.index((i - context) % 4) < ORDER.index(phase):
+        parity, i = k // 9 // inputs // (neurons // 4), k // 9 % inputs
+        if i < context or ORDER.index((i - context) % 4) < ORDER.index(parity):
             found.append(k)
     return found
 
@@ -69,6 +69,6 @@ def first_bias(arrays: Arrays, part: str) -> list[int]:
 def check(arrays: Arrays, part: str, name: str, most: int, biases: Sequence[int], shift: str) -> None:
     """Sums stay below 2^24."""
     weights = arrays[f"{part}_{name}"]
-    rows = [row for phase in weights for row in phase] if isinstance(weights[0][0], list) else weights
+    rows = [row for parity in weights for row in parity] if isinstance(weights[0][0], list) else weights
     half = 2 ** arrays[f"{part}_{shift}"] // 2
     require(all(sum(map(abs, r)) * most + b + half < 2**24 for r, b in zip(rows, biases, strict=True)), "sums")
