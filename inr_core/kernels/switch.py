@@ -1,8 +1,8 @@
 """Which kernels are used: compiled ones, for the best instructions that this machine has, or NumPy's.
 
 PILLOW_INR_KERNELS=numpy, plain, baseline, avx2 or vnni in the environment asks for one of them: plain is C without
-vectors, baseline what every processor of its kind has, vnni AVX-512 with its products of int16. Pixels and bytes are
-the same with all of them.
+vectors, which no machine takes by itself, baseline what every processor of its kind has, vnni AVX-512 with its products
+of int16. Pixels and bytes are the same with all of them.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
         for path in args.prior:
             contestants |= _decoding(large, _load(path), path.stem, args.threads, best=True)
         title = f"Decoding {_size(large)} on {args.threads} threads"
-        _turns(report, "large", title, contestants | _others(large, args.threads), 3)
+        _turns(report, "large", title, contestants | _others(large, args.threads), max(1, args.rounds // 3))
     if "save" in args.parts:
         _saving(report, {"small": small, "large": large})
     if "siren" in args.parts:

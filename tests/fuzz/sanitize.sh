@@ -18,7 +18,7 @@ rm -f inr_core/kernels/native.*so
 sources=$("$python" -c 'from pathlib import Path; from zlib import crc32
 print(crc32(b"".join(path.read_bytes() for path in sorted(Path("inr_core/kernels").glob("*.[ch]")))))')
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
-"$compiler" -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1 -std=c11 -Wall \
+"$compiler" -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1 -O1 -std=c11 -Wall \
     -Wextra -Werror -fPIC -shared -fvisibility=hidden "-DSOURCES=${sources}u" "-I$include" inr_core/kernels/*.c \
     -o inr_core/kernels/native.abi3.so -lm
 

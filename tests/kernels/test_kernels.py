@@ -350,6 +350,16 @@ def test_the_environment_says_which_kernels_are_used() -> None:
     assert inr_core.backend in switch.available()
 
 
+def test_where_there_are_no_vectors_numpy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(switch.VARIABLE, raising=False)
+    for levels, chosen in ((["plain"], "numpy"), (["plain", "baseline"], "baseline"), ([], "numpy")):
+        monkeypatch.setattr(switch, "_LEVELS", levels)
+        assert switch._chosen() == chosen
+    monkeypatch.setattr(switch, "_LEVELS", ["plain"])
+    monkeypatch.setenv(switch.VARIABLE, "plain")
+    assert switch._chosen() == "plain"
+
+
 @needs_library
 def test_a_prior_that_differs_does_not_meet_the_weights_of_another() -> None:
     """Packed weights are kept by the identity of a network, which a file may bring with it."""
