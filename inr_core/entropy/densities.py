@@ -74,6 +74,7 @@ def fit_density(symbols: NDArray[np.integer], size: int, rounds: int = 40) -> by
 
 
 def _piece_counts(size: int) -> list[int]:
+    """The numbers of pieces that a density over `size` symbols may have."""
     return [pieces for pieces in (1, 2, 4, 8, 16, 32, 64) if pieces < size - 1]
 
 

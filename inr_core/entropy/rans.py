@@ -131,6 +131,7 @@ class Decoder:
         self._states[:], self._next_word, self.position = state
 
     def _check_end(self) -> None:
+        """FormatError if a word is left."""
         if self._next_word != len(self._words):
             raise FormatError(f"range coder: expected {self._next_word} words, got {len(self._words)}")
 
@@ -147,10 +148,12 @@ def affordable_lanes(ideal_bytes: float, symbols: int, overhead: float, least: i
 
 
 def _lanes_fit(lanes: int, count: int) -> bool:
+    """Whether there may be so many lanes for so many symbols."""
     return 1 <= lanes <= min(MAX_LANES, max(count, 1)) and lanes.bit_count() == 1
 
 
 def _pack_states(states: Sequence[int]) -> bytes:
+    """States (lanes,) as a string of bits, see above."""
     mantissas = [f"{x:b}"[1:] for x in states]
     bits = "".join(f"{len(m) - WORD_BITS:04b}{m}" for m in mantissas)
     bits += "0" * (-len(bits) % 8)

@@ -77,6 +77,7 @@ class SymbolWriter:
 
 
 def _choose_lanes(ideal_bytes: float, symbols: int) -> int:
+    """As `rans.choose_lanes`, with limits of its own."""
     return rc.affordable_lanes(ideal_bytes, symbols, LANE_OVERHEAD, MIN_LANES)
 
 
@@ -112,6 +113,7 @@ class SymbolReader:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
+        """Errors inside begin with what is read."""
         try:
             yield
         except FormatError as error:

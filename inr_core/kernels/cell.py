@@ -113,10 +113,12 @@ class TensorCell:
         scaled += np.float32(0.5)
         np.floor(scaled, out=scaled)
         parities = scaled.astype(np.int32).reshape(count, 2, 2, last - first, w)
+        finer = np.empty((count, last - first, 2, w, 2), np.int32)
         for y in range(2):
             for x in range(2):
-                finer = out[:, 2 * first + y : 2 * last : 2, x::2]
-                finer += parities[:, y, x, : finer.shape[1], : finer.shape[2]]
+                finer[:, :, y, :, x] = parities[:, y, x]
+        strip = out[:, 2 * first : 2 * last]
+        strip += finer.reshape(count, -1, 2 * w)[:, : strip.shape[1], : strip.shape[2]]
 
     def _inputs(self, high: NDArray[np.int16], values: Ints, first: int, last: int) -> NDArray[np.float32]:
         """What `residual` takes for rows [first, last)."""

@@ -85,5 +85,6 @@ def from_planes(planes: Planes, bit_depth: int, out: Samples, channel: int = 0) 
 
 
 def _strips(height: int, width: int) -> list[tuple[int, int]]:
+    """Strips [first row, last row) of about STRIP_PIXELS pixels."""
     rows = max(1, STRIP_PIXELS // width)
     return [(a, min(a + rows, height)) for a in range(0, height, rows)]

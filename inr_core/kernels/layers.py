@@ -78,4 +78,5 @@ def pack_neighbours(weights: NDArray[np.integer[Any]], channels: int | None = No
 
 
 def _whole(neurons: int) -> int:
+    """So many neurons rounded up to whole fours."""
     return -(-neurons // NEURONS) * NEURONS

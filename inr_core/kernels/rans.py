@@ -78,6 +78,7 @@ def encode(starts: NDArray[np.integer], freqs: NDArray[np.integer], states: Stat
 
 
 def _encode_steps(starts: Ints, freqs: Ints, states: States) -> Ints:
+    """Words of symbols (n,), all lanes of a step at once, last step first."""
     lanes = len(states)
     limits, gaps = freqs << LIMIT_SHIFT, PROB_SCALE - freqs
     emitted = []
@@ -94,6 +95,7 @@ def _encode_steps(starts: Ints, freqs: Ints, states: States) -> Ints:
 
 
 def _encode_one_by_one(starts: Ints, freqs: Ints, states: States) -> Ints:
+    """The same, symbol by symbol."""
     lanes, last = states.tolist(), len(states) - 1
     emitted = []
     t = len(freqs)

@@ -30,6 +30,7 @@ Reals = NDArray[np.floating[Any]]  # float32 or float64, integer-valued
 
 
 def _sine_table() -> NDArray[np.float32]:
+    """Sines (4096,) of the middles of equal parts of a turn, in 1/511, rounded."""
     # Correct rounding cannot depend on the platform's sine: no entry lies within 1e-4 of a rounding boundary (tested).
     phase = (np.arange(2**PHASE_BITS) + 0.5) * (2.0 * np.pi / 2**PHASE_BITS)
     table: NDArray[np.float32] = np.rint(ACT_MAX * np.sin(phase)).astype(np.float32)

@@ -41,6 +41,7 @@ def available() -> list[str]:
 
 
 def _chosen() -> str:
+    """The name of the kernels that the environment asks for, or of the best; SettingsError for others."""
     wanted = os.environ.get(VARIABLE, "")
     if wanted and wanted not in available():
         raise SettingsError(f"{VARIABLE}: expected one of {', '.join(available())}, got {wanted!r}")

@@ -114,6 +114,7 @@ def quantise_band(values: Ints, step: float, kept: float, out: Ints) -> None:
 
 
 def _scale(values: Ints, factor: int, out: Ints) -> None:
+    """Values times factor · 2^-13, rounded half up, written to `out`; products wrap in 32 bits."""
     np.multiply(values, np.int32(factor), out=out)
     np.add(out, _HALF, out=out)
     np.right_shift(out, _SHIFT, out=out)

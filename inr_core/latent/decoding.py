@@ -130,10 +130,12 @@ class LatentDecoder:
         return crop.samples(-1)
 
     def _check(self, level: int) -> None:
+        """FormatError where the payloads do not reach a level."""
         if level < self.finest and not self._cut:
             raise FormatError(f"latents: expected payloads down to level {level}, got down to {self.finest}")
 
     def _decode(self, level: int) -> None:
+        """Go on to a level, in this thread or that of a device; ValueError if planes are finer already."""
         if level > self._level and self._number:
             raise ValueError(f"level: expected at most {self._level}, which is decoded already, got {level}")
         self._check(level)
@@ -141,6 +143,7 @@ class LatentDecoder:
             self._pyramid.strips.run(partial(self._go_on, level))
 
     def _go_on(self, level: int) -> None:
+        """Open payloads and refine until the planes are those of a level."""
         if not self._number:
             self._open()
         while self._level > level:

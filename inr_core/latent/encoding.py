@@ -48,6 +48,7 @@ def encode_latents(
 def _encode(
     latents: Latents, prior: Prior, skip: bool, threads: int, device: str
 ) -> tuple[list[bytes], Latents, Samples]:
+    """Payloads, what is kept and samples, as `encode_latents`; `skip`: leave out what is surely 0."""
     kept = [[band.copy() for band in bands] for bands in latents.details]
     pyramid = Pyramid(latents, differences.adapted(prior, latents.differences), Strips(threads, device))
     writer = SymbolWriter(prior.tables)

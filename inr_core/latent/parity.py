@@ -82,6 +82,7 @@ def code(parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> N
 
 
 def _code(parity: Parity, source: Source, found: Ints, first: int, rows: int) -> None:
+    """`code` by NumPy."""
     top, left = parity.start
     at = (slice(None), slice(top + 2 * first, top + 2 * (first + rows), 2), slice(left, None, 2))
     values = parity.values[at]
@@ -172,6 +173,7 @@ ENTRY = np.dtype(
 
 @lru_cache(4)
 def _compiled(tables: SymbolTables) -> _CompiledTables:
+    """What the compiled kernel takes of a prior's tables."""
     rows = np.zeros(len(tables.offsets), ROW)
     rows["offset"], rows["largest"] = tables.offsets, tables.largest
     rows["raw_bits"], rows["skipped"] = tables.raw_bits, tables.skipped

@@ -221,6 +221,7 @@ class _Arrays:
 
 
 def _parity_net(get: _Arrays, part: str, levels: int, context: int, bands: int) -> ParityNet:
+    """The networks of `bands` bands whose parities all know `context` inputs; FormatError as `from_arrays`."""
     hidden = get(f"{part}_w2", (PARITIES, -1, -1)).shape[1]
     if hidden > MAX_HIDDEN:
         raise FormatError(f"prior, {part}_w2: expected at most {MAX_HIDDEN} neurons, got {hidden}")
@@ -246,6 +247,7 @@ def _parity_net(get: _Arrays, part: str, levels: int, context: int, bands: int) 
 
 
 def _cell_net(get: _Arrays, levels: int) -> CellNet:
+    """The cell; FormatError as `from_arrays`."""
     hidden = get("cell_wm", (-1, -1)).shape[0]
     if hidden > MAX_HIDDEN:
         raise FormatError(f"prior, cell_wm: expected at most {MAX_HIDDEN} neurons, got {hidden}")
@@ -268,6 +270,7 @@ def _cell_net(get: _Arrays, levels: int) -> CellNet:
 
 
 def _magnitude(values: Ints) -> NDArray[np.int64]:
+    """Absolute values, int64."""
     return np.abs(values.astype(np.int64))
 
 

@@ -46,6 +46,7 @@ class Step:
 
     @property
     def _parts(self) -> tuple[int, int]:
+        """Octave and k: the step is 2^(octave + k/16 − 6) in plane units."""
         octave, k = divmod(self.index, 16)
         return octave + UNIT_BITS[self.bit_depth], k
 
@@ -108,6 +109,7 @@ def keys_of(prior: Prior) -> Keys:
 
 @cache
 def _keys(tables: SymbolTables, recon: bytes) -> Keys:
+    """`Keys` of tables and `Prior.recon`, (64,) int32 as bytes."""
     scale, mean = np.divmod(np.arange(SCALES * MEAN_VALUES, dtype=np.int32), MEAN_VALUES)
     mean -= MEAN_HALF
     rounded = mean + MEANS // 2 >> 3

@@ -67,10 +67,12 @@ def pack(layers: Sequence[QuantisedLayer]) -> bytes:
 
 
 def _smallest(choices: list[_Stream], without: int | None = None) -> _Stream:
+    """The choice of the fewest bytes; `without` a coder."""
     return min((c for c in choices if c.coder != without), key=lambda stream: stream.size(stream.symbols))
 
 
 def _assemble(layers: Sequence[QuantisedLayer], streams: Sequence[tuple[_Stream, _Stream]]) -> bytes:
+    """The chunk's data with a mask and a stream of codes for each layer."""
     records, ranged = [], []
     for k, (layer, (mask, symbols)) in enumerate(zip(layers, streams, strict=True)):
         ranged += [stream for stream in (mask, symbols) if stream.coder == RANGE]
@@ -100,6 +102,7 @@ def _encode_range(streams: list[_Stream]) -> tuple[int, bytes]:
 
 
 def _mask_choices(mask: NDArray[np.bool_]) -> list[_Stream]:
+    """The ways to store a mask (weights,); one without zeros needs nothing."""
     symbols = mask.astype(np.intp)
     if mask.all():
         return [_Stream(NONE, b"", symbols, mask.size)]
@@ -113,6 +116,7 @@ def _mask_choices(mask: NDArray[np.bool_]) -> list[_Stream]:
 
 
 def _symbol_choices(layer: QuantisedLayer) -> list[_Stream]:
+    """The ways to store a layer's codes; range-coded only where the alphabet is small enough."""
     codes, count = layer.codes.astype(np.intp), len(layer.codes)
     size = alphabet_size(layer.kind, layer.bits, dense=bool(layer.mask.all()))
     wide = codes.astype(_zstd_dtype(layer.bits)).tobytes()
@@ -128,10 +132,12 @@ def _symbol_choices(layer: QuantisedLayer) -> list[_Stream]:
 
 
 def _mask_table(ones: int, total: int) -> Ints:
+    """Frequencies (2,) of zeros and ones among `total` weights."""
     return densities.quantise_frequencies(np.array([total - ones, ones]))
 
 
 def _zstd_dtype(bits: int) -> str:
+    """The type that codes of so many bits are squeezed in."""
     return "<u2" if bits > 8 else "u1"
 
 
@@ -183,6 +189,7 @@ def unpack(data: bytes, header: Header) -> tuple[list[QuantisedLayer], list[Stre
 
 
 def _decode(stream: _Stream, ranged: rc.Decoder) -> Ints:
+    """The symbols (n,) of a stream, read already or by the range coder."""
     if stream.symbols is not None:
         return stream.symbols
     assert stream.table is not None
@@ -190,6 +197,7 @@ def _decode(stream: _Stream, ranged: rc.Decoder) -> Ints:
 
 
 def _read_record(reader: FieldReader, layer: str, shape: tuple[int, int], last: bool) -> _Record:
+    """A layer up to what the range coder holds; FormatError, beginning with `layer`."""
     packed = reader.byte(f"{layer} kind and coders", 0, 63)
     kind, mask_coder, symbol_coder = packed & 3, packed >> 2 & 3, packed >> 4
     expect(f"{layer} kind", kind, 0, HALF)
@@ -219,6 +227,7 @@ def _read_record(reader: FieldReader, layer: str, shape: tuple[int, int], last: 
 
 
 def _read_mask(reader: FieldReader, what: str, coder: int, ones: int, total: int) -> _Stream:
+    """A mask of `ones` ones among `total` weights, read unless it is range-coded."""
     start = reader.offset
     if coder == RANGE:
         return _Stream(RANGE, b"", None, total, _mask_table(ones, total))
@@ -232,6 +241,7 @@ def _read_mask(reader: FieldReader, what: str, coder: int, ones: int, total: int
 
 
 def _read_symbols(reader: FieldReader, what: str, coder: int, kind: int, bits: int, count: int, dense: bool) -> _Stream:
+    """The codes of `count` weights, read unless they are range-coded."""
     start = reader.offset
     size = alphabet_size(kind, bits, dense)
     if coder == RANGE:
