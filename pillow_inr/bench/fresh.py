@@ -101,7 +101,8 @@ def _save(task: Task, source: str) -> Callable[[], None]:
         im.load()
     options = dict(task.options)
     if task.format == "INR":
-        Image.new("RGB", (8, 8)).save(io.BytesIO(), task.format, **{**options, "steps": WARM_UP_STEPS})
+        few = {} if options.get("effort") == 0 else {"steps": WARM_UP_STEPS}  # effort 0 needs no torch
+        Image.new("RGB", (8, 8)).save(io.BytesIO(), task.format, **{**options, **few})
     else:
         Image.init()
     return lambda: im.save(task.target, task.format, **options)

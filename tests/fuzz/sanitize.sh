@@ -25,7 +25,7 @@ include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 # Python keeps memory until it ends; what is allocated beyond an address space's limit is None, as without sanitizers.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16:handle_segv=0
 export UBSAN_OPTIONS=print_stacktrace=1
-export PYTHONPATH=$there:$there/tests:$there/tests/helpers PYTHONSAFEPATH=1
+export PYTHONPATH=$there:$there/tests:$there/tests/helpers:$there/tests/fuzz PYTHONSAFEPATH=1
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_PERTURB_=165
 run() {
     LD_PRELOAD="$("$compiler" -print-file-name=libasan.so) $("$compiler" -print-file-name=libubsan.so)" "$python" "$@"
