@@ -12,6 +12,7 @@ from .container.chunks import Head, list_chunks, read_head, read_payload, read_p
 from .decoder import Decoder
 from .exact.picture import ExactDecoder
 from .exact.prediction import PREDICTOR_NAMES
+from .exact.strips import Part
 from .latent import prior
 from .siren.streams import unpack
 from .siren.weights import KIND_NAMES, to_network
@@ -40,7 +41,7 @@ class PartInfo:
 
     strip: int
     planes: int
-    predictor: str
+    predictor: str  # or "mixing coder"
     colours: int  # listed; 0: the samples themselves are stored
     bytes: int
 
@@ -85,7 +86,11 @@ def describe(data: bytes) -> FileInfo:
 def _parts(head: Head, data: bytes) -> list[PartInfo]:
     exact = ExactDecoder(head.header, head.palette, read_payloads(head.header, data[head.payload_offset :]))
     return [
-        PartInfo(strip, part.planes, PREDICTOR_NAMES[part.predictor], part.colours, len(part.stored))
+        PartInfo(strip, part.planes, _way(part), part.colours, len(part.stored))
         for strip, parts in enumerate(exact.parts())
         for part in parts
     ]
+
+
+def _way(part: Part) -> str:
+    return "mixing coder" if part.mixed else PREDICTOR_NAMES[part.predictor]

@@ -16,7 +16,8 @@ from ..process.threads import Crew
 from .colours import Planes
 from .strips import Part, Shape, read_parts, sample_type, unpack_parts
 
-STRIP_PIXELS = 2**20  # in larger pictures more, so that there are at most MAX_CHUNKS strips
+STRIP_PIXELS = 2**21  # in larger pictures more, so that there are at most MAX_CHUNKS strips
+MAX_MIXED = 2**32  # bits of the samples of a picture that the mixing coder may code, each of which takes 0.1 µs
 BILEVEL = 128  # from which sample on a pixel of mode 1 is white
 
 
@@ -31,6 +32,13 @@ def strip_shapes(header: Header) -> list[Shape]:
     planes = 1 if header.mode == "P" else header.channels
     size = 1 << header.bit_depth
     return [Shape(planes, bottom - top, header.width, size) for top, bottom in strip_rows(header.width, header.height)]
+
+
+def may_mix(header: Header) -> bool:
+    """Whether the picture is not too large for the mixing coder."""
+    shapes = strip_shapes(header)
+    bits = (shapes[0].size - 1).bit_length()
+    return header.width * header.height * shapes[0].planes * bits <= MAX_MIXED
 
 
 def plane_groups(header: Header) -> tuple[int, ...]:
@@ -106,6 +114,8 @@ class ExactDecoder:
     def _parts(self, k: int) -> list[Part]:
         fields = FieldReader(self._payloads[k])
         parts = read_parts(fields, self._shapes[k], f"strip {k}")
+        if any(part.mixed for part in parts) and not may_mix(self._header):
+            raise FormatError(f"strip {k}: expected no part of the mixing coder in a picture of this size, got one")
         if rest := len(fields.rest()):
             raise FormatError(f"strip {k}: expected nothing after its parts, got {rest} bytes")
         return parts

@@ -1,7 +1,7 @@
-"""A strip of planes ↔ bytes: colours listed where they are few, differences from neighbours, Zstandard.
+"""A strip of planes ↔ bytes: by the mixing coder, or colours listed where they are few, differences, Zstandard.
 
 A strip holds planes (P, h, w) of samples below a size, and is coded in parts, each of one plane or more. What a part
-codes are symbols: its samples, or, where it lists the colours it has, one plane of places in that list.
+codes are its pixels, or symbols: its samples, or, where it lists the colours it has, one plane of places in that list.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from ..container.fields import FieldReader, pack_number
 from ..container.metadata import zstd_expand, zstd_squeeze
 from ..errors import FormatError
+from ..kernels import switch
 from .colours import Planes, few_colours
+from .mixed import pack_mixed, unpack_mixed
 from .prediction import NONE, PREDICTORS, Ints, differences, symbols_of
 
-LISTED, FROM_SECOND, PLANES_SHIFT, LARGEST_HEAD = 4, 8, 4, 63  # of a part's first byte; bits 0 and 1: its predictor
+LISTED, FROM_SECOND, PLANES_SHIFT, MIXED = 4, 8, 4, 64  # of a part's first byte; bits 0 and 1: its predictor
+LARGEST_HEAD = MIXED | 3 << PLANES_SHIFT | 1  # of the mixing coder; bit 0: whether it asks for pixels
 MAX_LISTED = 256
 QUICK = 1  # the level of Zstandard that tells which ways of storing are small
+COMPARED = 1 << 16  # pixels: in larger strips the mixing coder, which has to learn, is smaller
 REPEATING = 1.3  # what is not predicted repeats itself, which a higher level finds: tried at this times the least size
 
 
@@ -46,6 +50,8 @@ class Part:
     from_second: bool  # whether the first and the third plane are differences from the second
     stored: bytes
     squeezed: bool  # whether that is a Zstandard frame
+    mixed: bool = False  # whether it is of the mixing coder
+    asks: bool = False  # of that: whether it asks for pixels
 
     def listed_bytes(self, size: int) -> int:
         """Bytes of the list."""
@@ -68,17 +74,31 @@ def symbol_bits(size: int) -> int:
     return next(bits for bits in (0, 1, 2, 4, 8, 16) if needed <= bits)
 
 
-def pack_strip(planes: Planes, size: int, groups: Sequence[int], level: int) -> bytes:
+def pack_strip(planes: Planes, size: int, groups: Sequence[int], level: int, may_mix: bool = True) -> bytes:
     """The bytes of planes (P, h, w) of 0 … size − 1, by a level of Zstandard of 1 … 22.
 
-    groups: numbers of planes to be coded apart, a colour's and an alpha's, unless all of them have few colours.
+    groups: numbers of planes to be coded apart, a colour's and an alpha's, unless all of them have few colours. The
+    mixing coder is chosen where it is compiled, the picture `may_mix`, and the level says that there is time.
     """
+    mixed = _mixed(planes, size) if may_mix and level > QUICK and switch.level() is not None else None
+    if mixed is not None and planes[0].size > COMPARED:
+        return mixed
     apart = b"".join(
         _smallest([*_listed(own, size), *_plain(own, size)], level)
         for own in np.split(planes, list(accumulate(groups))[:-1])
     )
     together = list(_listed(planes, size)) if len(groups) > 1 else []
-    return min(apart, _smallest(together, level), key=len) if together else apart
+    ways = [*filter(None, (mixed, apart)), *([_smallest(together, level)] if together else [])]
+    return min(ways, key=len)
+
+
+def _mixed(planes: Planes, size: int) -> bytes | None:
+    """A part of the mixing coder."""
+    found = pack_mixed(planes, (size - 1).bit_length())
+    if found is None:
+        return None
+    asks, data = found
+    return bytes([MIXED | len(planes) - 1 << PLANES_SHIFT | asks]) + pack_number(len(data)) + data
 
 
 Way = tuple[bytes, bytes]  # to store some planes: a part's first bytes, and what is to be squeezed
@@ -191,12 +211,18 @@ def read_parts(fields: FieldReader, shape: Shape, what: str) -> list[Part]:
     while left:
         where = f"{what}, part {len(parts)}"
         head = fields.byte(where, 0, LARGEST_HEAD)
-        planes = (head >> PLANES_SHIFT) + 1
+        planes = (head >> PLANES_SHIFT & 3) + 1
         if planes > left:
             raise FormatError(f"{where}: expected at most {left} planes, got {planes}")
         if head & FROM_SECOND and (planes < 3 or head & LISTED):
             raise FormatError(f"{where}: expected differences from the second of three or four planes, got {head}")
         left -= planes
+        if head & MIXED:
+            if head & ~(MIXED | 3 << PLANES_SHIFT | 1):
+                raise FormatError(f"{where}: expected no predictor and no list with the mixing coder, got {head}")
+            data = fields.take(fields.number(f"{where}, length", 0, len(fields.data)), where)
+            parts.append(Part(planes, NONE, 0, False, data, False, True, bool(head & 1)))
+            continue
         colours = fields.byte(f"{where}, colours", 0, MAX_LISTED - 1) + 1 if head & LISTED else 0
         length = fields.number(f"{where}, length", 0, len(fields.data))
         part = Part(planes, head & 3, colours, bool(head & FROM_SECOND), b"", length > 0)
@@ -211,6 +237,14 @@ def unpack_parts(parts: Sequence[Part], shape: Shape, what: str) -> Planes:
 
 
 def _unpack(part: Part, shape: Shape, what: str) -> Planes:
+    if part.mixed:
+        bits = (shape.size - 1).bit_length()
+        planes = unpack_mixed(part.stored, (part.planes, shape.height, shape.width), bits, part.asks)
+        if planes is None:
+            raise FormatError(f"{what}: expected bytes of the mixing coder, got {len(part.stored)} others")
+        if (largest := planes.max()) >= shape.size:
+            raise FormatError(f"{what}: expected samples of 0 to {shape.size - 1}, got {largest}")
+        return planes
     length = part.size(shape)
     body = zstd_expand(part.stored, length, what) if part.squeezed else part.stored
     if len(body) != length:
@@ -226,5 +260,5 @@ def _unpack(part: Part, shape: Shape, what: str) -> Planes:
     if (largest := colours.max()) >= shape.size:
         raise FormatError(f"{what}: expected colours of 0 to {shape.size - 1}, got {largest}")
     places = _symbols(body[listed:], 1, shape, part.colours, part.predictor, what)
-    planes: Planes = colours.astype(kind)[:, 0, places[0]]
-    return planes
+    shown: Planes = colours.astype(kind)[:, 0, places[0]]
+    return shown

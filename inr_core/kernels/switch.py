@@ -2,7 +2,8 @@
 
 PILLOW_INR_KERNELS=numpy, plain, baseline, avx2 or vnni in the environment asks for one of them: plain is C without
 vectors, which no machine takes by itself, baseline what every processor of its kind has, vnni AVX-512 with its products
-of int16. Pixels and bytes are the same with all of them.
+of int16. Pixels and bytes are the same with all of them, but that NumPy's writes lossless files by another coder, and
+reads what the mixing coder made slowly.
 """
 
 from __future__ import annotations

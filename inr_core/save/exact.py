@@ -11,7 +11,7 @@ from ..container import chunks
 from ..container.header import Header
 from ..container.ranges import Range
 from ..errors import Interrupted, TargetError
-from ..exact.picture import plane_groups, strip_rows, strip_shapes, to_planes
+from ..exact.picture import may_mix, plane_groups, strip_rows, strip_shapes, to_planes
 from ..exact.strips import pack_strip
 from ..latent.plan import tiles
 from ..pixels import Array
@@ -80,7 +80,7 @@ class ExactJob(Job):
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit
                 level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.work]
-                return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level)
+                return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level, may_mix(header))
 
             for (_, bottom), payload in crew.in_order(pack, strips):
                 payloads.append(payload)

@@ -22,7 +22,7 @@ from ..pixels import Array
 
 FEW_VALUES = 16  # of an alpha, which are kept whatever it costs
 AREA = 1 / 64  # of the pixels: less at an end are extremes, not an area
-TRIED = 15  # the level of Zstandard that tells what costs less
+TRIED = 15  # the level of Zstandard, at most, that tells what costs less
 MASK = 0.5  # of the pixels: so many at both ends make a grey picture a mask, or fewer where all between is smooth
 SMOOTH = 1 / 128  # of the scale: the mean second difference of what is smooth, which a photograph's is several times
 
@@ -48,7 +48,9 @@ def choose_plane(
         means_something = min(at_low, at_high) >= AREA and (at_low + at_high >= MASK or _is_smooth(last, low, high))
     if high - low < 2 or not means_something:
         return None
-    if header.alpha and _whole_costs_less([part[..., -1] for part in parts], low, high, step, header.channels, threads):
+    parts_of_it = [part[..., -1] for part in parts]
+    tried = min(TRIED, level)
+    if header.alpha and _whole_costs_less(parts_of_it, low, high, step, header.channels, tried, threads):
         return "alpha", pack_alpha(last, level)
     return "ends", pack_ends(last, low, high, level)
 
@@ -60,18 +62,20 @@ def _is_smooth(values: Plane, low: int, high: int) -> bool:
     return bends.size > 0 and float(bends.mean()) <= SMOOTH * np.iinfo(values.dtype).max
 
 
-def _whole_costs_less(parts: Sequence[Plane], low: int, high: int, step: int, channels: int, threads: int) -> bool:
+def _whole_costs_less(
+    parts: Sequence[Plane], low: int, high: int, step: int, channels: int, level: int, threads: int
+) -> bool:
     """Whether all of an alpha costs less distortion + λ · rate than its ends beside what a pyramid makes of it."""
     peak = np.iinfo(parts[0].dtype).max
     bit = TRADE * (math.exp2(step / 16 - 6) / 255) ** 2
     whole, ends = 0.0, dict.fromkeys(PRIORS, 0.0)
     for alpha in parts:
-        whole += 8 * bit * len(pack_alpha(alpha, TRIED))
+        whole += 8 * bit * len(pack_alpha(alpha, level))
         between = ends_of(alpha, low, high) == BETWEEN
         for number in PRIORS:
             latents = quantise(alpha[..., None], prior.load(number), (1,), step, levels_for(*alpha.shape), DEAD_ZONE)
             payloads, _, made = encode_latents(latents, prior.load(number), threads)
             error = np.square((made[..., 0].astype(np.float32) - alpha) / peak)[between].sum() / channels
-            size = sum(map(len, payloads)) + len(pack_ends(alpha, low, high, TRIED))
+            size = sum(map(len, payloads)) + len(pack_ends(alpha, low, high, level))
             ends[number] += float(error) + 8 * bit * size
     return whole < min(ends.values())

@@ -6,7 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import compare, efforts, entropy, kernels, prefixes, quality, quantisation, rd, sparsity, speed, thumbnail
+from . import (
+    compare,
+    efforts,
+    entropy,
+    kernels,
+    lossless,
+    prefixes,
+    quality,
+    quantisation,
+    rd,
+    sparsity,
+    speed,
+    thumbnail,
+)
 from .measurement import Measurement, add_arguments, perform
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -18,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "entropy": entropy,
     "compare": compare,
     "quality": quality,
+    "lossless": lossless,
     "thumbnail": thumbnail,
     "prefixes": prefixes,
     "kernels": kernels,

@@ -122,7 +122,7 @@ def _parts(facts: FileInfo) -> str:
     ways: dict[str, int] = {}
     for part in facts.parts:
         planes = f"list of {_counted(part.colours, 'colour')}" if part.colours else _counted(part.planes, "plane")
-        way = f"{planes}, predictor {part.predictor}"
+        way = f"{planes}, {'' if part.predictor == 'mixing coder' else 'predictor '}{part.predictor}"
         ways[way] = ways.get(way, 0) + part.bytes
     return ", ".join(f"{way} ({size:,} bytes)" for way, size in ways.items())
 

@@ -127,15 +127,18 @@ def test_strips_cover_the_format() -> None:
     """Every predictor with symbols of every number of bits, planes together and apart, with a frame and without."""
     headers = [head_of(name).header for name in EXACT]
     assert {(header.mode, header.bit_depth, header.channels) for header in headers} == SAMPLES
-    seen = set()
+    seen: set[tuple[object, ...]] = set()
     for name, own in zip(EXACT, headers, strict=True):
         for parts in ExactDecoder(own, head_of(name).palette, payloads_of(name)).parts():
             for part in parts:
+                seen |= {("mixed", own.bit_depth, part.planes, part.asks) for _ in range(part.mixed)}
                 bits = symbol_bits(part.colours or 1 << own.bit_depth)
                 seen |= {("predictor", bits, part.predictor), ("squeezed", bits > 8, part.squeezed)}
                 seen |= {("apart", part.planes, part.predictor) for _ in range(part.from_second)}
-    expected = {("predictor", 0, 0), *product(("squeezed",), (False, True), (False, True))}
+    expected: set[tuple[object, ...]] = {("predictor", 0, 0), *product(("squeezed",), (False, True), (False, True))}
     expected |= {*product(("predictor",), (1, 2, 4, 8, 16), range(4)), *product(("apart",), (3, 4), range(4))}
+    expected |= {("mixed", *way) for way in ((8, 3, True), (8, 3, False), (16, 4, False), (16, 1, True), (1, 1, True))}
+    expected |= {("mixed", 8, planes, True) for planes in (1, 2, 4)}
     assert seen >= expected
 
 

@@ -16,12 +16,14 @@ from limit_files import LATENT, SIREN, refused, with_head
 from networks import header_of, make_file, make_layers
 
 import pillow_inr
-from inr_core import FormatError, SettingsError, decode, encode, read_head, verify
+from inr_core import FormatError, SettingsError, decode, describe, encode, read_head, verify
 from inr_core.container import chunks, header, metadata
 from inr_core.container.fields import pack_number
+from inr_core.container.header import Header
 from inr_core.entropy import rans
 from inr_core.entropy.densities import MAX_ALPHABET, MAX_NODES, density_frequencies
 from inr_core.entropy.rans import MAX_LANES
+from inr_core.exact.picture import strip_shapes
 from inr_core.kernels.sine import ROW_LIMIT
 from inr_core.siren.weights import UNIFORM
 
@@ -200,10 +202,23 @@ def rows() -> None:
             refused(decoded, data, f"layer 1: expected rows of Σ|w| up to {ROW_LIMIT}, got {32_767 * inputs}")
 
 
+def mixed() -> None:
+    for height in (8192, 8193):
+        large = Header(8192, height, "RGBA", 16, 4, "exact", 0, 0, 0, 0)
+        strips = [bytes([0x70, 0])] * len(strip_shapes(large))
+        data = chunks.write(large, None, metadata.Metadata(), strips)
+        if height == 8192:
+            assert describe(data).parts[0].predictor == "mixing coder"
+        else:
+            message = "strip 0: expected no part of the mixing coder in a picture of this size, got one"
+            refused(lambda fp: describe(fp.read()), data, message)
+
+
 TESTS: dict[str, Callable[[], None]] = {
     "MAX_SIDE": side,
     "MAX_PIXELS": pixels,
     "MAX_LATENT_PIXELS": latent_pixels,
+    "MAX_MIXED": mixed,
     "MAX_STEP": step,
     "MAX_LEVELS": levels,
     "MAX_HIDDEN": hidden,

@@ -26,6 +26,7 @@ from inr_core import FormatError, decode, describe, modes
 from inr_core.container import chunks, header, metadata
 from inr_core.entropy import densities, rans
 from inr_core.entropy.symbols import SymbolWriter
+from inr_core.exact import picture
 from inr_core.kernels import sine
 from inr_core.latent import prior, steps
 from inr_core.siren import weights
@@ -156,7 +157,7 @@ def test_limits_are_those_of_the_code() -> None:
     for name, value, _ in table("Limits"):
         values = tuple(map(int, value.split(", ")))
         stated[name.strip("`")] = values[0] if len(values) == 1 else dict(zip(header.MODELS, values, strict=True))
-    homes = (chunks, densities, sine, header, metadata, modes, rans)
+    homes = (chunks, densities, picture, sine, header, metadata, modes, rans)
     assert stated == {name: next(getattr(home, name) for home in homes if hasattr(home, name)) for name in stated}
     assert {name for name in vars(header) if name.startswith("MAX_")} <= set(stated)
     stated["MAX_PAYLOAD"] = tuple(stated["MAX_PAYLOAD"].values())

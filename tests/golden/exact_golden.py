@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from latent_golden import colours, palette, with_chunks_between
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from inr_core import Metadata, Settings, encode
 from inr_core.container import chunks
 from inr_core.container.header import Header
+from inr_core.exact import mixed as mixed_parts
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.picture import to_planes
@@ -27,7 +29,15 @@ from inr_core.siren.streams import pack
 def picture(mode: str, pixels: NDArray[Any], metadata: Metadata | None = None, columns: int = 3) -> bytes:
     """The file of pixels as they are saved."""
     entries = palette(columns) if mode == "P" else None
-    return encode(pixels, Settings(lossless=True, threads=1), mode=mode, palette=entries, metadata=metadata)
+    with patch.object(strips, "_mixed", return_value=None):
+        return encode(pixels, Settings(lossless=True, threads=1), mode=mode, palette=entries, metadata=metadata)
+
+
+def mixed(mode: str, pixels: NDArray[Any], asks: bool) -> bytes:
+    """The file of pixels by the mixing coder, which asks for them or not."""
+    with patch.object(mixed_parts, "_ways", return_value=(asks,)), patch.object(strips, "COMPARED", 0):
+        entries = palette(3) if mode == "P" else None
+        return encode(pixels, Settings(lossless=True, threads=1), mode=mode, palette=entries)
 
 
 def stored(mode: str, pixels: NDArray[Any], groups: Sequence[int], ways: Sequence[int], packed: bool = True) -> bytes:
@@ -52,7 +62,8 @@ def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int
     height, width, channels = samples.shape
     depth = 8 * samples.itemsize
     last = samples[..., -1]
-    payloads = [pack_alpha(last, 19) if plane == "alpha" else pack_ends(last, low, high, 19)]
+    with patch.object(strips, "_mixed", return_value=None):
+        payloads = [pack_alpha(last, 19) if plane == "alpha" else pack_ends(last, low, high, 19)]
     numbers = ("latent", 1, 150, 6) if model == "latent" else ("siren", 0, 5, 3)
     header = Header(width, height, mode, depth, channels, *numbers, 0, plane=plane)
     if model == "latent":
@@ -112,6 +123,19 @@ def files() -> dict[str, bytes]:
         "chunk_after": with_chunks_between(picture("L", rgb[..., 1]), [b"abcd"]),
         "unpacked": stored("RGBA", rgba, (3, 1), (11, 3), packed=False),
         "unpacked_16_bits": stored("RGBA", deep, (3, 1), (11, 3), packed=False),
+    }
+    window = np.full((30, 90, 3), 240, np.uint8)
+    window[3:9, 8:60:2] = window[18:24, 8:60:2] = many[17]
+    window[20:, 71:] = rgb[:10, :19]
+    made |= {
+        "mixed_rgb": mixed("RGB", window, True),
+        "mixed_samples": mixed("RGB", rgb, False),
+        "mixed_rgba_16_bits": mixed("RGBA", deep, False),
+        "mixed_grey_16_bits": mixed("I;16", deep[..., 0] // 4096 * np.uint16(17), True),
+        "mixed_grey_alpha": mixed("LA", rgba[..., 2:] // 60, True),
+        "mixed_palette": mixed("P", places, True),
+        "mixed_one_bit": mixed("1", (places % 2) * np.uint8(255), True),
+        "mixed_one_pixel": mixed("CMYK", rgba[:1, :1], True),
     }
     for predictor, name in enumerate(("none", "left", "above", "median")):
         made[f"{name}_wide"] = stored("RGBA", deep, (3, 1), (8 + predictor, predictor))

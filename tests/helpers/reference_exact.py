@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reference_coding import Reader, require, split_bits, unzip
+from reference_mixing import read_mixed
 
 Plane = list[list[int]]  # rows
 
@@ -63,7 +64,7 @@ class Beside:
 
 
 def rows_of_strip(width: int, height: int) -> int:
-    return max(2**20 // width, -(-height // 64))
+    return max(2**21 // width, -(-height // 64))
 
 
 def read_strip(content: Reader, planes: int, rows: int, width: int, size: int) -> list[Part]:
@@ -92,9 +93,14 @@ def read_plane(content: Reader, kind: bytes, width: int, height: int, bit_depth:
 
 
 def read_part(content: Reader, most: int, rows: int, width: int, size: int) -> Part:
-    flags = content.unsigned(1, "flags", 0, 63)
-    predictor, listed, from_second, planes = flags & 3, flags >> 2 & 1, flags >> 3 & 1, (flags >> 4) + 1
+    flags = content.unsigned(1, "flags", 0, 127)
+    predictor, listed, from_second, planes = flags & 3, flags >> 2 & 1, flags >> 3 & 1, (flags >> 4 & 3) + 1
     require(planes <= most, "planes of a part")
+    if flags >> 6:
+        require(flags & 14 == 0, "bits 1, 2 and 3 of a mixed part")
+        body = content.take(content.number("n", 0, content.left), "body")
+        made = read_mixed(body, planes, rows, width, size, bool(flags & 1))
+        return Part(flags, [], made, made, made)
     require(not from_second or (planes >= 3 and not listed), "differences from the second plane")
     count = content.unsigned(1, "colours − 1", 0, 255) + 1 if listed else 0
     wide = 2 if size > 256 else 1

@@ -1,0 +1,43 @@
+"""Planes of a strip ↔ the pixels of the mixing coder, and whether it is worth while to ask for whole pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels import mixing
+from .colours import Planes
+
+SURE, DOUBTFUL = 0.6, 0.25  # pixels that are like a neighbour: above the one they are asked for, below the other never
+TRIED = 1 << 18  # pixels: up to so many, both ways are tried in doubt
+
+
+def pack_mixed(planes: Planes, bits: int) -> tuple[bool, bytes] | None:
+    """Whether pixels are asked for, and the bytes of planes (1 … 4, h, w) of so many bits. None: they are too many."""
+    pixels = np.zeros(planes.shape[1:], np.uint64)
+    for number, plane in enumerate(planes):
+        pixels |= plane.astype(np.uint64) << np.uint64(16 * number)
+    found = [(asks, mixing.write_pixels(pixels, len(planes), bits, asks)) for asks in _ways(pixels, len(planes))]
+    possible = [(asks, data) for asks, data in found if data is not None]
+    return min(possible, key=lambda way: len(way[1]), default=None)
+
+
+def unpack_mixed(data: bytes, shape: tuple[int, int, int], bits: int, asks: bool) -> Planes | None:
+    """The planes (P, h, w). None: the bytes are too few or too many."""
+    planes, height, width = shape
+    pixels = mixing.read_pixels(data, height, width, planes, bits, asks)
+    if pixels is None:
+        return None
+    kind = np.uint8 if bits <= 8 else np.uint16
+    return np.stack([(pixels >> np.uint64(16 * number)).astype(kind) for number in range(planes)])
+
+
+def _ways(pixels: mixing.Pixels, planes: int) -> tuple[bool, ...]:
+    """Where a pixel seldom is like a neighbour, or has one sample only, asking for all of it often costs more."""
+    own, up = pixels[1:, 1:-1], pixels[:-1]
+    like = (own == pixels[1:, :-2]) | (own == up[:, 1:-1]) | (own == up[:, :-2]) | (own == up[:, 2:])
+    share = float(like.mean()) if like.size else 1.0
+    if planes > 1 and share > SURE:
+        return (True,)
+    if share < DOUBTFUL:
+        return (False,)
+    return (True, False) if pixels.size <= TRIED or planes == 1 else (share > (SURE + DOUBTFUL) / 2,)

@@ -1,0 +1,41 @@
+/* The mixing coder from Python. */
+
+#include "calls.h"
+
+#include "mixing.h"
+
+const char mix_pixels_doc[] = PyDoc_STR(
+    "mix_pixels(height, width, planes, bits, asks, squash, stretch, rates, pixels, data, out) -> size\n\n"
+    "Read `data` into `pixels`, uint64 (height, width), or write them to `out` if it is not empty. `size`: of the\n"
+    "bytes, as far as they have to be there; more than `out` has: they did not fit.");
+
+PyObject *mix_pixels(PyObject *self, PyObject *args) {
+    enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT };
+    Call call = {0};
+    Mixing m = {0};
+    uint64_t *given;
+    int ok = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "nniiiy*y*y*w*y*w*", SIZE(m.height), SIZE(m.width), &m.planes, &m.bits, &m.asks,
+                          BUFFER(SQUASH), BUFFER(STRETCH), BUFFER(RATES), BUFFER(PIXELS), BUFFER(DATA), BUFFER(OUT)))
+        return NULL;
+    m.coder.high = UINT32_MAX, m.coder.size = length(&call, DATA, 1);
+    if (!within("height", m.height, 1, 65535) || !within("width", m.width, 1, 65535) ||
+        !within("pixels", m.height * m.width, 1, 1 << 30) || !within("planes", m.planes, 1, 4) ||
+        !within("bits", m.bits, 1, 16) || !TAKE("squash", SQUASH, m.tables.squash, LOGITS) ||
+        !TAKE("stretch", STRETCH, m.tables.stretch, STRETCHED) || !TAKE("rates", RATES, m.tables.rates, COUNTS) ||
+        !TAKE("pixels", PIXELS, given, m.height * m.width) || !TAKE("data", DATA, m.coder.from, m.coder.size))
+        goto end;
+    if (call.buffers[OUT].len) {
+        m.coder.size = length(&call, OUT, 1);
+        if (!TAKE("out", OUT, m.coder.to, m.coder.size))
+            goto end;
+    }
+    ALONE(ok = mix(&m, given);)
+    if (!ok)
+        PyErr_NoMemory();
+end:;
+    PyObject *none = finished(&call);
+    Py_XDECREF(none);
+    return none ? PyLong_FromSize_t(m.coder.at) : NULL;
+}
