@@ -4,6 +4,7 @@
 /* The entry of a slot in a row: the one in which the slot's range begins, or a later one. */
 static INLINE uint32_t entry_of(const Tables *t, uint32_t row, uint32_t slot) {
     uint32_t e = t->first[row << FIRST_BITS | slot >> (PROB_BITS - FIRST_BITS)];
+    e = e < t->count ? e : t->count - 1;
     while (slot - t->entries[e].start >= t->entries[e].freq && e + 1 < t->count)
         e++;
     return e;
