@@ -44,7 +44,7 @@ class Recorder:
 
 
 def _copy(argument: Any) -> Any:
-    if isinstance(argument, np.ndarray):
+    if isinstance(argument, (np.ndarray, bytearray)):
         return argument.copy()
     return bytes(argument) if isinstance(argument, memoryview) else argument
 
@@ -59,9 +59,11 @@ def calls(monkeypatch: pytest.MonkeyPatch, backend: str) -> Iterator[dict[str, l
     with switch.using(backend):
         for bit_depth, channels in ((8, 3), (16, 2)):
             picture = smooth_picture(np.random.default_rng(1), 21, 34, channels, bit_depth)
-            data = encode(picture, Settings(effort=0, model="latent", threads=1), mode="RGB" if channels == 3 else "LA")
+            mode = "RGB" if channels == 3 else "LA"
+            data = encode(picture, Settings(effort=0, model="latent", threads=1), mode=mode)
             decode(data)
             decode(data, size=(7, 5))
+            decode(encode(picture, Settings(lossless=True, threads=1), mode=mode))
         decode(make_file(siren, make_layers(siren, 1)))
         monkeypatch.undo()
         yield recorder.calls
@@ -71,9 +73,13 @@ def _changed(argument: Any, chance: random.Random) -> Any:
     """Another argument in its place."""
     if isinstance(argument, float):
         return chance.choice([0.0, -1.0, 1e300, 0.5])
-    if not isinstance(argument, (np.ndarray, bytes)):
+    if not isinstance(argument, (np.ndarray, bytes, bytearray)):
         return chance.choice([int(argument) + chance.choice((-2, -1, 1, 2)), chance.choice(INTEGERS)])
-    array = np.frombuffer(argument, np.uint8) if isinstance(argument, bytes) else argument.reshape(-1).view(np.uint8)
+    array = (
+        np.frombuffer(argument, np.uint8)
+        if isinstance(argument, (bytes, bytearray))
+        else argument.reshape(-1).view(np.uint8)
+    )
     kind = chance.randrange(4)
     if kind == 0:
         return array[: chance.randrange(len(array) + 1)].copy()
