@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import operator
-from collections.abc import Iterator
-from typing import IO, Self
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from .latent.differences import Differences
 from .modes import MAX_SIDE
 from .pixels import Array, from_samples, luma, to_colours
 from .process.threads import cores
+from .settings import to_integer
 from .siren.render import Grid, SirenRenderer
 from .siren.streams import unpack
 from .siren.weights import to_network
@@ -196,9 +196,20 @@ class Decoder:
         return 0, 0, self.head.header.width, self.head.header.height
 
 
+def _integers(values: Iterable[Any]) -> list[int]:
+    """Of any types; TypeError: not all are whole."""
+    found = []
+    for value in values:
+        number = to_integer(value)
+        if number is None:
+            raise TypeError
+        found.append(number)
+    return found
+
+
 def _check_region(region: Box, width: int, height: int) -> Box:
     try:
-        x0, y0, x1, y1 = map(operator.index, region)
+        x0, y0, x1, y1 = _integers(region)
         if 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height:
             return x0, y0, x1, y1
     except (TypeError, ValueError):  # not integers, or not four
@@ -210,7 +221,7 @@ def _check_region(region: Box, width: int, height: int) -> Box:
 
 def _check_size(size: tuple[int, int]) -> tuple[int, int]:
     try:
-        width, height = map(operator.index, size)
+        width, height = _integers(size)
         if 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS:
             return width, height
     except (TypeError, ValueError):  # not integers, or not two
@@ -231,5 +242,5 @@ def decode(
 
     Mode "1" gives 0 and 255, mode "P" indices (the palette is `read_head(...).palette`).
     """
-    head = read_head(io.BytesIO(data))
+    head = read_head(io.BytesIO(memoryview(data)))  # TypeError: no bytes
     return Decoder(head, data[head.payload_offset :], threads, device, truncated=truncated).decode(size, region)

@@ -19,7 +19,7 @@ from .errors import Interrupted, SettingsError, TargetError
 from .exact.colours import has_few_colours
 from .exact.picture import to_planes
 from .exact.strips import MAX_LISTED
-from .pixels import Array, check_pixels, default_mode
+from .pixels import Array, check_pixels, default_mode, plain_array
 from .process.threads import cores
 from .save.exact import GUESSED, HURRIED, LEVELS, ExactJob, guessed_size
 from .save.job import NOT_MEASURED, Report, Result, choose_device, smallest_reaching, why_no_torch
@@ -54,6 +54,7 @@ def encode(
     (a KeyboardInterrupt that carries the file) after Ctrl-C.
     """
     settings = settings or Settings()
+    pixels = plain_array(pixels)
     mode = mode or default_mode(pixels)
     check_pixels(pixels, mode, palette)
     first, *others = choose_models(settings, mode, pixels)

@@ -31,6 +31,16 @@ def default_mode(pixels: Array) -> str:
     return {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
 
 
+def plain_array(pixels: object) -> Array:
+    """What is like an array as one of NumPy's own: subclasses multiply and compare in ways of their own.
+
+    InrError: some of it is masked, so that nobody has said what is to be there.
+    """
+    if isinstance(pixels, np.ma.MaskedArray) and (masked := int(np.ma.count_masked(pixels))):  # type: ignore[no-untyped-call]
+        raise InrError(f"pixels: expected none that are masked, got {masked}: fill them, as with .filled(0)")
+    return np.asarray(pixels)
+
+
 def check_pixels(pixels: Array, mode: str, palette: Palette | None) -> int:
     """Check an array against a mode and return the bits of a sample (1, 8 or 16).
 

@@ -126,7 +126,7 @@ def _number(name: str, value: object) -> float | None:
     if value is None and Settings.__dataclass_fields__[name].default is None:
         return None
     low, high = _RANGES[name]
-    number = _to_integer(value) if name in _INTEGERS else _to_float(value)
+    number = to_integer(value) if name in _INTEGERS else _to_float(value)
     if number is None or not low <= number <= high or (name == "time_limit" and number == 0):
         kind = "an integer" if name in _INTEGERS else "a number"
         span = f"{kind} from {low} to {high}" if high < math.inf else f"{kind} above {low}"
@@ -142,7 +142,8 @@ def _truth(name: str, value: Any) -> bool:
     raise SettingsError(f"{name}: expected True or False, got {shown(value)}")
 
 
-def _to_integer(value: Any) -> int | None:
+def to_integer(value: Any) -> int | None:
+    """A whole number of any type as Python's; None: it is none."""
     if _is_no_number(value):
         return None
     try:

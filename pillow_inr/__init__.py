@@ -20,7 +20,7 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
-def save(im: Image.Image, path: str | os.PathLike[str], /, **options: Any) -> None:
+def save(im: Image.Image, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], /, **options: Any) -> None:
     """Save a picture as `.inr` so that `path` holds either its old content or a complete new file, never anything else.
 
     `Image.save` empties the target before it trains; this writes a temporary file in the same folder and renames it.

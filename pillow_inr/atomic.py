@@ -18,7 +18,7 @@ _ACL = "system.posix_acl_access"
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
     keep: type[BaseException] | tuple[type[BaseException], ...] = (),
     replace: bool = True,
 ) -> Iterator[IO[bytes]]:
@@ -33,7 +33,8 @@ def atomic_write(
     With `replace` false, a file that is there, or comes to be there meanwhile, stays: FileExistsError. Raises OSError
     that names `path`, before the block runs whenever that can be known.
     """
-    number = descriptor_of(os.fspath(path))
+    path = os.fsdecode(path)
+    number = descriptor_of(path)
     if number is not None:  # what is behind it may have no name, and may be there to be appended to
         with os.fdopen(os.dup(number), "wb") as fp:
             yield fp

@@ -57,6 +57,9 @@ def data_folder() -> Path:
 
 def install(prefix: Path) -> list[Path]:
     """Write the files below a data folder and update its databases; the files. Raises DesktopError."""
+    if not Path(__file__).is_file():  # but in a zip file
+        msg = f"expected pillow_inr to be installed for {sys.executable}, which a desktop starts; it is not"
+        raise DesktopError(msg)
     written = []
     for path, text in _files(prefix).items():
         if path.suffix == ".desktop" and not _has_toolkit():

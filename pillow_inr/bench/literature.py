@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 from .points import RD_COLUMNS, Picture, Row
 
-PATH = Path(__file__).parent / "kodak.json"
+PATH = files(__package__) / "kodak.json"  # in a zip file, too
 SIDES = (512, 768)  # of every picture there, in either orientation
 
 

@@ -46,6 +46,7 @@ _HOLDS = {
     "WEBP": "RGB RGBA",
     "XBM": "1",
 }
+LARGEST_ICON = 256
 FOR_THUMBNAILS = "1 L LA P P+1 P+n RGB RGBA"  # PNG of 8 bits
 
 _GREY, _COLOUR = ("L", "RGB", "P", "LA", "RGBA", "1"), ("RGB", "RGBA", "P", "L", "1")
@@ -124,12 +125,18 @@ def save(im: Image.Image, fp: IO[bytes], kind: str, options: Mapping[str, Any], 
             converted = _converted(im, own, rung)
             if "icc_profile" in options:
                 options = {**options, "icc_profile": converted.info.get("icc_profile")}
+            if kind == "ICO" and max(im.size) <= LARGEST_ICON:
+                options = {"sizes": [im.size], **options}  # by default Pillow leaves out its own
             converted.save(out, kind, **options)
         except Exception as e:  # each writer has its own for a mode that it does not know
             first = first or e
             continue
         if rung != own:
             note(f"{kind} does not hold {_in_words(own)}; written as {_in_words(rung)}{_loss(own, rung)}")
+        if kind == "ICO":
+            with Image.open(out) as made:
+                if made.size != im.size:
+                    note(f"{kind} does not hold {im.width}x{im.height}; written as {made.width}x{made.height}")
         fp.write(out.getbuffer())
         return
     assert first is not None

@@ -111,6 +111,8 @@ class Output:
         if target.path is None:
             if sys.stdout.isatty():
                 raise Blamed(target, _NO_TERMINAL)
+            if getattr(sys.stdout, "name", None) == os.devnull:  # see `patient_streams`
+                raise Blamed(target, "it is closed")
             try:
                 sys.stdout.flush()
                 try:

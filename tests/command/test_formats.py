@@ -197,3 +197,12 @@ def test_a_cut_file(tmp_path: Path) -> None:
     assert inr("decode", path, "--truncated", "-o", target, "--overwrite")[0] == 1
     path.write_bytes(whole[:-9] + b"x" + whole[-8:])  # damaged, not cut
     assert inr("decode", path, "--truncated", "-o", target, "--overwrite")[2].endswith("CRC mismatch\n")
+
+
+def test_icons_keep_their_size_or_say_so(tmp_path: Path) -> None:
+    for size, made in (((120, 90), (120, 90)), ((300, 20), None)):
+        notes: list[str] = []
+        out = io.BytesIO()
+        formats.save(Image.new("RGB", size, "red"), out, "ICO", {}, notes.append)
+        with Image.open(out) as im:
+            assert im.size == made or notes == [f"ICO does not hold 300x20; written as {im.width}x{im.height}"]

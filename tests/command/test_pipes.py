@@ -199,3 +199,10 @@ def test_closed_streams(closed: int, picture: Path, coded: Path) -> None:
         assert getattr(sys, ("stdin", "stdout", "stderr")[closed]) is None
         assert cli.main(["decode", "-", "-o", "x.png"]) == 1
     assert picture.with_name(name).read_bytes() == coded.read_bytes()
+
+
+@POSIX
+def test_stdout_that_is_closed(picture: Path, coded: Path) -> None:
+    for arguments in (("encode", picture, "--effort", "0"), ("decode", coded)):
+        done = process(*arguments, "-o", "-", preexec_fn=lambda: os.close(1))
+        assert (done.returncode, done.stderr) == (1, b"inr: stdout: it is closed\n")

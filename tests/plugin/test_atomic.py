@@ -240,3 +240,10 @@ def test_errors_name_the_path_that_was_given(tmp_path: Path) -> None:
         fp.write(b"made")
     assert (tmp_path / "new").read_bytes() == b"made"
     assert (tmp_path / "link").is_symlink()
+
+
+def test_paths_of_bytes(tmp_path: Path) -> None:
+    for path in (os.fsencode(tmp_path / "a.inr"), tmp_path / "b.inr", str(tmp_path / "c.inr")):
+        pillow_inr.save(Image.new("L", (3, 2), 7), path)
+        with Image.open(os.fsdecode(path)) as im:
+            assert im.getpixel((0, 0)) == 7
