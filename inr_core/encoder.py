@@ -109,7 +109,11 @@ def _latent_or_exact(lossy: LatentJob, pixels: Array) -> bytes:
             data = _saved(lossy)
         except TargetError:
             return _saved(ExactJob(*lossy.job))
-        return min(data, _saved(ExactJob(*lossy.job)), key=len) if _fits(lossy, pixels, len(data)) else data
+        if not _fits(lossy, pixels, len(data)):
+            return data
+        exact = ExactJob(*lossy.job)
+        kept = exact.run(settings.quality)
+        return kept.data if len(kept.data) <= len(data) else lossy.reported_again()
     if _fits(lossy, pixels, settings.target_size or lossy.guessed_size):
         with suppress(TargetError):
             return _saved(ExactJob(*lossy.job))
@@ -184,7 +188,7 @@ class _SirenJob(LossyJob):
             except KeyboardInterrupt as e:
                 raise Interrupted(data) from e  # the file is complete, only its figures are not
         self.done(data, fitted.steps, measured)
-        return Result(data, measured, fitted.stopped)
+        return Result(data, measured, fitted.stopped, fitted.steps)
 
     def meet_size(self, target: int) -> bytes:
         """The best file of at most `target` bytes."""
@@ -216,7 +220,7 @@ class _SirenJob(LossyJob):
         if best.psnr < target and not any(r.stopped for r in tried.values()):
             reason = f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB"
             raise TargetError(f"{reason}; more effort may reach it")
-        return best.data
+        return self.handed_back(best)
 
 
 _JOBS: dict[str, type[LatentJob | _SirenJob | ExactJob]] = {

@@ -28,9 +28,13 @@ def pack_alpha(alpha: Plane, level: int) -> bytes:
     return _pack(alpha, 1 << 8 * alpha.itemsize, level)
 
 
-def pack_ends(values: Plane, low: int, high: int, level: int) -> bytes:
-    """What stands for the ends of values (H, W) of low … high, at least two more; by a level of Zstandard."""
-    return pack_number(low) + pack_number(high) + _pack(ends_of(values, low, high), HIGH + 1, level)
+def pack_ends(samples: Plane, low: int, high: int, level: int, made: tuple[int, int] | None = None) -> bytes:
+    """What stands for the ends of samples (H, W) of low … high, at least two more; by a level of Zstandard.
+
+    made: the samples that are made of them, by default low and high; all others come strictly between these two.
+    """
+    first, last = made or (low, high)
+    return pack_number(first) + pack_number(last) + _pack(ends_of(samples, low, high), HIGH + 1, level)
 
 
 def ends_of(values: Plane, low: int, high: int) -> NDArray[np.uint8]:

@@ -9,6 +9,17 @@ const char mix_pixels_doc[] = PyDoc_STR(
     "Read `data` into `pixels`, uint64 (height, width), or write them to `out` if it is not empty. `size`: of the\n"
     "bytes, as far as they have to be there; more than `out` has: they did not fit.");
 
+/* Whether logits and rates of counters are such that products with them fit; otherwise ValueError. */
+static int check_mixing(const MixingTables *t) {
+    for (int k = 0; k < STRETCHED; k++)
+        if (!within("stretch", t->stretch[k], -LOGIT_MAX, LOGIT_MAX))
+            return 0;
+    for (int k = 0; k < COUNTS; k++)
+        if (!within("rates", t->rates[k], 0, 1 << 16))
+            return 0;
+    return 1;
+}
+
 PyObject *mix_pixels(PyObject *self, PyObject *args) {
     enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT };
     Call call = {0};
@@ -24,7 +35,8 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
         !within("pixels", m.height * m.width, 1, 1 << 30) || !within("planes", m.planes, 1, 4) ||
         !within("bits", m.bits, 1, 16) || !TAKE("squash", SQUASH, m.tables.squash, LOGITS) ||
         !TAKE("stretch", STRETCH, m.tables.stretch, STRETCHED) || !TAKE("rates", RATES, m.tables.rates, COUNTS) ||
-        !TAKE("pixels", PIXELS, given, m.height * m.width) || !TAKE("data", DATA, m.coder.from, m.coder.size))
+        !check_mixing(&m.tables) || !TAKE("pixels", PIXELS, given, m.height * m.width) ||
+        !TAKE("data", DATA, m.coder.from, m.coder.size))
         goto end;
     if (call.buffers[OUT].len) {
         m.coder.size = length(&call, OUT, 1);

@@ -53,7 +53,7 @@ class ExactJob(Job):
         """Save once; any quality is this one."""
         data, stopped = self._save()
         self.done(data, len(strip_shapes(self.header)), math.inf)
-        return Result(data, math.inf, stopped)
+        return Result(data, math.inf, stopped, len(strip_shapes(self.header)))
 
     def meet_size(self, target: int) -> bytes:
         """The file, if it is of at most `target` bytes."""

@@ -39,6 +39,7 @@ class Result:
     data: bytes
     psnr: float  # of the decoded file; not a number where nobody asked
     stopped: bool
+    steps: int  # of fitting
 
 
 class Job:
@@ -71,17 +72,31 @@ class Job:
         ):  # beyond, memory is dearer, and a siren does not need it
             self.samples = with_colours_continued(self.samples)
         self.started = time.perf_counter()
+        self._reported: Result | None = None
 
     def _ranges(self) -> tuple[Range, ...]:
         """Of values of 16 bits, that samples are made by."""
         return ranges_of(self.values, self.alpha)
 
     def done(self, data: bytes, steps: int, measured: float) -> None:
-        """The last report."""
+        """The last report of a file that was made."""
+        self._reported = Result(data, measured, False, steps)
         if self.progress is not None:
             seconds = time.perf_counter() - self.started
             bpp = 8 * len(data) / (self.header.width * self.header.height)
             self.progress(Progress(steps, steps, measured, bpp, seconds, 0.0, "done"))
+
+    def handed_back(self, chosen: Result) -> bytes:
+        """The file chosen of those made, of which the last report is to be."""
+        if self._reported is None or chosen.data is not self._reported.data:
+            self.done(chosen.data, chosen.steps, chosen.psnr)
+        return chosen.data
+
+    def reported_again(self) -> bytes:
+        """The file last reported, after another job has reported one of its own."""
+        assert self._reported is not None
+        self.done(self._reported.data, self._reported.steps, self._reported.psnr)
+        return self._reported.data
 
     def fitting(self, report: Progress) -> bool | None:
         """Hand on the report of a fit, which knows a PSNR of samples only."""

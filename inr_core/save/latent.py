@@ -64,11 +64,11 @@ class LatentJob(LossyJob):
         if not small and self._iterations():  # unrefined one may
             index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > target, max(tried)) + 1
             if index <= MAX_STEP:
-                return self._write(self._quantised(index))[0]
+                return self.handed_back(self._unrefined_file(index))
         if not small:
             least = min(len(r.data) for r in tried.values())
             raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {target}")
-        return max(small, key=lambda r: len(r.data)).data
+        return self.handed_back(max(small, key=lambda r: len(r.data)))
 
     def reach_psnr(self, target: float) -> bytes:
         """The smallest file found whose decoded pixels reach `target` dB.
@@ -80,10 +80,14 @@ class LatentJob(LossyJob):
         tried = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
         best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
         if best.psnr < target and index >= 0:  # unrefined it does
-            return self._write(self._quantised(index))[0]
+            return self.handed_back(self._unrefined_file(index))
         if best.psnr < target and not any(r.stopped for r in tried.values()):
             raise TargetError(f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB")
-        return best.data
+        return self.handed_back(best)
+
+    def _unrefined_file(self, index: int) -> Result:
+        """A file with that quantisation step, not refined."""
+        return Result(*self._write(self._quantised(index)), stopped=False, steps=0)
 
     def _step(self, quality: float) -> int:
         return step_for(quality, self.header.share)
@@ -115,7 +119,7 @@ class LatentJob(LossyJob):
         if interrupted:
             raise Interrupted(data)
         self.done(data, iterations, measured)
-        return Result(data, measured, stopped)
+        return Result(data, measured, stopped, iterations)
 
     def _iterations(self) -> int:
         return iterations_for(self.settings.work, self.header.width * self.header.height)

@@ -19,6 +19,7 @@ from ..latent.encoding import encode_latents
 from ..latent.latents import quantise
 from ..latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for
 from ..pixels import Array
+from ..stretch import to_values
 
 FEW_VALUES = 16  # of an alpha, which are kept whatever it costs
 AREA = 1 / 64  # of the pixels: less at an end are extremes, not an area
@@ -52,7 +53,20 @@ def choose_plane(
     tried = min(TRIED, level)
     if header.alpha and _whole_costs_less(parts_of_it, low, high, step, header.channels, tried, threads):
         return "alpha", pack_alpha(last, level)
-    return "ends", pack_ends(last, low, high, level)
+    return "ends", pack_ends(last, low, high, level, _innermost(low, high, header))
+
+
+def _innermost(low: int, high: int, header: Header) -> tuple[int, int]:
+    """The samples nearest to each other that still stand for the values of low and high, by the range of values.
+
+    What is beside them then stands for another value: nothing between the ends becomes one of them.
+    """
+    if not header.ranges:
+        return low, high
+    all_samples = np.arange(1 << 16, dtype=np.uint16).reshape(-1, 1, 1)
+    values = to_values(all_samples, header.ranges[-1:])[:, 0, 0]
+    first, last = np.flatnonzero(values == values[low])[-1], np.flatnonzero(values == values[high])[0]
+    return (int(first), int(last)) if last - first >= 2 else (low, high)
 
 
 def _is_smooth(values: Plane, low: int, high: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from .. import __version__
@@ -231,6 +233,8 @@ def _dpi(text: str) -> tuple[float, float]:
 
 
 def _pair(text: str) -> tuple[str, str]:
+    with suppress(UnicodeError):  # UTF-8, also where the locale knows ASCII only
+        text = os.fsencode(text).decode("utf-8")
     key, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text[:99]!r}")

@@ -289,3 +289,9 @@ def test_set_keeps_a_file_that_is_read_meanwhile(file: Path) -> None:
         assert im.info["comment"] == b"old"
     with Image.open(io.BytesIO(file.read_bytes())) as again:
         np.testing.assert_array_equal(np.asarray(again), np.asarray(im))
+
+
+def test_texts_are_utf8_where_the_locale_knows_ascii_only(file: Path) -> None:
+    as_python_gives_it = "Tïtle=日本".encode().decode("ascii", "surrogateescape")
+    assert inr("set", file, "--text", as_python_gives_it) == (0, "", "")
+    assert (metadata_of(file).text or {}).get("Tïtle") == "日本"

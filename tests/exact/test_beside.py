@@ -318,3 +318,15 @@ def test_where_a_plane_may_stand() -> None:
         at = data.index(b"NETW")
         with pytest.raises(FormatError, match="expected none with mode"):
             read_head(io.BytesIO(data[:at] + plane + data[at + 4 :]))
+
+
+@pytest.mark.parametrize("bits", [9, 10, 12, 14])
+@pytest.mark.parametrize("quality", [5, 20, 75])
+def test_what_is_between_the_ends_stays_there_in_any_part_of_16_bits(bits: int, quality: float) -> None:
+    top = (1 << bits) - 1
+    given = (disc(6).astype(np.uint32) * top // 255).astype(np.uint16)
+    data = encode(given, Settings(effort=0, threads=1, quality=quality))
+    assert head_of(data).header.plane == "ends"
+    made = decode(data)
+    assert ((made == 0) == (given == 0)).all()
+    assert ((made == top) == (given == top)).all()
