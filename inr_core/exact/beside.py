@@ -16,7 +16,7 @@ from ..container.fields import FieldReader, pack_number
 from ..container.header import Header
 from ..errors import FormatError
 from ..kernels.resample import Box, Samples
-from .picture import strip_rows
+from .picture import check_patience, strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 
 LOW, BETWEEN, HIGH = range(3)  # what the plane of ends says of a pixel
@@ -75,6 +75,8 @@ class Beside:
         return self._plane
 
     def _unpacked(self) -> Plane:
+        for k, parts in enumerate(self.strips):
+            check_patience(parts, self._shapes, f"{self.kind}, strip {k}")
         strips = [
             unpack_parts(parts, shape, f"{self.kind}, strip {k}")[0]
             for k, (parts, shape) in enumerate(zip(self.strips, self._shapes, strict=True))

@@ -11,6 +11,7 @@ from ..container.chunks import MAX_CHUNKS
 from ..container.fields import FieldReader
 from ..container.header import Header
 from ..errors import FormatError, TruncatedError
+from ..kernels import switch
 from ..pixels import Array, Palette
 from ..process.threads import Crew
 from .colours import Planes
@@ -18,6 +19,7 @@ from .strips import Part, Shape, read_parts, sample_type, unpack_parts
 
 STRIP_PIXELS = 2**21  # in larger pictures more, so that there are at most MAX_CHUNKS strips
 MAX_MIXED = 2**32  # bits of the samples of a picture that the mixing coder may code, each of which takes 0.1 µs
+MAX_PLAIN = 2**26  # of them without the compiled kernels: plain Python takes 60 µs for each
 BILEVEL = 128  # from which sample on a pixel of mode 1 is white
 
 
@@ -36,9 +38,15 @@ def strip_shapes(header: Header) -> list[Shape]:
 
 def may_mix(header: Header) -> bool:
     """Whether the picture is not too large for the mixing coder."""
-    shapes = strip_shapes(header)
-    bits = (shapes[0].size - 1).bit_length()
-    return header.width * header.height * shapes[0].planes * bits <= MAX_MIXED
+    shape = strip_shapes(header)[0]
+    return header.width * header.height * shape.planes * (shape.size - 1).bit_length() <= MAX_MIXED
+
+
+def check_patience(parts: Sequence[Part], shapes: Sequence[Shape], what: str) -> None:
+    """FormatError: one of these strips of a picture is mixed, and without compiled kernels that takes hours."""
+    bits = sum(s.planes * s.height * s.width * (s.size - 1).bit_length() for s in shapes)
+    if bits > MAX_PLAIN and any(part.mixed for part in parts) and not switch.compiled():
+        raise FormatError(f"{what}: expected at most {MAX_PLAIN} bits of samples without compiled kernels, got {bits}")
 
 
 def plane_groups(header: Header) -> tuple[int, ...]:
@@ -106,7 +114,9 @@ class ExactDecoder:
         if k >= len(self._payloads):
             blank: Planes = np.zeros((shape.planes, shape.height, shape.width), sample_type(shape.size))
             return from_planes(blank, self._header.mode)
-        planes = unpack_parts(self._parts(k), shape, f"strip {k}")
+        parts = self._parts(k)
+        check_patience(parts, self._shapes, f"strip {k}")
+        planes = unpack_parts(parts, shape, f"strip {k}")
         if self._palette is not None and (largest := planes.max()) >= len(self._palette):
             raise FormatError(f"strip {k}: expected places in a palette of {len(self._palette)}, got {largest}")
         return from_planes(planes, self._header.mode)

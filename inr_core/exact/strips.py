@@ -80,7 +80,7 @@ def pack_strip(planes: Planes, size: int, groups: Sequence[int], level: int, may
     groups: numbers of planes to be coded apart, a colour's and an alpha's, unless all of them have few colours. The
     mixing coder is chosen where it is compiled, the picture `may_mix`, and the level says that there is time.
     """
-    mixed = _mixed(planes, size) if may_mix and level > QUICK and switch.level() is not None else None
+    mixed = _mixed(planes, size) if may_mix and level > QUICK and switch.compiled() else None
     if mixed is not None and planes[0].size > COMPARED:
         return mixed
     apart = b"".join(

@@ -21,7 +21,7 @@ static int check_finer(size_t height, size_t width, size_t out_height, size_t ou
 
 const char phase_keys_doc[] = PyDoc_STR(
     "phase_keys(level, maps, pairs, plane, stride, w1, b1, s1, w2, b2, s2, w3, b3, s3, first, rows, keys, key_plane, "
-    "at)\n\nKeys of a phase network at rows of a grid; see latent.compiled_phases.");
+    "at)\n\nKeys of a phase network at rows of a grid; see kernels.parities.");
 
 PyObject *phase_keys(PyObject *self, PyObject *args) {
     enum { MAPS, W1, B1, W2, B2, W3, B3, OUT };
@@ -55,7 +55,7 @@ PyObject *phase_keys(PyObject *self, PyObject *args) {
 
 const char cell_rows_doc[] = PyDoc_STR(
     "cell_rows(level, high, values, gains, planes, height, width, first, last, w1, b1, s1, wm, bm, sm, w2, b2, s2, "
-    "factor, shift, out, out_height, out_width)\n\nAdd the cell's residuals; see latent.compiled_synthesis.");
+    "factor, shift, out, out_height, out_width)\n\nAdd the cell's residuals; see kernels.cell.");
 
 /* Whether the gains of bands are such that products fit 32 bits. */
 static int check_gains(const Cell *c, int bands) {

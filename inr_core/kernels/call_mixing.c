@@ -21,6 +21,7 @@ static int check_mixing(const MixingTables *t) {
 }
 
 PyObject *mix_pixels(PyObject *self, PyObject *args) {
+    enum { AT_ONCE = 1 << 15 }; /* pixels between looks for signals */
     enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT };
     Call call = {0};
     Mixing m = {0};
@@ -43,10 +44,25 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
         if (!TAKE("out", OUT, m.coder.to, m.coder.size))
             goto end;
     }
-    ALONE(ok = mix(&m, given);)
-    if (!ok)
+    ALONE(ok = start_mixing(&m);)
+    if (!ok) {
         PyErr_NoMemory();
+        goto end;
+    }
+    if (m.coder.to)
+        ALONE(take_pixels(&m, given);)
+    begin_coding(&m.coder);
+    const size_t rows = 1 + AT_ONCE / m.width;
+    for (size_t y = 0; y < m.height; y += rows) {
+        ALONE(code_rows(&m, y, y + rows < m.height ? y + rows : m.height);)
+        if (PyErr_CheckSignals()) /* Ctrl-C is heard, although a strip may take ten seconds */
+            goto end;
+    }
+    end_coding(&m.coder);
+    if (!m.coder.to)
+        ALONE(give_pixels(&m, given);)
 end:;
+    end_mixing(&m);
     PyObject *none = finished(&call);
     Py_XDECREF(none);
     return none ? PyLong_FromSize_t(m.coder.at) : NULL;

@@ -34,7 +34,7 @@ static int check_siren(Siren *s, size_t counts, size_t entries, size_t biases) {
 
 const char siren_rows_doc[] = PyDoc_STR(
     "siren_rows(level, columns, rows, stride, width, height, first, last, neurons, counts, entries, multipliers, bias, "
-    "last_multiplier, last_bias, peak, out)\n\nSee siren.compiled.");
+    "last_multiplier, last_bias, peak, out)\n\nSee kernels.siren.");
 
 PyObject *siren_rows(PyObject *self, PyObject *args) {
     enum { COLUMNS, ROWS, NEURONS_OF, COUNTS, ENTRIES, MULTIPLIERS, BIAS, LAST_BIAS, OUT };

@@ -535,9 +535,9 @@ static inline void remember(Mixing *m, size_t here, const Neighbours *a, Match *
     m->places[a->longest >> (32 - m->seen_bits)] = (uint32_t)here;
 }
 
-/* Code all pixels: those in `pixels` where the coder writes, or into it. */
-static void code_pixels(Mixing *m) {
-    for (size_t y = 0; y < m->height; y++) {
+/* Code rows first … last − 1: those in `pixels` where the coder writes, or into it. */
+static void code_rows(Mixing *m, size_t first, size_t last) {
+    for (size_t y = first; y < last; y++) {
         const size_t begin = (y + ABOVE_ROWS) * m->stride + EDGE;
         uint64_t *row = m->pixels + begin, *up = row - m->stride;
         for (int k = 1; k <= EDGE; k++)
@@ -580,18 +580,13 @@ static void code_pixels(Mixing *m) {
     }
 }
 
-/* Code the pixels of a picture: those given where the coder writes, or into `given`. 0: there is no memory. */
-static int mix(Mixing *m, uint64_t *given) {
-    const int ok = start_mixing(m);
-    for (size_t y = 0; ok && m->coder.to && y < m->height; y++)
+/* Pixels as the caller has them ↔ with room around them. */
+static void take_pixels(Mixing *m, const uint64_t *given) {
+    for (size_t y = 0; y < m->height; y++)
         memcpy(m->pixels + (y + ABOVE_ROWS) * m->stride + EDGE, given + y * m->width, 8 * m->width);
-    if (ok) {
-        begin_coding(&m->coder);
-        code_pixels(m);
-        end_coding(&m->coder);
-    }
-    for (size_t y = 0; ok && !m->coder.to && y < m->height; y++)
-        memcpy(given + y * m->width, m->pixels + (y + ABOVE_ROWS) * m->stride + EDGE, 8 * m->width);
-    end_mixing(m);
-    return ok;
+}
+
+static void give_pixels(const Mixing *m, uint64_t *to) {
+    for (size_t y = 0; y < m->height; y++)
+        memcpy(to + y * m->width, m->pixels + (y + ABOVE_ROWS) * m->stride + EDGE, 8 * m->width);
 }

@@ -39,9 +39,9 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
     """
     height, width = pixels.shape
     most = height * width * planes * (2 if bits > 8 else 1) + 64
-    if switch.native is not None and switch.level() is not None:
+    if found := switch.compiled():
         out = bytearray(most)
-        size = switch.native.mix_pixels(height, width, planes, bits, asks, *tables(), pixels, b"", out)
+        size = found[0].mix_pixels(height, width, planes, bits, asks, *tables(), pixels, b"", out)
         return bytes(out[:size]) if size <= most else None
     coder = BitCoder(None)
     Mixing(coder, height, width, planes, bits, asks).code(pixels)
@@ -52,8 +52,8 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
 def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, asks: bool) -> Pixels | None:
     """The pixels that `write_pixels` was given. None: the bytes are too few or too many."""
     pixels = np.zeros((height, width), np.uint64)
-    if switch.native is not None and switch.level() is not None:
-        size = switch.native.mix_pixels(height, width, planes, bits, asks, *tables(), pixels, data, bytearray())
+    if found := switch.compiled():
+        size = found[0].mix_pixels(height, width, planes, bits, asks, *tables(), pixels, data, bytearray())
     else:
         coder = BitCoder(data)
         Mixing(coder, height, width, planes, bits, asks).code(pixels)

@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import header_of, make_layers
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from inr_core import (
-    FormatError,
-    Metadata,
     Settings,
-    SettingsError,
     TruncatedError,
     decode,
     describe,
@@ -24,15 +20,7 @@ from inr_core import (
     read_head,
     verify,
 )
-from inr_core.container import chunks
 from inr_core.container.chunks import Head
-from inr_core.container.fields import pack_number
-from inr_core.container.header import Header
-from inr_core.exact.beside import pack_alpha, pack_ends
-from inr_core.latent import prior
-from inr_core.latent.encoding import encode_latents
-from inr_core.latent.latents import quantise
-from inr_core.siren.streams import pack
 
 Pixels = NDArray[Any]
 HEIGHT, WIDTH = 90, 120
@@ -254,70 +242,6 @@ def test_files_that_end_early() -> None:
         assert ends_are_kept(disc(4), made[..., 3])
     with pytest.raises(TruncatedError):
         decode(data[:-1])
-
-
-def payloads(header: Header, samples: Pixels) -> list[bytes]:
-    """What a model that need not be a good one makes of samples."""
-    if header.model == "siren":
-        return [pack(make_layers(header, 1))]
-    coded = np.ascontiguousarray(samples[..., : header.coded])
-    return encode_latents(quantise(coded, prior.load(1), header.components, 150, 6), prior.load(1))[0]
-
-
-def file_with(plane: str, chunk: bytes, mode: str = "LA", model: str = "latent") -> bytes:
-    samples = np.zeros((4, 6, 1 if mode == "L" else 2), np.uint8)
-    numbers = ("latent", 1, 150, 6) if model == "latent" else ("siren", 0, 5, 3)
-    header = Header(6, 4, mode, 8, samples.shape[2], *numbers, 0, plane=plane)
-    return chunks.write(header, None, Metadata(), [chunk, *payloads(header, samples)])
-
-
-SMALL = NOISE[:4, :6]
-ALPHA, ENDS = pack_alpha(SMALL, 19), pack_ends(SMALL, int(SMALL.min()), int(SMALL.max()), 19)
-
-
-@pytest.mark.parametrize(
-    ("plane", "chunk", "message"),
-    [
-        ("alpha", b"", "alpha, strip 0, part 0: expected 1 bytes, got 0"),
-        ("alpha", ALPHA + b"\0", "alpha: expected nothing after the last strip, got 1 bytes"),
-        ("alpha", ALPHA[:-1], "alpha, strip 0, part 0: expected 24 bytes, got 23"),
-        ("alpha", b"\x10" + ALPHA[1:], "alpha, strip 0, part 0: expected at most 1 planes, got 2"),
-        ("ends", b"", "ends, low: expected 1 bytes, got 0"),
-        ("ends", pack_number(254) + b"\xff\1" + ENDS[2:], "ends, low: expected 0 to 253, got 254"),
-        ("ends", b"\x05\x06" + ENDS[2:], "ends, high: expected 7 to 255, got 6"),
-        ("ends", b"\x05" + pack_number(256), "ends, high: expected 7 to 255, got 256"),
-        ("ends", b"\0\5\0\0" + b"\xff\xf0" * 4, "ends, strip 0, part 0: expected symbols of 0 to 2, got 3"),
-    ],
-)  # fmt: skip
-def test_planes_that_no_encoder_writes(plane: str, chunk: bytes, message: str) -> None:
-    for model in ("latent", "siren"):
-        with pytest.raises(FormatError) as caught:
-            decode(file_with(plane, chunk, model=model))
-        assert str(caught.value) == message
-
-
-def test_where_a_plane_may_stand() -> None:
-    good = file_with("alpha", ALPHA)
-    assert (decode(good)[..., 1] == NOISE[:4, :6]).all()
-    with pytest.raises(SettingsError, match="plane of alpha: expected none with mode L and model latent, got one"):
-        file_with("alpha", ALPHA, "L")
-    pieces = [(kind, good[at : at + size + 12]) for kind, at, size in describe(good).chunks]
-    head, alpha, *levels = (chunk for _, chunk in pieces)
-    start = good[:9]
-    for order in ([alpha, alpha, *levels], [*levels, alpha], [alpha]):
-        pixels = b"".join(order)
-        size = len(pixels)
-        own = head[8:21] + size.to_bytes(4, "little")
-        data = start + chunks._chunk(b"HEAD", own) + pixels
-        with pytest.raises(FormatError):
-            decode(data)
-        with pytest.raises(FormatError):
-            verify(io.BytesIO(data))
-    for mode, plane in (("RGB", b"ALPH"), ("RGB", b"ENDS"), ("L", b"ALPH")):
-        data = chunks.write(header_of(mode), None, Metadata(), b"")
-        at = data.index(b"NETW")
-        with pytest.raises(FormatError, match="expected none with mode"):
-            read_head(io.BytesIO(data[:at] + plane + data[at + 4 :]))
 
 
 @pytest.mark.parametrize("bits", [9, 10, 12, 14])

@@ -129,3 +129,41 @@ def test_no_entry_beyond_the_last_is_read(beyond: int) -> None:
     none = np.zeros(0, np.uint16)
     assert switch.native.code_parity(*coded, *made, *read, none, none, none)
     assert values.reshape(3, 4, 4)[:, ::2, ::2].ravel().tolist() == [64 * (7 - 32)] * 12
+
+
+@pytest.mark.skipif(switch.native is None, reason="nothing is compiled here")
+def test_kernels_refuse_sizes_beyond_their_buffers() -> None:
+    native = switch.native
+    assert native is not None
+    ints, shorts = np.zeros(6000, np.int32), np.zeros(100, np.int16)
+    planes = np.zeros((3, 4, 5), np.int32)
+    good = [0, planes, 3, 4, 5, 0, 4, 0.5, np.zeros((3, 4, 5), np.int16)]
+    native.highpass(*good)
+    wrong = [(0, 99), (0, -1), (2, 0), (2, 4), (3, 5), (4, 6), (4, 1 << 40), (5, -1), (5, 4), (6, 5), (8, shorts[:59])]
+    for place, value in wrong:
+        with pytest.raises(ValueError, match=r"expected|no "):
+            native.highpass(*good[:place], value, *good[place + 1 :])
+    with pytest.raises(ValueError, match="aligned"):
+        native.highpass(0, np.zeros(300, np.uint8)[1:241], *good[2:])
+    with pytest.raises(TypeError):
+        native.highpass(*good[:-1], bytes(120))
+    layer: list[Any] = [np.zeros((1, 27, 4, 2), np.int16), np.zeros(4, np.int32), 3]
+    inner: list[Any] = [np.zeros((1, 2, 4, 2), np.int16), np.zeros(4, np.int32), 3]
+    maps = np.zeros((3 * 48 + 64, 2), np.int16)
+    phases = [0, maps, 3, 48, 6, *layer, *inner, *inner, 0, 4, ints, 24, 0]
+    native.phase_keys(*phases)
+    for place, value in (
+        *((1, maps[:100]), (2, 4), (2, 0), (3, 20), (4, 2), (4, 9), (5, layer[0][:, :26]), (6, ints[:5]), (7, 31)),
+        *((8, inner[0][:, :1]), (14, -1), (14, 4), (15, 0), (15, 9), (16, ints[:40]), (17, 23), (18, 1), (18, -1)),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            native.phase_keys(*phases[:place], value, *phases[place + 1 :])
+    for values in (ints[:0], ints[:59]):
+        with pytest.raises(ValueError, match="expected"):
+            native.wavelet_rows(
+                0, planes, values, *(np.zeros(9),) * 2, 3, 4, 5, 0, 4, np.zeros((3, 8, 10), np.int32), 8, 10
+            )
+    with pytest.raises(ValueError, match="out_width"):
+        native.wavelet_rows(0, planes, ints, *(np.zeros(9),) * 2, 3, 4, 5, 0, 4, np.zeros((3, 8, 11), np.int32), 8, 11)
+    with pytest.raises(ValueError, match="out"):
+        native.colour(0, planes, 3, 20, 0, 20, 8, np.zeros(59, np.uint8), 3, 0)

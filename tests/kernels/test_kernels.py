@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +13,7 @@ from networks import header_of, make_file, make_layer
 from numpy.typing import NDArray
 from toy_prior import smooth_picture, toy_arrays, toy_prior
 
-import inr_core
-from inr_core import SettingsError, decode
+from inr_core import decode
 from inr_core.entropy.rans import encode
 from inr_core.errors import FormatError
 from inr_core.kernels import switch
@@ -286,78 +282,6 @@ def test_packed_weights_stand_by_pairs_of_inputs_and_fours_of_neurons() -> None:
     assert near[0, :, 0].tolist() == [[k, k + 9] for k in range(9)]
     assert pack_weights(np.array([[1 << 15]])) is None
     assert pack_weights(np.array([[-(1 << 15)]])) is not None
-
-
-@needs_library
-def test_kernels_refuse_sizes_beyond_their_buffers() -> None:
-    assert native is not None
-    ints, shorts = np.zeros(6000, np.int32), np.zeros(100, np.int16)
-    planes = np.zeros((3, 4, 5), np.int32)
-    good = [0, planes, 3, 4, 5, 0, 4, 0.5, np.zeros((3, 4, 5), np.int16)]
-    native.highpass(*good)
-    wrong = [(0, 99), (0, -1), (2, 0), (2, 4), (3, 5), (4, 6), (4, 1 << 40), (5, -1), (5, 4), (6, 5), (8, shorts[:59])]
-    for place, value in wrong:
-        with pytest.raises(ValueError, match=r"expected|no "):
-            native.highpass(*good[:place], value, *good[place + 1 :])
-    with pytest.raises(ValueError, match="aligned"):
-        native.highpass(0, np.zeros(300, np.uint8)[1:241], *good[2:])
-    with pytest.raises(TypeError):
-        native.highpass(*good[:-1], bytes(120))
-    layer: list[Any] = [np.zeros((1, 27, 4, 2), np.int16), np.zeros(4, np.int32), 3]
-    inner: list[Any] = [np.zeros((1, 2, 4, 2), np.int16), np.zeros(4, np.int32), 3]
-    maps = np.zeros((3 * 48 + 64, 2), np.int16)
-    phases = [0, maps, 3, 48, 6, *layer, *inner, *inner, 0, 4, ints, 24, 0]
-    native.phase_keys(*phases)
-    for place, value in (
-        *((1, maps[:100]), (2, 4), (2, 0), (3, 20), (4, 2), (4, 9), (5, layer[0][:, :26]), (6, ints[:5]), (7, 31)),
-        *((8, inner[0][:, :1]), (14, -1), (14, 4), (15, 0), (15, 9), (16, ints[:40]), (17, 23), (18, 1), (18, -1)),
-    ):
-        with pytest.raises(ValueError, match="expected"):
-            native.phase_keys(*phases[:place], value, *phases[place + 1 :])
-    for values in (ints[:0], ints[:59]):
-        with pytest.raises(ValueError, match="expected"):
-            native.wavelet_rows(
-                0, planes, values, *(np.zeros(9),) * 2, 3, 4, 5, 0, 4, np.zeros((3, 8, 10), np.int32), 8, 10
-            )
-    with pytest.raises(ValueError, match="out_width"):
-        native.wavelet_rows(0, planes, ints, *(np.zeros(9),) * 2, 3, 4, 5, 0, 4, np.zeros((3, 8, 11), np.int32), 8, 11)
-    with pytest.raises(ValueError, match="out"):
-        native.colour(0, planes, 3, 20, 0, 20, 8, np.zeros(59, np.uint8), 3, 0)
-
-
-def test_the_environment_says_which_kernels_are_used() -> None:
-    code = "import inr_core, numpy; print(inr_core.backend)"
-
-    def run(name: str | None) -> str:
-        environment = {k: v for k, v in os.environ.items() if k != switch.VARIABLE}
-        environment |= {} if name is None else {switch.VARIABLE: name}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
-
-    assert run("numpy") == "numpy"
-    assert run(None) == run("") == switch.available()[-1]
-    assert run(switch.available()[-1]) == switch.available()[-1]
-    assert run("fast").endswith(f"PILLOW_INR_KERNELS: expected one of {', '.join(switch.available())}, got 'fast'")
-    command = [sys.executable, "-m", "pillow_inr", "--version"]
-    environment = {**os.environ, switch.VARIABLE: "fast"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "PILLOW_INR_KERNELS: expected one of numpy" in done.stderr
-    with pytest.raises(SettingsError, match="kernels: expected one of numpy"), switch.using("fast"):
-        pass
-    assert inr_core.backend in switch.available()
-
-
-def test_where_there_are_no_vectors_numpy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(switch.VARIABLE, raising=False)
-    for levels, chosen in ((["plain"], "numpy"), (["plain", "baseline"], "baseline"), ([], "numpy")):
-        monkeypatch.setattr(switch, "_LEVELS", levels)
-        assert switch._chosen() == chosen
-    monkeypatch.setattr(switch, "_LEVELS", ["plain"])
-    monkeypatch.setenv(switch.VARIABLE, "plain")
-    assert switch._chosen() == "plain"
 
 
 @needs_library
