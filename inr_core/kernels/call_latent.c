@@ -9,7 +9,7 @@ static int make_layer(Layer *layer, const char *name, const Py_buffer *weights, 
     if (!within(name, neurons, 4, MAX_NEURONS) || !within(name, neurons % 4, 0, 0) || !within(name, shift, 0, 30) ||
         !holds(name, bias, (size_t)neurons, 4) || !holds(name, weights, (size_t)neurons * (size_t)pairs, 4))
         return 0;
-    *layer = (Layer){weights->buf, bias->buf, (int)neurons, pairs, shift};
+    *layer = (Layer){weights->buf, bias->buf, (int)neurons, pairs, shift, 0};
     return 1;
 }
 

@@ -111,7 +111,7 @@ static int supported(const char *name) {
 void choose_levels(void) {
     static int32_t phases[SINE_MASK + 1], sines[SINE_MASK + 1];
     for (int k = 0; k <= SINE_MASK; k++) {
-        phases[k] = k;
+        phases[k] = (int32_t)((uint32_t)k << 20);
         sine_table[k] = (int16_t)floor(511 * sin((k + 0.5) * (2 * 3.14159265358979323846 / (SINE_MASK + 1))) + 0.5);
     }
     for (int level = 0; level < LEVELS_MAX && levels[level].name; level++) {

@@ -67,6 +67,7 @@ enum {
     COLOUR_BLOCK = 128, /* pixels converted together */
     SIREN_TILE_MAX = 96,
     SIREN_WIDTH_MAX = 1 << 14, /* neurons of a siren's layer */
+    CHANNELS_MAX = 16, /* of a siren */
     LAYERS_MAX = 1 << 10
 };
 
@@ -78,6 +79,7 @@ static const int32_t TAIL_STARTS[TAILS] = {0, 2, 10, 42, 298};
 typedef struct {
     const int32_t *weights, *bias; /* packed by fours of neurons, see networks.h; with half */
     int neurons, pairs, shift;
+    uint32_t multiplier;
 } Layer;
 
 typedef struct {
@@ -156,18 +158,19 @@ typedef struct {
     const uint32_t *columns, *rows; /* phases of the first layer, [neurons][stride] and [neurons][height] */
     size_t stride, width, height, first, last;
     int layers, channels, widest;
-    const int32_t *neurons;      /* [layers] all but the last one's, even */
-    const int32_t *counts;       /* entries of each neuron of all layers but the first */
-    const int32_t *entries;      /* a pair of inputs, a pair of weights */
+    const int32_t *neurons;      /* [layers] all but the last one's, whole fours */
+    const int32_t *dense;        /* [layers] of all but the first: whether its weights are packed by fours of neurons */
+    const int32_t *counts;       /* entries of each neuron of the other layers */
+    const int32_t *weights;      /* by layer, as a Layer has them, or entries: a pair of inputs, a pair of weights */
     const uint32_t *multipliers; /* [layers − 1] */
-    const uint32_t *bias;        /* phases of all neurons but those of the first and the last layer */
+    const int32_t *bias;         /* phases of all neurons but those of the first and the last layer */
     int64_t last_multiplier;
     const int64_t *last_bias; /* [channels] */
     int32_t peak;
     int32_t *out; /* [height][width][channels] */
 } Siren;
 
-enum { RELU, SINE, KEYS, CLIPPED }; /* what becomes of a layer's sums */
+enum { RELU, SINE, KEYS, CLIPPED, TURNS, SUMS }; /* what becomes of a layer's sums */
 
 /* Integers of scratch. CELL_SCRATCH is without the rings: three rows of inputs and of activations, CELL_ROW wide. */
 enum {
@@ -175,6 +178,7 @@ enum {
     CELL_SCRATCH = (9 + 1 + TILE_MAX) * MAX_NEURONS / 2 + 13 * TILE_MAX,
     CELL_ROW = (CELL_COLUMNS + 4 + TILE_MAX + 15) / 16 * 16
 };
+#define SIREN_SCRATCH(widest) (((widest) + CHANNELS_MAX + 2) * SIREN_TILE_MAX + (widest) / 2)
 #define LIFTING_SCRATCH(width) (18 * (width) + 64)
 
 /* The kernels that come once for each level. */

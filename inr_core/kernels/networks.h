@@ -1,4 +1,4 @@
-/* Networks on integers: the phase networks and the sine cell of the latent model. Included once for each level.
+/* Networks on integers: the layers of the latent model's networks and of sirens. Included once for each level.
 
    Maps and activations are pairs: two channels as two int16 in 32 bits, at neighbouring positions one after the other.
    So a vector holds a pair of inputs at some positions, a pair of weights is the same for all of them, and a neighbour
@@ -9,16 +9,25 @@
 
 /* What becomes of the sums a and b of neurons i and i + 1 at a vector of positions, `kind` says:
    RELU, SINE   activations, as pairs, [neurons / 2], `spread` apart
+   TURNS        these too, of sums that are multiplied before the bias is added
    KEYS         a scale and a mean: keys, as these
-   CLIPPED      two residuals, [neurons], as these */
-static INLINE void NAME(finish)(const int kind, V a, V b, int shift, int32_t *out, int i, size_t spread) {
-    a = vsra(a, shift), b = vsra(b, shift);
+   CLIPPED      two residuals, [neurons], as these
+   SUMS         themselves */
+static INLINE void NAME(finish)(const int kind, V a, V b, const Layer *layer, int32_t *out, int i, size_t spread) {
     int32_t *pair = out + (size_t)i / 2 * spread;
+    if (kind == TURNS) {
+        const V multiplier = vset1((int32_t)layer->multiplier);
+        a = vadd(vmul(a, multiplier), vset1(layer->bias[i])), b = vadd(vmul(b, multiplier), vset1(layer->bias[i + 1]));
+        vstore(pair, vpairs(vsine(a), vsine(b)));
+        return;
+    }
+    if (kind != SUMS)
+        a = vsra(a, layer->shift), b = vsra(b, layer->shift);
     if (kind == RELU) {
         const V zero = vset1(0), most = vset1(RELU_MAX);
         vstore(pair, vpairs(vmin(vmax(a, zero), most), vmin(vmax(b, zero), most)));
     } else if (kind == SINE) {
-        vstore(pair, vpairs(vsine(a), vsine(b)));
+        vstore(pair, vpairs(vsine(vsll(a, 20)), vsine(vsll(b, 20))));
     } else if (kind == KEYS) {
         const V zero = vset1(0);
         a = vmin(vmax(a, zero), vset1(SCALES - 1));
@@ -26,8 +35,8 @@ static INLINE void NAME(finish)(const int kind, V a, V b, int shift, int32_t *ou
         vstore(pair, vadd(vsll(a, MEAN_BITS), b));
     } else {
         const V low = vset1(-RESIDUAL_MAX), high = vset1(RESIDUAL_MAX);
-        vstore(out + (size_t)i * spread, vmin(vmax(a, low), high));
-        vstore(out + (size_t)(i + 1) * spread, vmin(vmax(b, low), high));
+        vstore(out + (size_t)i * spread, kind == SUMS ? a : vmin(vmax(a, low), high));
+        vstore(out + (size_t)(i + 1) * spread, kind == SUMS ? b : vmin(vmax(b, low), high));
     }
 }
 
@@ -46,12 +55,12 @@ static INLINE void NAME(finish)(const int kind, V a, V b, int shift, int32_t *ou
 #define EACH_PAIR_OF_8(DO) EACH_PAIR_OF_4(DO) DO(4, 5) DO(6, 7)
 #define INPUT(_, v) const V x##v = vload(at + v * LANES);
 #define SUM(i, v) V sum##i##_##v = bias##i;
-#define START(i) const V bias##i = vset1(layer->bias[first + i]); EACH_VECTOR(SUM, i)
+#define START(i) const V bias##i = vset1(biased ? layer->bias[first + i] : 0); EACH_VECTOR(SUM, i)
 #define ADD(i, v) sum##i##_##v = vdp(sum##i##_##v, x##v, weight##i);
 #define MULTIPLY(i) { const V weight##i = vset1(w[i / 4 * four + i % 4]); EACH_VECTOR(ADD, i) }
 #define KEEP_2(i, v) VKEEP(sum##i##_##v);
 #define KEEP(i) EACH_VECTOR(KEEP_2, i)
-#define FINISH_2(v, a, b) NAME(finish)(kind, sum##a##_##v, sum##b##_##v, layer->shift, out + v * LANES, first + a, spread);
+#define FINISH_2(v, a, b) NAME(finish)(kind, sum##a##_##v, sum##b##_##v, layer, out + v * LANES, first + a, spread);
 #if TILE_V == 1
 #define FINISH(a, b) FINISH_2(0, a, b)
 #elif TILE_V == 2
@@ -62,6 +71,7 @@ static INLINE void NAME(finish)(const int kind, V a, V b, int shift, int32_t *ou
 #define NEURONS(name, EACH, EACH_PAIR)                                                                               \
     static INLINE void NAME(name)(const int kind, const Layer *layer, int first, const int32_t *x,                   \
                                   const int32_t *offset, int32_t *out, size_t spread) {                              \
+        const int biased = kind != TURNS && kind != SUMS;                                                            \
         const size_t four = 4 * (size_t)layer->pairs;                                                                \
         const int32_t *w = layer->weights + (size_t)first * (size_t)layer->pairs, *end = w + four;                   \
         EACH(START)                                                                                                  \

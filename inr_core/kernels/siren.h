@@ -1,7 +1,8 @@
 /* A network of the coordinates: every pixel of a row through all layers, a tile at a time. Included once for each level.
 
-   Weights are sparse: a neuron has a list of those pairs of inputs of which it uses one. An entry costs a load of the
-   inputs and a product, no more than an entry of a dense layer, and by default nine weights in ten are not there. */
+   A layer is dense, or it is a list for each neuron of those pairs of inputs of which it uses one: by default nine weights
+   in ten are not there. An entry costs a load of the inputs and a product, where a dense layer loads them for all of the
+   neurons whose sums are in registers. */
 
 #define SIREN_TILE (SIREN_V * LANES)
 
@@ -34,9 +35,40 @@ static INLINE void NAME(siren_sums)(const int32_t *in, const int32_t *entry, con
     EACH_SIREN_VECTOR(SIREN_STORE)
 }
 
-/* Rows first … last − 1. `scratch`: two buffers of activations, [pairs][SIREN_TILE_MAX], and two tiles. */
+/* A layer at a tile of positions, of `kind` TURNS or SUMS; `sums`: two tiles. What follows its weights and its counts. */
+static INLINE void NAME(siren_layer)(const int kind, Layer *layer, int dense, const int32_t **counts, const int32_t *in,
+                                     const int32_t *own, int32_t *sums, int32_t *out) {
+    if (dense) {
+        for (size_t i = 0; i < SIREN_TILE; i += TILE)
+            NAME(layer)(kind, layer, in + i, own, out + i, SIREN_TILE);
+        layer->weights += (size_t)layer->neurons * (size_t)layer->pairs;
+        return;
+    }
+    for (int n = 0; n < layer->neurons; n += 2)
+        for (int k = 0; k < 2; k++) {
+            const int32_t *end = layer->weights + 2 * *(*counts)++;
+            NAME(siren_sums)(in, layer->weights, end, sums + k * SIREN_TILE);
+            layer->weights = end;
+            for (size_t i = 0; k && i < SIREN_TILE; i += LANES)
+                NAME(finish)(kind, vload(sums + i), vload(sums + SIREN_TILE + i), layer, out + i, n, SIREN_TILE);
+        }
+}
+
+/* Samples of one channel out of its sums, n of them. */
+static INLINE void NAME(siren_channel)(const Siren *s, int channel, const int32_t *sums, int32_t *to, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t product = (uint64_t)sums[i] * (uint64_t)s->last_multiplier;
+        const int64_t total = (int64_t)(product + (uint64_t)s->last_bias[channel]) >> 24;
+        to[i * (size_t)s->channels] = total < 0 ? 0 : total > s->peak ? s->peak : (int32_t)total;
+    }
+}
+
+/* Rows first … last − 1. `scratch`: SIREN_SCRATCH integers. */
 static void NAME(siren_rows)(const Siren *s, int32_t *scratch) {
     int32_t *sums = scratch, *in = sums + 2 * SIREN_TILE_MAX, *out = in + s->widest / 2 * SIREN_TILE_MAX;
+    int32_t *results = out + s->widest / 2 * SIREN_TILE_MAX, *own = results + CHANNELS_MAX * SIREN_TILE_MAX;
+    for (int k = 0; k < s->widest / 2; k++)
+        own[k] = k * SIREN_TILE;
     for (size_t y = s->first; y < s->last; y++) {
         for (size_t begin = 0; begin < s->width; begin += SIREN_TILE) {
             const size_t x = begin + SIREN_TILE > s->width && s->width > SIREN_TILE ? s->width - SIREN_TILE : begin;
@@ -45,38 +77,24 @@ static void NAME(siren_rows)(const Siren *s, int32_t *scratch) {
                 for (size_t i = 0; i < SIREN_TILE; i += LANES) {
                     const V a = vadd(vload((const int32_t *)column + i), vset1((int32_t)row[0]));
                     const V b = vadd(vload((const int32_t *)column + s->stride + i), vset1((int32_t)row[s->height]));
-                    vstore(in + n / 2 * SIREN_TILE + i, vpairs(vsine(vsra(a, 20)), vsine(vsra(b, 20))));
+                    vstore(in + n / 2 * SIREN_TILE + i, vpairs(vsine(a), vsine(b)));
                 }
             }
-            const int32_t *entry = s->entries, *count = s->counts;
-            const uint32_t *bias = s->bias;
-            for (int layer = 1; layer < s->layers; layer++) {
-                const V multiplier = vset1((int32_t)s->multipliers[layer - 1]);
-                for (int n = 0; n < s->neurons[layer]; n += 2, count += 2, bias += 2) {
-                    NAME(siren_sums)(in, entry, entry + 2 * count[0], sums);
-                    entry += 2 * count[0];
-                    NAME(siren_sums)(in, entry, entry + 2 * count[1], sums + SIREN_TILE);
-                    entry += 2 * count[1];
-                    const V low = vset1((int32_t)bias[0]), high = vset1((int32_t)bias[1]);
-                    for (size_t i = 0; i < SIREN_TILE; i += LANES) {
-                        const V a = vadd(vmul(vload(sums + i), multiplier), low);
-                        const V b = vadd(vmul(vload(sums + SIREN_TILE + i), multiplier), high);
-                        vstore(out + n / 2 * SIREN_TILE + i, vpairs(vsine(vsra(a, 20)), vsine(vsra(b, 20))));
-                    }
-                }
+            const int32_t *counts = s->counts;
+            Layer layer = {s->weights, s->bias, 0, s->neurons[0] / 2, 0, 0};
+            for (int k = 1; k < s->layers; k++) {
+                layer.neurons = s->neurons[k], layer.multiplier = s->multipliers[k - 1];
+                NAME(siren_layer)(TURNS, &layer, s->dense[k - 1], &counts, in, own, sums, out);
+                layer.bias += layer.neurons, layer.pairs = layer.neurons / 2;
                 int32_t *swap = in;
                 in = out, out = swap;
             }
+            layer.neurons = (s->channels + 3) / 4 * 4;
+            NAME(siren_layer)(SUMS, &layer, s->dense[s->layers - 1], &counts, in, own, sums, results);
             const size_t wide = s->width - x < SIREN_TILE ? s->width - x : SIREN_TILE;
-            for (int channel = 0; channel < s->channels; channel++, entry += 2 * *count++) {
-                NAME(siren_sums)(in, entry, entry + 2 * *count, sums);
-                int32_t *to = s->out + (y * s->width + x) * (size_t)s->channels + channel;
-                for (size_t i = 0; i < wide; i++) {
-                    const uint64_t sum = (uint64_t)sums[i] * (uint64_t)s->last_multiplier;
-                    const int64_t total = (int64_t)(sum + (uint64_t)s->last_bias[channel]) >> 24;
-                    to[i * (size_t)s->channels] = total < 0 ? 0 : total > s->peak ? s->peak : (int32_t)total;
-                }
-            }
+            int32_t *to = s->out + (y * s->width + x) * (size_t)s->channels;
+            for (int channel = 0; channel < s->channels; channel++)
+                NAME(siren_channel)(s, channel, results + channel * SIREN_TILE, to + channel, wide);
         }
     }
 }

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from ..process.threads import single_threaded_blas
 from . import sine as fx
 from . import switch
+from .layers import NEURONS, pack_weights
 
 STRIP_SAMPLES = 4096  # evaluated at once by NumPy: the scratch of a 128-wide layer stays within a few MB of cache
 STRIP_ACTIVATIONS = 2**19  # of one layer: wider networks take fewer samples at a time
 COMPILED_SAMPLES = 2**14  # evaluated at once by compiled kernels
+DENSE = 0.7  # of a layer's pairs of weights: where more are used, multiplying by all of them is faster
 
 Ints = NDArray[np.int64]
 _T = TypeVar("_T", bound=np.generic)
@@ -108,16 +110,15 @@ class CompiledSiren:
         first, *layers = network.layers
         self.threads, self.most = threads, most or COMPILED_SAMPLES
         self._first, self._peak, self._compiled = first, peak, switch.compiled()
-        entries = [_entries(layer) for layer in layers]
-        hidden = [_even(layer.bias.astype(np.uint32)) for layer in layers[:-1]]
+        forms = [_form(layer) for layer in layers]
+        none = np.empty(0, np.int32)
         self._layers = (
-            np.array([len(_even(layer.bias)) for layer in network.layers[:-1]], np.int32),
-            np.concatenate(
-                [counts if k == len(layers) - 1 else _even(counts) for k, (counts, _) in enumerate(entries)]
-            ),
-            np.concatenate([pairs for _, pairs in entries]),
+            np.array([len(_fours(layer.bias)) for layer in network.layers[:-1]], np.int32),
+            np.array([counts is None for counts, _ in forms], np.int32),
+            np.concatenate([none, *(counts for counts, _ in forms if counts is not None)]),
+            np.concatenate([weights for _, weights in forms]),
             np.array([layer.multiplier for layer in layers[:-1]], np.uint32),
-            np.concatenate([*hidden, np.empty(0, np.uint32)]),
+            np.concatenate([none, *(_fours(layer.bias.astype(np.uint32).view(np.int32)) for layer in layers[:-1])]),
             layers[-1].multiplier,
             layers[-1].bias.astype(np.int64),
         )
@@ -129,11 +130,11 @@ class CompiledSiren:
         weight, multiplier = self._first.weight, self._first.multiplier
         rows = fx.first_phase(weight[:, 1], multiplier, y) + self._first.bias.astype(np.uint32)[:, None]
         stride = max(len(x), native.SIREN_TILE_MAX)
-        columns = np.zeros((len(weight) + len(weight) % 2, stride), np.uint32)
+        columns = np.zeros((-(-len(weight) // NEURONS) * NEURONS, stride), np.uint32)
         columns[: len(weight), : len(x)] = fx.first_phase(weight[:, 0], multiplier, x)
         out = np.empty((len(y), len(x), len(self._layers[-1])), np.int32)
         sizes = stride, len(x), len(y), 0, len(y)
-        native.siren_rows(kernels, columns, _even(rows), *sizes, *self._layers, self._peak, out)
+        native.siren_rows(kernels, columns, _fours(rows), *sizes, *self._layers, self._peak, out)
         return out
 
 
@@ -142,16 +143,21 @@ def fits_int16(network: Network) -> bool:
     return all(abs(layer.weight.astype(np.int64)).max() < 1 << 15 for layer in network.layers[1:])
 
 
-def _entries(layer: Layer) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """How many pairs of inputs each neuron uses (out,); by neuron, these pairs' numbers and weights (n, 2)."""
-    weight = np.zeros((len(layer.weight), layer.weight.shape[1] + 1 & ~1), np.int16)
-    weight[:, : layer.weight.shape[1]] = layer.weight
-    pairs = weight.view(np.int32)
+def _form(layer: Layer) -> tuple[NDArray[np.int32] | None, NDArray[np.int32]]:
+    """A layer as the compiled kernels take it: None, and weights packed by fours of neurons; or, where enough of them
+    are 0, by neuron how many pairs of inputs it uses, (out,), and these pairs' numbers and weights, (n, 2), flat.
+    """
+    packed = pack_weights(layer.weight)
+    assert packed is not None
+    fours = packed.view(np.int32)[..., 0]  # (out / 4, pairs, 4)
+    if np.count_nonzero(fours) > DENSE * fours.size:
+        return None, fours.ravel()
+    pairs = fours.transpose(0, 2, 1).reshape(-1, fours.shape[1])
     neuron, pair = np.nonzero(pairs)
     counts = np.bincount(neuron, minlength=len(pairs)).astype(np.int32)
-    return counts, np.stack([pair.astype(np.int32), pairs[neuron, pair]], 1)
+    return counts, np.stack([pair.astype(np.int32), pairs[neuron, pair]], 1).ravel()
 
 
-def _even(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Values (n, …), and zeros for one more if n is odd."""
-    return np.concatenate([values, np.zeros_like(values[: len(values) % 2])])
+def _fours(values: NDArray[_T]) -> NDArray[_T]:
+    """Values (n, …), and zeros up to whole fours."""
+    return np.concatenate([values, np.zeros_like(values, shape=(-len(values) % NEURONS, *values.shape[1:]))])

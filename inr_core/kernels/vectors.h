@@ -21,7 +21,6 @@
 #undef vset1
 #undef vadd
 #undef vmul
-#undef vsub
 #undef vand
 #undef vsra
 #undef vsll
@@ -34,7 +33,7 @@
 #undef fset1
 #undef fmul
 #undef fmadd
-#undef fadd
+#undef fabsolute
 #undef to_float
 #undef to_nearest
 
@@ -54,7 +53,6 @@ static INLINE V NAME(vmul)(V a, V b) {
     return _mm_unpacklo_epi32(_mm_shuffle_epi32(even, 8), _mm_shuffle_epi32(odd, 8));
 }
 #define vmul NAME(vmul)
-#define vsub(a, b) _mm_sub_epi32(a, b)
 #define vand(a, b) _mm_and_si128(a, b)
 #define vsll(a, n) _mm_slli_epi32(a, n)
 #define vsra(a, n) _mm_sra_epi32(a, _mm_cvtsi32_si128(n))
@@ -74,7 +72,7 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define fset1(x) _mm_set1_ps(x)
 #define fmul(a, b) _mm_mul_ps(a, b)
 #define fmadd(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
-#define fadd(a, b) _mm_add_ps(a, b)
+#define fabsolute(a) _mm_and_ps(a, _mm_castsi128_ps(_mm_set1_epi32(INT32_MAX)))
 #define to_float(v) _mm_cvtepi32_ps(v)
 #define to_nearest(f) _mm_cvtps_epi32(f)
 
@@ -90,7 +88,6 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define vset1(i) _mm256_set1_epi32(i)
 #define vadd(a, b) _mm256_add_epi32(a, b)
 #define vmul(a, b) _mm256_mullo_epi32(a, b)
-#define vsub(a, b) _mm256_sub_epi32(a, b)
 #define vand(a, b) _mm256_and_si256(a, b)
 #define vsll(a, n) _mm256_slli_epi32(a, n)
 #define vsra(a, n) _mm256_sra_epi32(a, _mm_cvtsi32_si128(n))
@@ -102,7 +99,7 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define fset1(x) _mm256_set1_ps(x)
 #define fmul(a, b) _mm256_mul_ps(a, b)
 #define fmadd(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define fadd(a, b) _mm256_add_ps(a, b)
+#define fabsolute(a) _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(INT32_MAX)))
 #define to_float(v) _mm256_cvtepi32_ps(v)
 #define to_nearest(f) _mm256_cvtps_epi32(f)
 
@@ -118,7 +115,6 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define vset1(i) _mm512_set1_epi32(i)
 #define vadd(a, b) _mm512_add_epi32(a, b)
 #define vmul(a, b) _mm512_mullo_epi32(a, b)
-#define vsub(a, b) _mm512_sub_epi32(a, b)
 #define vand(a, b) _mm512_and_si512(a, b)
 #define vsll(a, n) _mm512_slli_epi32(a, n)
 #define vsra(a, n) _mm512_sra_epi32(a, _mm_cvtsi32_si128(n))
@@ -130,7 +126,7 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define fset1(x) _mm512_set1_ps(x)
 #define fmul(a, b) _mm512_mul_ps(a, b)
 #define fmadd(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define fadd(a, b) _mm512_add_ps(a, b)
+#define fabsolute(a) _mm512_abs_ps(a)
 #define to_float(v) _mm512_cvtepi32_ps(v)
 #define to_nearest(f) _mm512_cvtps_epi32(f)
 
@@ -146,7 +142,6 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define vset1(i) vdupq_n_s32(i)
 #define vadd(a, b) vaddq_s32(a, b)
 #define vmul(a, b) vmulq_s32(a, b)
-#define vsub(a, b) vsubq_s32(a, b)
 #define vand(a, b) vandq_s32(a, b)
 #define vsll(a, n) vshlq_n_s32(a, n)
 #define vsra(a, n) vshlq_s32(a, vdupq_n_s32(-(n)))
@@ -163,7 +158,7 @@ static INLINE V NAME(vdp)(V sum, V x, V w) {
 #define fset1(x) vdupq_n_f32(x)
 #define fmul(a, b) vmulq_f32(a, b)
 #define fmadd(a, b, c) vfmaq_f32(c, a, b)
-#define fadd(a, b) vaddq_f32(a, b)
+#define fabsolute(a) vabsq_f32(a)
 #define to_float(v) vcvtq_f32_s32(v)
 #define to_nearest(f) vcvtnq_s32_f32(f)
 
@@ -196,7 +191,7 @@ static INLINE V NAME(vdp)(V s, V x, V w) {
 static INLINE V NAME(vmin)(V a, V b) { EACH(a.i[k] < b.i[k] ? a.i[k] : b.i[k]); }
 static INLINE V NAME(vmax)(V a, V b) { EACH(a.i[k] > b.i[k] ? a.i[k] : b.i[k]); }
 static INLINE V NAME(vpairs)(V low, V high) { EACH((uint32_t)high.i[k] << 16 | (uint16_t)low.i[k]); }
-static INLINE V NAME(vsine)(V phase) { EACH(sine_table[phase.i[k] & SINE_MASK]); }
+static INLINE V NAME(vsine)(V phase) { EACH(sine_table[(uint32_t)phase.i[k] >> 20]); }
 #undef EACH
 #define vload NAME(vload)
 #define vstore NAME(vstore)
@@ -213,18 +208,18 @@ static INLINE V NAME(vsine)(V phase) { EACH(sine_table[phase.i[k] & SINE_MASK]);
 #endif
 
 #ifdef F
-/* The sine table's entry of a phase, any number of turns. Within a quarter of a turn the entries are a polynomial of
-   the ninth degree, rounded: its error is below 0.00008, no entry is closer than 0.0001 to a half, and all of them are
-   compared with the table when the module is loaded. */
+/* The sine table's entry of a phase, whose upper 12 bits count. Less than a quarter of a turn from where it is 0 it is
+   a polynomial of the ninth degree, rounded: its error is below 0.00008, no entry is closer than 0.0001 to a half, and
+   all of them are compared with the table when the module is loaded. */
 static INLINE V NAME(vsine)(V phase) {
-    V k = vsub(vand(vadd(phase, vset1(1024)), vset1(SINE_MASK)), vset1(1024)); /* −1024 … 3071 */
-    F x = fadd(to_float(vmin(k, vsub(vset1(2047), k))), fset1(0.5f));
+    V beyond = vadd(vand(phase, vset1(-(1 << 20))), vset1((1 << 19) - (1 << 30))); /* where it is 1 */
+    F x = fmadd(fabsolute(to_float(beyond)), fset1(-0x1p-30f), fset1(1)); /* -1 to 1, in quarters of a turn */
     F z = fmul(x, x);
-    F p = fset1(0x1.3bb208p-94f);
-    p = fmadd(p, z, fset1(-0x1.319a3p-69f));
-    p = fmadd(p, z, fset1(0x1.45c43ep-45f));
-    p = fmadd(p, z, fset1(-0x1.4a1658p-22f));
-    p = fmadd(p, z, fset1(0x1.9156a4p-1f));
+    F p = fset1(0x1.3bb208p-4f);
+    p = fmadd(p, z, fset1(-0x1.319a3p+1f));
+    p = fmadd(p, z, fset1(0x1.45c43ep+5f));
+    p = fmadd(p, z, fset1(-0x1.4a1658p+8f));
+    p = fmadd(p, z, fset1(0x1.9156a4p+9f));
     return to_nearest(fmul(x, p));
 }
 #endif

@@ -65,6 +65,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, backend: str) -> Iterator[dict[str, l
             decode(data, size=(7, 5))
             decode(encode(picture, Settings(lossless=True, threads=1), mode=mode))
         decode(make_file(siren, make_layers(siren, 1)))
+        decode(make_file(siren, make_layers(siren, 1, density=0.3)))
         monkeypatch.undo()
         yield recorder.calls
 
