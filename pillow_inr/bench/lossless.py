@@ -1,6 +1,7 @@
 """Sizes and speeds of lossless files: ours by effort, optimised PNG, WebP, and JPEG XL where its plugin is there.
 
-Every file is read back and compared; one that does not give the same pixels is an error.
+Every file is read back and compared; one that does not give the same pixels is an error. --check does that only, with
+pictures of every mode and format, and folders of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from PIL import Image
 from inr_core.errors import InrError
 
 from . import options
+from .lossless_check import check
 from .pictures import load_all
 from .report import Cell, Report, stopwatch
 
@@ -41,12 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "of our files (default: %(default)s)"
     parser.add_argument("--efforts", type=int, nargs="+", default=[0, 5], metavar="N", help=text)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of ours (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="only whether pictures, or those in folders, come back")
 
 
 def run(args: argparse.Namespace, report: Report) -> None:
     """A table of all files, and one of means: the geometric ones of bytes, pixels over seconds of speeds."""
     import pillow_inr  # noqa: F401 (registers the format)
 
+    if args.check:
+        check(args.pictures, args.efforts, report)
+        return
     files = report.table("lossless", "Lossless files", COLUMNS)
     ways = _ways(args)
     ratios: dict[str, list[float]] = {name: [] for name in ways}

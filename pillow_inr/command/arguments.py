@@ -101,6 +101,7 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     info.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
     info.add_argument("--json", action="store_true", help="one JSON list for all files")
 
+    _verify(add("verify", "whether a file is whole, or two hold the same picture", _VERIFY, _EXIT_CODES))
     _set(add("set", "change metadata, never the pixels", _SET, "--strip and --no-... come first, wherever they stand."))
 
     view = add("view", "show pictures in a window", "Right, left: the next, the last picture; Escape ends.")
@@ -170,6 +171,17 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution, comment, text"
     )
+
+
+_VERIFY = """Of one .inr file: whether it is whole. Of two pictures: whether their sizes, modes and all samples are the
+same, with the colours that places in a palette stand for, what is clear, the ICC profile and the orientation."""
+
+
+def _verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("file", metavar="FILE", help="a .inr file, or another that Pillow opens, or - for stdin")
+    verify.add_argument("other", metavar="FILE", nargs="?", help="what is to be the same")
+    verify.add_argument("--strip", action="store_true", help="ICC profile and orientation may differ")
+    verify.add_argument("-q", "--quiet", action="store_true", help="no line where all is well")
 
 
 _SET = "Change the metadata of .inr files. What is not named stays, and so do the pixels, to the byte."

@@ -99,6 +99,14 @@ def _info(args: argparse.Namespace) -> int:
     return info.show(named(args.files), args.json, Voice())
 
 
+def _verify(args: argparse.Namespace) -> int:
+    from . import verify
+    from .sources import named
+
+    sources = named([args.file] if args.other is None else [args.file, args.other])
+    return verify.verify(sources, args.strip, Voice(args.quiet))
+
+
 def _set(args: argparse.Namespace) -> int:
     from . import formats
     from .output import Output
@@ -199,6 +207,7 @@ _RUN = {
     "encode": _encode,
     "decode": _decode,
     "info": _info,
+    "verify": _verify,
     "set": _set,
     "thumbnail": _thumbnail,
     "view": _view,

@@ -17,7 +17,7 @@ from PIL import Image
 import inr_core
 import pillow_inr
 
-from .. import InrImagePlugin, carry
+from .. import InrImagePlugin, carry, same
 from ..modes import to_image
 from ..progress import Bar
 from . import formats
@@ -73,6 +73,8 @@ class Encoding:
         with warnings_to(note), source.open() as im:
             if (frames := getattr(im, "n_frames", 1)) > 1:
                 note(f"only the first of {frames} frames is kept")
+            if same.reads_less(im):
+                note(f"{same.LESS_READ} {im.mode}")
             im.load()
             if self.strip:
                 carry.strip(im)
