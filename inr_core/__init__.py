@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from .container.header import Header
     from .container.metadata import Metadata, check_block, check_text
     from .container.ranges import Range
-    from .decoder import Decoder, decode
+    from .decoder import Decoder, decode, describe
     from .encoder import encode
     from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
-    from .fileinfo import FileInfo, LayerInfo, describe
+    from .fileinfo import FileInfo, LayerInfo
     from .kernels.switch import backend
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
+    from .models import ExactShape, LatentShape, SirenShape
     from .modes import MODES
     from .process.interrupts import first_interrupt
     from .process.threads import cores
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
 _HOME = {
     "container.arrival": ("Arrival",),
     "container.chunks": ("SIGNATURE", "Head", "read_head", "replace_metadata", "verify"),
-    "decoder": ("Decoder", "decode"),
-    "fileinfo": ("FileInfo", "LayerInfo", "describe"),
+    "decoder": ("Decoder", "decode", "describe"),
+    "fileinfo": ("FileInfo", "LayerInfo"),
     "encoder": ("encode",),
     "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError", "shown"),
     "container.header": ("Header",),
     "container.metadata": ("Metadata", "check_block", "check_text"),
     "process.interrupts": ("first_interrupt",),
     "kernels.switch": ("backend",),
+    "models": ("ExactShape", "LatentShape", "SirenShape"),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
     "modes": ("MODES",),
     "container.ranges": ("Range",),
@@ -50,18 +52,21 @@ __all__ = [
     "Arrival",
     "BdRate",
     "Decoder",
+    "ExactShape",
     "FileInfo",
     "FormatError",
     "Head",
     "Header",
     "InrError",
     "Interrupted",
+    "LatentShape",
     "LayerInfo",
     "Metadata",
     "Progress",
     "Range",
     "Settings",
     "SettingsError",
+    "SirenShape",
     "TargetError",
     "TruncatedError",
     "backend",

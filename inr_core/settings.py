@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SettingsError, shown
+from .models import MODELS, Model
 
-MODELS = ("auto", "latent", "siren", "exact")
+AUTO = "auto"
+MODEL_CHOICES = (AUTO, *MODELS)
 SPARSITIES = ("rigl", "prune", "small-dense")
 QUANTIZATIONS = ("qat", "range", "distribution", "kmeans", "float16")
-
-SIREN_OPTIONS = (  # of no meaning to the other models
-    *("width", "depth", "omega_first", "omega_hidden", "density", "bits", "sparsity", "quantization", "steps", "batch"),
-)
 
 MIN_TARGET_SIZE = 128  # bytes; no file of ours is smaller than its chunks
 
@@ -42,7 +40,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "batch": (256, 2**26),
 }
 _INTEGERS = frozenset({"target_size", "effort", "threads", "seed", "width", "depth", "bits", "steps", "batch"})
-_CHOICES: dict[str, tuple[str, ...]] = {"model": MODELS, "sparsity": SPARSITIES, "quantization": QUANTIZATIONS}
+_CHOICES: dict[str, tuple[str, ...]] = {"model": MODEL_CHOICES, "sparsity": SPARSITIES, "quantization": QUANTIZATIONS}
+_LOSSLESS = next(model.name for model in MODELS.values() if model.lossless)
 _DEVICE = re.compile("auto|cpu|mps|cuda(:[0-9]{1,4})?")
 
 
@@ -65,7 +64,7 @@ class Settings:
     seed: int = 0
     time_limit: float | None = None  # seconds of fitting
     lossless: bool = False  # every sample comes back as it was
-    model: str = "auto"  # see `encoder.choose_models`
+    model: str = AUTO  # see `save.choice`
     width: int | None = None  # neurons of each hidden layer
     depth: int | None = None  # linear layers
     omega_first: float | None = None  # frequency factor of the first sine layer (SIREN, Sitzmann et al. 2020, 3.2)
@@ -92,11 +91,13 @@ class Settings:
         if self.target_size is not None and self.target_psnr is not None:
             raise SettingsError("target_size and target_psnr: expected at most one of them, got both")
         object.__setattr__(self, "lossless", _truth("lossless", self.lossless))
-        if self.lossless and self.model not in ("auto", "exact"):
-            raise SettingsError(f"lossless: expected with model 'exact' only, got model {self.model!r}")
-        if self.siren_options and (self.lossless or self.model not in ("auto", "siren")):
-            got = "lossless" if self.lossless else f"model {self.model!r}"
-            raise SettingsError(f"{self.siren_options[0]}: expected with model 'siren' only, got {got}")
+        if self.lossless and self.model not in (AUTO, _LOSSLESS):
+            raise SettingsError(f"lossless: expected with model {_LOSSLESS!r} only, got model {self.model!r}")
+        for model in MODELS.values():
+            own = self._own_options(model)
+            if own and (self.lossless or self.model not in (AUTO, model.name)):
+                got = "lossless" if self.lossless else f"model {self.model!r}"
+                raise SettingsError(f"{own[0]}: expected with model {model.name!r} only, got {got}")
 
     @property
     def work(self) -> int:
@@ -104,10 +105,22 @@ class Settings:
         return DEFAULT_EFFORT if self.effort is None else self.effort
 
     @property
-    def siren_options(self) -> list[str]:
-        """The options of a siren that are not as by default."""
+    def asked(self) -> str | None:
+        """The model that is asked for, by name, by `lossless` or by an option of its own; None: it is left to us."""
+        if self.model != AUTO:
+            return self.model
+        if self.lossless:
+            return _LOSSLESS
+        return next((model.name for model in MODELS.values() if self._own_options(model)), None)
+
+    def takes(self, option: str) -> bool:
+        """Whether the model asked for has this option of its own."""
+        return self.asked is not None and option in MODELS[self.asked].options
+
+    def _own_options(self, model: Model) -> list[str]:
+        """The options of a model alone that are not as by default."""
         defaults = type(self).__dataclass_fields__
-        return [name for name in SIREN_OPTIONS if getattr(self, name) != defaults[name].default]
+        return [name for name in model.options if getattr(self, name) != defaults[name].default]
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Settings:

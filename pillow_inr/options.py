@@ -65,7 +65,7 @@ class SaveOptions:
 
         given = {name: option(name, partial(_setting, name)) for name in _SETTINGS if name != "bits"}
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        if settings.model == "siren" or settings.siren_options:  # else it is PNG's
+        if settings.takes("bits"):  # else it is PNG's
             settings = replace(settings, bits=option("bits", partial(_setting, "bits")))
         metadata = Metadata(
             exif=option("exif", to_exif),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from inr_core.container.chunks import read_head, read_payload
 from inr_core.container.fields import FieldReader, pack_bits, unpack_bits, with_length
 from inr_core.container.metadata import zstd_expand, zstd_squeeze
+from inr_core.decoder import describe
 from inr_core.entropy import densities
 from inr_core.errors import InrError
 from inr_core.siren.streams import unpack
@@ -149,7 +150,8 @@ def coded(coder: str, streams: Sequence[Stream]) -> tuple[int, str]:
 def network_streams(data: bytes) -> tuple[list[Stream], list[Stream]]:
     """Symbols and masks of an .inr file's layers."""
     head = read_head(io.BytesIO(data))
-    layers, _ = unpack(read_payload(head.header, data[head.payload_offset :]), head.header)
+    shapes = [layer.shape for layer in describe(data).layers]
+    layers, _ = unpack(read_payload(head.header, data[head.payload_offset :]), shapes)
     symbols, masks = [], []
     for layer in layers:
         dense = bool(layer.mask.all())

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inr_core.decoder import decode
+from inr_core.decoder import decode, describe
 from inr_core.encoder import encode
-from inr_core.fileinfo import describe
 from inr_core.fit.siren.trainer import CHECK_EVERY, DIVERGED_STEPS, RESTARTS, diverged
 from inr_core.kernels.sine import COORD_BITS
 from inr_core.metrics import psnr

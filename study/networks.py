@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from inr_core.fit.siren.network import Siren
-from inr_core.siren.plan import Shape, shapes_of, weight_count
+from inr_core.models import SirenShape
+from inr_core.siren.plan import Shape
 
 from .tensors import HALF_BITS
 
@@ -58,7 +59,7 @@ class PlainSiren:
 
     @property
     def _matrices(self) -> tuple[Shape, ...]:
-        return shapes_of(self.width, self.layers, self.channels)
+        return SirenShape(self.width, self.layers).linear(self.channels)
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -142,17 +143,17 @@ class Feathermap:
     @classmethod
     def of_size(cls, width: int, layers: int, numbers: int) -> Feathermap:
         """The largest rank that stores at most `numbers` in A and B, at least 1."""
-        side = math.isqrt(weight_count(width, layers, 3) - 1) + 1
+        side = math.isqrt(SirenShape(width, layers).macs(3) - 1) + 1
         return cls(width, layers, max(1, numbers // (2 * side)))
 
     @property
     def _matrices(self) -> tuple[Shape, ...]:
-        return shapes_of(self.width, self.layers, 3)
+        return SirenShape(self.width, self.layers).linear(3)
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """A, B, the layers' factors, and their biases."""
-        side = math.isqrt(weight_count(self.width, self.layers, 3) - 1) + 1
+        side = math.isqrt(SirenShape(self.width, self.layers).macs(3) - 1) + 1
         return ((side, self.rank), (self.rank, side), (self.layers,), *[(out,) for out, _ in self._matrices])
 
     @property
@@ -196,7 +197,7 @@ class BandPair:
     def within(cls, layers: int, weights: int) -> BandPair:
         """The widest pair that has at most so many weights."""
         width = 1
-        while 2 * weight_count(width + 1, layers, 3) <= weights:
+        while 2 * SirenShape(width + 1, layers).macs(3) <= weights:
             width += 1
         return cls(width, layers)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 
-from inr_core.siren.plan import weight_count
+from inr_core.models import SirenShape
 
 from . import plots
 from .conclusions import Conclusion, above, conclude, mean_gap
@@ -71,7 +71,7 @@ def fit(study: Study, picture: Picture, method: str, sparsity: float, rates: dic
             options = {**options, "sparsity": CORE_NAMES[method]}
         return fit_inr(picture.pixels, {**siren_options(study), **options})
     scale = study.scale
-    numbers = round(density * weight_count(scale.width, scale.depth, 3))
+    numbers = round(density * SirenShape(scale.width, scale.depth).macs(3))
     network = Feathermap.of_size(scale.width, scale.depth, numbers)
     if method not in rates:
         rates[method] = best_rate(network, rgb_field(picture.pixels), Schedule.of(study, 0))

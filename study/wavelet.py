@@ -19,7 +19,7 @@ from PIL import Image
 
 from inr_core.errors import InrError
 from inr_core.metrics import psnr
-from inr_core.siren.plan import weight_count
+from inr_core.models import SirenShape
 from pillow_inr.bench.pictures import Samples
 from pillow_inr.bench.report import stopwatch
 
@@ -148,7 +148,7 @@ def run(study: Study) -> None:
 def _fits(study: Study, picture: Picture) -> list[tuple[str, int, Fitted]]:
     scale = study.scale
     plain = PlainSiren(scale.width, scale.depth)
-    pair = BandPair.within(scale.depth, weight_count(scale.width, scale.depth, 3))
+    pair = BandPair.within(scale.depth, SirenShape(scale.width, scale.depth).macs(3))
     study.report.say(f"{picture.name}: fitting {PLAIN} of width {plain.width}, {PAIR} of width {pair.width}")
     schedule = Schedule.of(study, siren_rate(plain.width))
     # Each of the pair's networks sees half as many points a step, but the picture has only a quarter of them.

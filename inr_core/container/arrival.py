@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import FormatError
-from .chunks import CHUNK, CRC, LEVELS_MASK, PIXELS, check_chunks, read_payloads
-from .header import MAX_PAYLOAD, Header
+from .chunks import CHUNK, CRC, check_chunks, read_payloads
+from .header import Header
 
 
 class Arrival:
@@ -19,14 +19,14 @@ class Arrival:
         self.header = header
         self.data = bytearray()
         self.ends: list[int] = []  # of the chunks that are complete, in `data`; at most MAX_CHUNKS
-        self.levels = 0  # of a latent picture, in those of them with pixels
+        self.first_bytes: list[int] = []  # of the data of those of them with pixels, but for empty ones
 
     def feed(self, data: bytes) -> None:
         """The next bytes; those behind the pixel chunks are ignored."""
         self.data += data[: self.missing]
         while (end := self._end()) is not None and end <= len(self.data):
             if self._is_pixels() and end - self._start > CHUNK.size + CRC.size:
-                self.levels += self.data[self._start + CHUNK.size] & LEVELS_MASK
+                self.first_bytes.append(self.data[self._start + CHUNK.size])
             self.ends.append(end)
             check_chunks(len(self.ends), end, self.header)
 
@@ -66,7 +66,7 @@ class Arrival:
     def _is_pixels(self) -> bool:
         """Whether the chunk that is not complete has pixels, where it is known to be one."""
         start = self._start
-        return self.data[start + CHUNK.size - 4 : start + CHUNK.size] == PIXELS[self.header.model]
+        return self.data[start + CHUNK.size - 4 : start + CHUNK.size] == self.header.row.chunk
 
     def _end(self) -> int | None:
         """Of the chunk that is not complete, if its length is known."""
@@ -75,6 +75,6 @@ class Arrival:
             return None
         length, _ = CHUNK.unpack_from(self.data, start)
         end = int(start + CHUNK.size + length + CRC.size)
-        if length > MAX_PAYLOAD[self.header.model] or end > limit:
+        if length > self.header.row.max_payload or end > limit:
             raise FormatError(f"pixel chunk at byte {start}: expected to end by byte {limit}, got byte {end}")
         return end

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from ..errors import FormatError, SettingsError, TruncatedError
-from .header import HEAD, MAX_PAYLOAD, Header, check_header, pack_header, parse_header
+from .header import HEAD, Header, check_header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
 from .ranges import Range, pack_ranges, parse_ranges
 
@@ -26,10 +26,8 @@ SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
 CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
 CRC = struct.Struct("<I")  # CRC-32 of type and data
-PIXELS = {"siren": b"NETW", "latent": b"LATS", "exact": b"STRP"}  # the chunks that hold the pixels, by model
-PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before these
+PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before those with the pixels
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
-LEVELS_MASK = 0x3F  # of a LATS chunk's first byte: how many levels it holds
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def write(
     `header.plane` comes first.
     """
     payloads = [pixels] if isinstance(pixels, bytes) else pixels
-    kinds = [PIXELS[header.model]] * len(payloads)
+    kinds = [header.row.chunk] * len(payloads)
     if header.plane:
         kinds[0] = PLANE_CHUNKS[header.plane]
     pixel_chunks = b"".join(map(_chunk, kinds, payloads))
@@ -104,7 +102,7 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
         if plane := next((name for name, own in PLANE_CHUNKS.items() if kind == own), ""):
             header = dataclasses.replace(header, plane=plane)
             check_header(header, FormatError)
-        if plane or kind == PIXELS[header.model]:
+        if plane or kind == header.row.chunk:
             if (header.mode == "P") != (palette is not None):
                 raise FormatError(f"chunk 'PLTE': expected exactly in mode P, got mode {header.mode}")
             return Head(header, parse_metadata(metadata), palette, offset), CHUNK.pack(length, kind)
@@ -147,14 +145,14 @@ def _check_palette(data: bytes, header: Header) -> bytes:
 
 
 def _check_ranges(data: bytes, header: Header) -> tuple[Range, ...]:
-    if header.bit_depth != 16 or header.model == "exact":
+    if header.bit_depth != 16 or header.row.lossless:
         got = f"{header.bit_depth} of model {header.model}"
         raise FormatError(f"chunk 'RANG': expected with 16 bits a sample of model siren or latent only, got {got}")
     return parse_ranges(data, header.channels)
 
 
 def read_payload(header: Header, payload: bytes) -> bytes:
-    """The network's bytes of a siren out of everything from `payload_offset` on, as `read_payloads`."""
+    """The last of `read_payloads`: of a siren, its network."""
     return read_payloads(header, payload)[-1]
 
 
@@ -172,7 +170,7 @@ def read_payloads(header: Header, payload: bytes, *, whole: bool = True) -> list
     except TruncatedError as e:  # the chunks promise more than the header does, and that much is there
         raise FormatError(f"pixel chunks: {e}") from e
     if len(found) <= (whole and header.plane != ""):
-        raise FormatError(f"chunk {_name(PIXELS[header.model])}: expected one, got none")
+        raise FormatError(f"chunk {_name(header.row.chunk)}: expected one, got none")
     return found
 
 
@@ -183,10 +181,10 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
         check_chunks(chunks, source.offset, header)
         chunks += 1
         kind, length = source.chunk_header()
-        data = source.chunk_data(kind, length, MAX_PAYLOAD[header.model])
+        data = source.chunk_data(kind, length, header.row.max_payload)
         first = bool(header.plane) and not found
-        wanted = PLANE_CHUNKS[header.plane] if first else PIXELS[header.model]
-        if kind == wanted and (header.model != "siren" or len(found) <= bool(header.plane)):
+        wanted = PLANE_CHUNKS[header.plane] if first else header.row.chunk
+        if kind == wanted and (header.row.several or len(found) <= bool(header.plane)):
             found.append(data)
         elif kind == wanted:
             raise FormatError(f"chunk {_name(kind)}: expected once, got it again")

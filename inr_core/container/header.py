@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import FormatError, InrError, SettingsError
+from ..models import MAX_PIXELS, MODELS, Model, Parameters
 from ..modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 from .ranges import Range
 
 HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
-MODELS = ("siren", "latent", "exact")
-
-MAX_PIXELS = 2**28
-MAX_HIDDEN = 1024
-MAX_LAYERS = 64
-MAX_WEIGHTS = 2**22  # zeros included
-MAX_WORK = 2**42  # multiply-adds of the whole picture
-MAX_PAYLOAD = {  # bytes
-    "siren": 2**24,  # MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
-    "latent": 2**28,
-    "exact": 3 * 2**30,  # MAX_PIXELS of four samples of 16 bits, and what storing them adds
-}
-MAX_LATENT_PIXELS = 2**26  # they are decoded whole
-MAX_STEP = 255
-MAX_LEVELS = 16
+MODEL_NAMES = tuple(MODELS)  # by number
 
 PLANE_MODES = {  # that may have a plane beside a siren or a pyramid: all of the alpha, or the ends of the last channel
     "alpha": ALPHA_MODES,
@@ -33,21 +21,16 @@ PLANE_MODES = {  # that may have a plane beside a siren or a pyramid: all of the
 
 
 @dataclass(frozen=True)
-class Header:
-    """Everything known of a picture before its pixels are decoded."""
+class Raster:
+    """What a picture is, whatever codes it."""
 
     width: int
     height: int
     mode: str
     bit_depth: int  # 1, 8 or 16 bits a sample
-    channels: int  # outputs of the network, 1 … 4
-    model: str
-    prior: int  # 0: none
-    hidden: int  # neurons of each hidden layer; latent: the index of the quantisation step; exact: 0
-    layers: int  # linear layers; latent: levels of the pyramid; exact: 0
-    payload_bytes: int  # from the first pixel chunk to the end of the file
-    ranges: tuple[Range, ...] = ()  # of 16-bit values, by channel, in a chunk of their own; none: the whole scale
-    plane: str = ""  # one of PLANE_MODES, which the first pixel chunk is then; not in the header's own chunk
+    channels: int  # samples of a pixel, 1 … 4; of mode P those of a colour
+    ranges: tuple[Range, ...] = field(default=(), kw_only=True)  # of 16-bit values, by channel; none: the whole scale
+    plane: str = field(default="", kw_only=True)  # one of PLANE_MODES, which the first pixel chunk is then
 
     @property
     def coded(self) -> int:
@@ -76,32 +59,50 @@ class Header:
         """Of a decoded sample: 8, or 16."""
         return max(8, self.bit_depth)
 
-    def shapes(self) -> list[tuple[int, int]]:
-        """(out, in) of each linear layer of a siren."""
-        inner = [(self.hidden, self.hidden)] * (self.layers - 2)
-        return [(self.hidden, 2), *inner, (self.coded, self.hidden)]
+    def header(self, parameters: Parameters) -> Header:
+        """That of a file of this picture; its payload is yet to be made."""
+        own = {each.name: getattr(self, each.name) for each in dataclasses.fields(Raster)}
+        return Header(**own, parameters=parameters)
+
+
+@dataclass(frozen=True)
+class Header(Raster):
+    """Everything known of a picture before its pixels are decoded. Ranges and plane have chunks of their own."""
+
+    parameters: Parameters
+    payload_bytes: int = 0  # from the first pixel chunk to the end of the file
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.parameters.model
+
+    @property
+    def row(self) -> Model:
+        """What there is to know of the model."""
+        return MODELS[self.model]
 
     @property
     def macs(self) -> int:
-        """Multiply-adds a pixel of a siren: the weights, zeros included."""
-        return sum(out * into for out, into in self.shapes())
+        """Multiply-adds a pixel of the networks that are in the file: of a siren the weights, zeros included."""
+        return self.parameters.macs(self.coded)
 
 
 def pack_header(header: Header) -> bytes:
     """The data of the header chunk; raises SettingsError for a header that no reader accepts."""
     check_header(header)
-    numbers = MODE_TABLE[header.mode].number, header.bit_depth, header.channels, MODELS.index(header.model)
-    network = header.prior, header.hidden, header.layers, header.payload_bytes
-    return HEAD.pack(header.width, header.height, *numbers, *network)
+    numbers = MODE_TABLE[header.mode].number, header.bit_depth, header.channels, MODEL_NAMES.index(header.model)
+    return HEAD.pack(header.width, header.height, *numbers, *header.parameters.numbers(), header.payload_bytes)
 
 
 def parse_header(data: bytes) -> Header:
     """The header of its chunk's data, HEAD.size bytes; raises FormatError."""
-    width, height, mode, bit_depth, channels, model, *network = HEAD.unpack(data)
-    for what, number, names in (("mode", mode, MODES), ("model", model, MODELS)):
+    width, height, mode, bit_depth, channels, model, *numbers, payload_bytes = HEAD.unpack(data)
+    for what, number, names in (("mode", mode, MODES), ("model", model, MODEL_NAMES)):
         if number >= len(names):
             raise FormatError(f"header: {what}: expected 0 to {len(names) - 1}, got {number}")
-    header = Header(width, height, MODES[mode], bit_depth, channels, MODELS[model], *network)
+    parameters = MODELS[MODEL_NAMES[model]].parameters.of(*numbers)
+    header = Header(width, height, MODES[mode], bit_depth, channels, parameters, payload_bytes)
     check_header(header, FormatError)
     return header
 
@@ -124,22 +125,7 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     limit("width × height", pixels, 1, MAX_PIXELS)
     choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
-    limit("payload bytes", header.payload_bytes, 0, MAX_PAYLOAD[header.model])
-    if header.plane and (header.model == "exact" or header.mode not in PLANE_MODES[header.plane]):
+    limit("payload bytes", header.payload_bytes, 0, header.row.max_payload)
+    if header.plane and (header.row.lossless or header.mode not in PLANE_MODES[header.plane]):
         raise error(f"plane of {header.plane}: expected none with mode {header.mode} and model {header.model}, got one")
-    if header.model == "latent":
-        limit("width × height of the latent model", pixels, 1, MAX_LATENT_PIXELS)
-        limit("prior", header.prior, 1, 255)
-        limit("step", header.hidden, 0, MAX_STEP)
-        limit("levels", header.layers, 1, MAX_LEVELS)
-        return
-    if header.prior != 0:
-        raise error(f"header: prior: expected 0 (none), got {header.prior}, which this version does not have")
-    if header.model == "exact":
-        limit("hidden", header.hidden, 0, 0)
-        limit("layers", header.layers, 0, 0)
-        return
-    limit("hidden neurons", header.hidden, 1, MAX_HIDDEN)
-    limit("layers", header.layers, 2, MAX_LAYERS)
-    limit("weights", header.macs, 1, MAX_WEIGHTS)
-    limit("multiply-adds of the picture", pixels * header.macs, 1, MAX_WORK)
+    header.parameters.check(limit, pixels, header.coded)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..container.fields import FieldReader, pack_number
-from ..container.header import Header
-from ..errors import FormatError
+from ..container.header import Raster
+from ..errors import FormatError, TruncatedError
 from ..kernels.resample import Box, Samples
-from .picture import check_patience, strip_rows
+from .planes import check_patience, strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 
 LOW, BETWEEN, HIGH = range(3)  # what the plane of ends says of a pixel
@@ -49,20 +49,20 @@ def _pack(plane: Plane, size: int, level: int) -> bytes:
 
 
 class Beside:
-    """What the first pixel chunk of a file with `Header.plane` holds. FormatError, here or later: it does not."""
+    """What the first pixel chunk of a file with `Raster.plane` holds. FormatError, here or later: it does not."""
 
-    def __init__(self, header: Header, payload: bytes) -> None:
-        self.kind, self.bytes = header.plane, len(payload)
+    def __init__(self, raster: Raster, payload: bytes) -> None:
+        self.kind, self.bytes = raster.plane, len(payload)
         self._plane: Plane | None = None
-        peak = (1 << header.bit_depth) - 1
+        peak = (1 << raster.bit_depth) - 1
         fields = FieldReader(payload)
         self.low, self.high, size = 0, peak, peak + 1
         if self.kind == "ends":
             self.low = fields.number("ends, low", 0, peak - 2)
             self.high = fields.number("ends, high", self.low + 2, peak)
             size = HIGH + 1
-        rows = strip_rows(header.width, header.height)
-        self._shapes = [Shape(1, bottom - top, header.width, size) for top, bottom in rows]
+        rows = strip_rows(raster.width, raster.height)
+        self._shapes = [Shape(1, bottom - top, raster.width, size) for top, bottom in rows]
         self.strips = [read_parts(fields, shape, f"{self.kind}, strip {k}") for k, shape in enumerate(self._shapes)]
         if rest := len(fields.rest()):
             raise FormatError(f"{self.kind}: expected nothing after the last strip, got {rest} bytes")
@@ -125,6 +125,15 @@ class Beside:
         total = np.sum([plane.astype(np.uint32) for plane in planes], 0)
         mean: Plane = ((2 * total + len(planes)) // (2 * len(planes))).astype(first.dtype)
         return mean
+
+
+def take_beside(raster: Raster, payloads: Sequence[bytes]) -> tuple[Beside | None, list[bytes]]:
+    """The plane beside the model, if there is to be one, and the model's payloads; TruncatedError: it is not there."""
+    if not raster.plane:
+        return None, list(payloads)
+    if not payloads:
+        raise TruncatedError(f"pixel chunks: expected the plane of {raster.plane}, got none of it")
+    return Beside(raster, payloads[0]), list(payloads[1:])
 
 
 class Pyramid(Protocol):

@@ -1,103 +1,90 @@
-"""A picture ↔ strips of its planes, from top to bottom, none of which needs another one."""
+"""A file of the exact model: strips, each decoded by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 
-from ..container.chunks import MAX_CHUNKS
+from ..container.chunks import Head
 from ..container.fields import FieldReader
-from ..container.header import Header
 from ..errors import FormatError, TruncatedError
-from ..kernels import switch
-from ..pixels import Array, Palette
+from ..fileinfo import Chunk, FileInfo, PartInfo
+from ..kernels.resample import LOBES, Box, resample
+from ..picture import Picture
+from ..pixels import Array, luma, to_colours
 from ..process.threads import Crew
 from .colours import Planes
-from .strips import Part, Shape, read_parts, sample_type, unpack_parts
+from .planes import check_patience, from_planes, may_mix, strip_rows, strip_shapes
+from .prediction import PREDICTOR_NAMES
+from .strips import Part, read_parts, sample_type, unpack_parts
 
-STRIP_PIXELS = 2**21  # in larger pictures more, so that there are at most MAX_CHUNKS strips
-MAX_MIXED = 2**32  # bits of the samples of a picture that the mixing coder may code, each of which takes 0.1 µs
-MAX_PLAIN = 2**26  # of them without the compiled kernels: plain Python takes 60 µs for each
-BILEVEL = 128  # from which sample on a pixel of mode 1 is white
-
-
-def strip_rows(width: int, height: int) -> list[tuple[int, int]]:
-    """First row and the one after the last of each strip of a picture."""
-    rows = max(STRIP_PIXELS // width, -(-height // MAX_CHUNKS))
-    return list(pairwise([*range(0, height, rows), height]))
+MIXING = "mixing coder"
 
 
-def strip_shapes(header: Header) -> list[Shape]:
-    """Of the strips of a picture of the exact model."""
-    planes = 1 if header.mode == "P" else header.channels
-    size = 1 << header.bit_depth
-    return [Shape(planes, bottom - top, header.width, size) for top, bottom in strip_rows(header.width, header.height)]
+class ExactPicture(Picture):
+    """Pixels of strips, one payload each. Of those that are missing, all samples are 0; TruncatedError if all are."""
 
-
-def may_mix(header: Header) -> bool:
-    """Whether the picture is not too large for the mixing coder."""
-    shape = strip_shapes(header)[0]
-    return header.width * header.height * shape.planes * (shape.size - 1).bit_length() <= MAX_MIXED
-
-
-def check_patience(parts: Sequence[Part], shapes: Sequence[Shape], what: str) -> None:
-    """FormatError: one of these strips of a picture is mixed, and without compiled kernels that takes hours."""
-    bits = sum(s.planes * s.height * s.width * (s.size - 1).bit_length() for s in shapes)
-    if bits > MAX_PLAIN and any(part.mixed for part in parts) and not switch.compiled():
-        raise FormatError(f"{what}: expected at most {MAX_PLAIN} bits of samples without compiled kernels, got {bits}")
-
-
-def plane_groups(header: Header) -> tuple[int, ...]:
-    """Numbers of planes that belong together: a colour's, an alpha's."""
-    return (1,) if header.mode == "P" else header.components
-
-
-def to_planes(pixels: Array, mode: str) -> Planes:
-    """Pixels (h, w) or (h, w, C) of a mode → planes (P, h, w); those of mode 1 are 0 and 1."""
-    planes = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
-    return (planes >= BILEVEL).astype(np.uint8) if mode == "1" else planes
-
-
-def from_planes(planes: Planes, mode: str) -> Array:
-    """Planes (P, h, w) → pixels (h, w) or (h, w, C), as `to_planes` takes them."""
-    if mode == "1":
-        planes = planes * np.uint8(255)
-    return planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, 2))
-
-
-class ExactDecoder:
-    """Decodes the payloads of pixel chunks, one for each strip. FormatError, here or later: they are not that.
-
-    `cut`: the last payloads may be missing, and their pixels are 0 in all samples; TruncatedError if all are.
-    """
-
-    def __init__(
-        self, header: Header, palette: Palette | None, payloads: Sequence[bytes], threads: int = 1, *, cut: bool = False
-    ) -> None:
-        self._header, self._palette, self._payloads, self._threads = header, palette, payloads, threads
-        self._shapes = strip_shapes(header)
-        if cut and not payloads:
+    def __init__(self, head: Head, payloads: Sequence[bytes], cut: bytes | None, threads: int, device: str) -> None:
+        super().__init__(head, payloads, cut, threads, device)
+        self._payloads, self._palette = payloads, head.palette
+        self._shapes = strip_shapes(head.header)
+        if cut is not None and not payloads:
             raise TruncatedError(f"strips: expected at least one of {len(self._shapes)}, got none")
-        if len(payloads) > len(self._shapes) or (len(payloads) < len(self._shapes) and not cut):
+        if len(payloads) > len(self._shapes) or (len(payloads) < len(self._shapes) and cut is None):
             raise FormatError(f"strips: expected {len(self._shapes)}, got {len(payloads)}")
 
-    def strips(self, y0: int, y1: int) -> Iterator[tuple[int, Array]]:
+    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
+        """As `Picture.bands`; a band is a strip."""
+        yield from self._strips(0, self.header.height)
+
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+        """As `Picture.decode`; at another size, the colours are what is resampled."""
+        x0, y0, x1, y1 = box
+        if size == (x1 - x0, y1 - y0):
+            pixels = self._rows(y0, y1)[:, x0:x1]
+            return luma(pixels) if grey else pixels
+        reach = LOBES * -(-(y1 - y0) // size[1]) + 1  # rows that those of the result depend on beyond the box
+        top, bottom = max(0, y0 - reach), min(self.header.height, y1 + reach)
+        samples = to_colours(self._rows(top, bottom), self.header.mode, self._palette)
+        pixels = self.finished(resample(samples, (x0, y0 - top, x1, y1 - top), size, alpha=self.header.alpha))
+        return luma(pixels) if grey else pixels
+
+    def parts(self) -> list[list[Part]]:
+        """What each strip is stored as."""
+        return [self._parts(k) for k in range(len(self._payloads))]
+
+    def describe(self, chunks: list[Chunk]) -> FileInfo:
+        """As `Picture.describe`, part by part."""
+        parts = [
+            PartInfo(strip, part.planes, _way(part), part.colours, len(part.stored))
+            for strip, parts in enumerate(self.parts())
+            for part in parts
+        ]
+        sizes: dict[str, int] = {}
+        for part in parts:
+            planes = f"list of {_counted(part.colours, 'colour')}" if part.colours else _counted(part.planes, "plane")
+            way = f"{planes}, {part.predictor if part.predictor == MIXING else 'predictor ' + part.predictor}"
+            sizes[way] = sizes.get(way, 0) + part.bytes
+        ways = ", ".join(f"{way} ({size:,} bytes)" for way, size in sizes.items())
+        line = f"exact, {_counted(len(self._payloads), 'strip')}, {ways}"
+        return FileInfo(self.head, chunks, line, parts=parts)
+
+    def _strips(self, y0: int, y1: int) -> Iterator[tuple[int, Array]]:
         """(first row, pixels in the file's mode) of each strip that has one of the rows y0 … y1 − 1."""
         wanted = [
             (k, top)
-            for k, (top, bottom) in enumerate(strip_rows(self._header.width, self._header.height))
+            for k, (top, bottom) in enumerate(strip_rows(self.header.width, self.header.height))
             if top < y1 and bottom > y0
         ]
-        with Crew(self._threads) as crew:
+        with Crew(self.threads) as crew:
             for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted):
                 yield top, pixels
 
-    def rows(self, y0: int, y1: int) -> Array:
+    def _rows(self, y0: int, y1: int) -> Array:
         """Rows y0 … y1 − 1 of the picture."""
         pixels: Array | None = None
-        for top, rows in self.strips(y0, y1):
+        for top, rows in self._strips(y0, y1):
             first, last = max(top, y0), min(top + len(rows), y1)
             if pixels is None:  # after the first strip: most files that hold nothing are found out by then
                 pixels = np.empty((y1 - y0, *rows.shape[1:]), rows.dtype)
@@ -105,27 +92,32 @@ class ExactDecoder:
         assert pixels is not None
         return pixels
 
-    def parts(self) -> list[list[Part]]:
-        """What each strip is stored as."""
-        return [self._parts(k) for k in range(len(self._payloads))]
-
     def _pixels(self, k: int) -> Array:
         shape = self._shapes[k]
         if k >= len(self._payloads):
             blank: Planes = np.zeros((shape.planes, shape.height, shape.width), sample_type(shape.size))
-            return from_planes(blank, self._header.mode)
+            return from_planes(blank, self.header.mode)
         parts = self._parts(k)
         check_patience(parts, self._shapes, f"strip {k}")
         planes = unpack_parts(parts, shape, f"strip {k}")
         if self._palette is not None and (largest := planes.max()) >= len(self._palette):
             raise FormatError(f"strip {k}: expected places in a palette of {len(self._palette)}, got {largest}")
-        return from_planes(planes, self._header.mode)
+        return from_planes(planes, self.header.mode)
 
     def _parts(self, k: int) -> list[Part]:
         fields = FieldReader(self._payloads[k])
         parts = read_parts(fields, self._shapes[k], f"strip {k}")
-        if any(part.mixed for part in parts) and not may_mix(self._header):
+        if any(part.mixed for part in parts) and not may_mix(self.header):
             raise FormatError(f"strip {k}: expected no part of the mixing coder in a picture of this size, got one")
         if rest := len(fields.rest()):
             raise FormatError(f"strip {k}: expected nothing after its parts, got {rest} bytes")
         return parts
+
+
+def _way(part: Part) -> str:
+    """How a part is stored, in a word or two."""
+    return MIXING if part.mixed else PREDICTOR_NAMES[part.predictor]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}"

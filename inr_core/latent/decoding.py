@@ -17,7 +17,7 @@ from ..kernels.colour import Samples, from_planes
 from ..kernels.strips import Strips
 from . import differences
 from .differences import Differences
-from .latents import Latents
+from .latents import PyramidShape
 from .parity import NoSymbols
 from .payload import ALL_CODED, DIFFERENT, read_lowpass, skip_lowpass
 from .prior import MAX_LEVELS, Prior
@@ -38,22 +38,15 @@ class LatentDecoder:
         self,
         payloads: Sequence[bytes],
         prior: Prior,
-        width: int,
-        height: int,
-        bit_depth: int,
-        components: Sequence[int],
-        step: int,
-        levels: int,
+        shape: PyramidShape,
         threads: int = 1,
         device: str = "cpu",
         cut: bytes | None = None,
     ) -> None:
-        if not 1 <= levels <= MAX_LEVELS:
-            raise FormatError(f"levels: expected 1 to {MAX_LEVELS}, got {levels}")
         if not payloads and not cut:
             raise FormatError("latents: expected at least one payload, got none")
-        self._shape = Latents(width, height, bit_depth, tuple(components), step, levels, [], [])
-        self._prior, self._pyramid = prior, Pyramid(self._shape, prior, Strips(threads, device))
+        self._shape, self._prior, levels = shape, prior, shape.levels
+        self._pyramid = Pyramid(shape, prior, Strips(threads, device))
         self._pending: list[tuple[int, bytes, bool]] = []  # levels, bytes, whether it is cut; the next payload is last
         self._cut = cut is not None
         self.finest = levels

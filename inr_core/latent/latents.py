@@ -17,9 +17,9 @@ from .steps import Step
 Ints = NDArray[np.int32]
 
 
-@dataclass(frozen=True, eq=False)
-class Latents:
-    """A quantised picture: what encoder and decoder share."""
+@dataclass(frozen=True)
+class PyramidShape:
+    """What there is to know of a pyramid before its planes."""
 
     width: int
     height: int
@@ -27,9 +27,6 @@ class Latents:
     components: tuple[int, ...]  # planes of each, 3 (colour) or 1: (3, 1) for RGBA
     step: int  # index, 0 … 255
     levels: int  # 1 … 16
-    lowpass: list[Ints]  # by component (planes, h, w) of grid L, in low-pass steps
-    details: list[list[Ints]]  # by component and level, finest first: (planes·3, h, w) of grid l + 1
-    differences: Differences = field(default_factory=dict)  # of the networks, to the prior's
 
     def grid(self, level: int) -> tuple[int, int]:
         """Width and height of grid `level`."""
@@ -39,6 +36,15 @@ class Latents:
         """Details of a level, of all components."""
         w, h = self.grid(level + 1)
         return 3 * sum(self.components) * w * h
+
+
+@dataclass(frozen=True, eq=False)
+class Latents(PyramidShape):
+    """A quantised picture: what encoder and decoder share."""
+
+    lowpass: list[Ints]  # by component (planes, h, w) of grid L, in low-pass steps
+    details: list[list[Ints]]  # by component and level, finest first: (planes·3, h, w) of grid l + 1
+    differences: Differences = field(default_factory=dict)  # of the networks, to the prior's
 
 
 def grid_size(width: int, height: int, level: int) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..container.header import MAX_LEVELS, MAX_STEP
 from ..kernels.colour import Samples
+from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics

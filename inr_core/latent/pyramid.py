@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..kernels.colour import Samples, from_planes
 from ..kernels.strips import Strips
-from .latents import Latents
+from .latents import PyramidShape
 from .level import Component
 from .prior import Prior
 from .steps import Step
@@ -28,7 +28,7 @@ PLANE_LIMIT = 1 << 20  # of a coarsest low-pass value in plane units
 class Pyramid:
     """The components of a picture on their way from coarse to fine."""
 
-    def __init__(self, shape: Latents, prior: Prior, strips: Strips) -> None:
+    def __init__(self, shape: PyramidShape, prior: Prior, strips: Strips) -> None:
         self.shape, self.step = shape, Step(shape.step, shape.bit_depth)
         self.prior, self.strips = prior, strips
         self.components: list[Component] = []

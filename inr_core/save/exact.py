@@ -5,58 +5,58 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from typing import Any
 
 from ..container import chunks
-from ..container.header import Header
+from ..container.header import Raster
 from ..container.ranges import Range
 from ..errors import Interrupted, TargetError
-from ..exact.picture import may_mix, plane_groups, strip_rows, strip_shapes, to_planes
+from ..exact.planes import may_mix, plane_groups, strip_rows, strip_shapes, to_planes
 from ..exact.strips import pack_strip
 from ..latent.plan import tiles
+from ..models import ExactShape
 from ..pixels import Array
 from ..process.interrupts import first_interrupt
-from ..process.threads import Crew, cores
+from ..process.threads import Crew
 from ..settings import Progress
-from .job import Job, Result
+from .job import Job, Request, Result
 
 LEVELS = (1, 6, 12, 15, *[19] * 3, *[22] * 3)  # of Zstandard, by effort: from 15 to 19 it is 1 to 15 % smaller
 GUESSED = 15  # the level that tells how large a file will be
 HURRIED = 1  # the level of what is left when it is to end
 
 
-def guessed_size(pixels: Array, header: Header, level: int) -> float:
+def guessed_size(pixels: Array, raster: Raster, level: int) -> float:
     """About how many bytes the strips of a picture take, judged by parts of it where it is large."""
-    header = dataclasses.replace(header, model="exact", plane="")
-    parts = [to_planes(part, header.mode) for part in tiles(pixels.reshape(header.height, header.width, -1))]
-    size, groups = strip_shapes(header)[0].size, plane_groups(header)
+    raster = dataclasses.replace(raster, plane="")
+    parts = [to_planes(part, raster.mode) for part in tiles(pixels.reshape(raster.height, raster.width, -1))]
+    size, groups = strip_shapes(raster)[0].size, plane_groups(raster)
     packed = sum(len(pack_strip(part, size, groups, level)) for part in parts)
-    share = sum(part[0].size for part in parts) / (header.width * header.height)
+    share = sum(part[0].size for part in parts) / (raster.width * raster.height)
     return float(packed / share)
 
 
 class ExactJob(Job):
     """A picture as planes that come back as they are, whatever the quality."""
 
-    exact = True
+    lossless = True
 
-    def __init__(self, *job: Any) -> None:
-        super().__init__(*job)
-        self.header = dataclasses.replace(self.header, model="exact", hidden=0, layers=0)
-        self.planes = to_planes(job[0], self.header.mode)
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.header = self.raster.header(ExactShape())
+        self.planes = to_planes(request.pixels, self.raster.mode)
         chunks.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
 
     def _ranges(self) -> tuple[Range, ...]:
         return ()
 
     def run(self, quality: float) -> Result:
-        """Save once; any quality is this one."""
+        """As `Job.run`; any quality is this one."""
         data, stopped = self._save()
         self.done(data, len(strip_shapes(self.header)), math.inf)
         return Result(data, math.inf, stopped, len(strip_shapes(self.header)))
 
     def meet_size(self, target: int) -> bytes:
-        """The file, if it is of at most `target` bytes."""
+        """As `Job.meet_size`: the file, if it is so small."""
         data, _ = self._save()
         if len(data) > target:
             reason = f"target_size: expected at least {len(data)} bytes to keep every sample of this picture"
@@ -65,17 +65,17 @@ class ExactJob(Job):
         return data
 
     def reach_psnr(self, target: float) -> bytes:
-        """The file, whose PSNR is infinite."""
+        """As `Job.reach_psnr`: the file, whose PSNR is infinite."""
         return self.run(self.settings.quality).data
 
     def _save(self) -> tuple[bytes, bool]:
         """The file, and whether the caller wanted an end: then what was left is packed quickly, as after Ctrl-C."""
-        header, threads, limit = self.header, self.settings.threads or cores(), self.settings.time_limit
+        header, limit = self.header, self.settings.time_limit
         strips = strip_rows(header.width, header.height)
         size = strip_shapes(header)[0].size
         payloads: list[bytes] = []
         stopped = False
-        with first_interrupt() as interrupted, Crew(threads) as crew:
+        with first_interrupt() as interrupted, Crew(self.threads) as crew:
 
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container.header import MAX_LATENT_PIXELS, MAX_PIXELS, Header
+from ..container.header import Raster
 from ..container.metadata import Metadata
 from ..container.ranges import Range
 from ..decoder import decode
 from ..errors import InrError, SettingsError, shown
 from ..metrics import psnr
+from ..models import MAX_LATENT_PIXELS, MAX_PIXELS
 from ..pixels import Array, check_pixels, to_colours
 from ..process.own_thread import apart
+from ..process.threads import cores
 from ..settings import Progress, Settings
 from ..stretch import ranges_of, to_samples, to_values
 from .unseen import with_colours_continued
@@ -42,37 +45,88 @@ class Result:
     steps: int  # of fitting
 
 
-class Job:
-    """The picture, ready to be fitted as often as its target needs; InrError for pixels that cannot be stored."""
+@dataclass(frozen=True)
+class Request:
+    """What `encode` was asked for; InrError for pixels that no file can hold."""
 
-    exact = False  # whether every sample is kept, also of colours that nobody can see
+    pixels: Array  # (H, W) or (H, W, C), in the mode
+    mode: str
+    palette: NDArray[np.uint8] | None
+    metadata: Metadata
+    settings: Settings
+    progress: Report | None
 
-    def __init__(
-        self,
-        pixels: Array,
-        mode: str,
-        palette: NDArray[np.uint8] | None,
-        metadata: Metadata,
-        settings: Settings,
-        progress: Report | None,
-    ) -> None:
-        bit_depth = check_pixels(pixels, mode, palette)
-        self.palette, self.metadata, self.settings, self.progress = palette, metadata, settings, progress
-        self.values = to_colours(pixels, mode, palette)  # (H, W, C)
-        height, width, channels = self.values.shape
-        if width * height > MAX_PIXELS:
+    def __post_init__(self) -> None:
+        check_pixels(self.pixels, self.mode, self.palette)
+        if self.count > MAX_PIXELS:
+            height, width = self.pixels.shape[:2]
             raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
+
+    @property
+    def count(self) -> int:
+        """Of pixels."""
+        return math.prod(self.pixels.shape[:2])
+
+
+class Job(ABC):
+    """One call of `encode` for one model: the picture, ready to be saved as often as its target needs."""
+
+    lossless = False  # whether every sample is kept, also of colours that nobody can see
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.settings, self.progress = request, request.settings, request.progress
+        mode, palette = request.mode, request.palette
+        self.palette, self.metadata = palette, request.metadata
+        bit_depth = check_pixels(request.pixels, mode, palette)
+        self.values = to_colours(request.pixels, mode, palette)  # (H, W, C)
+        height, width, channels = self.values.shape
         self.peak = 65_535 if bit_depth == 16 else 255  # of the samples
-        header = Header(width, height, mode, bit_depth, channels, "siren", 0, 1, 2, 0)
-        self.alpha = header.alpha
-        self.header = dataclasses.replace(header, ranges=self._ranges() if bit_depth == 16 else ())
-        self.samples = to_samples(self.values, self.header.ranges)
-        if (
-            self.alpha and not self.exact and width * height <= MAX_LATENT_PIXELS
-        ):  # beyond, memory is dearer, and a siren does not need it
-            self.samples = with_colours_continued(self.samples)
+        raster = Raster(width, height, mode, bit_depth, channels)
+        self.alpha = raster.alpha
+        self.raster = dataclasses.replace(raster, ranges=self._ranges() if bit_depth == 16 else ())
+        self.samples = to_samples(self.values, self.raster.ranges)
+        if self.alpha and not self.lossless and request.count <= MAX_LATENT_PIXELS:
+            self.samples = with_colours_continued(self.samples)  # beyond, memory is dearer, and a siren needs it less
         self.started = time.perf_counter()
         self._reported: Result | None = None
+
+    @classmethod
+    def possible(cls, settings: Settings) -> Settings:
+        """The settings, or what comes nearest to them here, with a warning, where nobody has asked for just these."""
+        return settings
+
+    @property
+    def guessed_size(self) -> float | None:
+        """About how many bytes of pixels the file will have by the quality, if that can be told without making it."""
+        return None
+
+    @property
+    def threads(self) -> int:
+        """That may work on it."""
+        return self.settings.threads or cores()
+
+    def saved(self) -> bytes:
+        """The file, of the quality, size or PSNR that is asked for; TargetError: there is none."""
+        if self.settings.target_psnr is not None:
+            return self.reach_psnr(self.settings.target_psnr)
+        if self.settings.target_size is not None:
+            return self.meet_size(self.settings.target_size)
+        return self.run(self.settings.quality).data
+
+    @abstractmethod
+    def run(self, quality: float) -> Result:
+        """Save once."""
+
+    @abstractmethod
+    def meet_size(self, target: int) -> bytes:
+        """The best file of at most `target` bytes; TargetError."""
+
+    @abstractmethod
+    def reach_psnr(self, target: float) -> bytes:
+        """The smallest file found whose decoded pixels reach `target` dB; TargetError.
+
+        Stopped, interrupted or out of time, it keeps that file, or the nearest one where none has reached the target.
+        """
 
     def _ranges(self) -> tuple[Range, ...]:
         """Of values of 16 bits, that samples are made by."""
@@ -83,7 +137,7 @@ class Job:
         self._reported = Result(data, measured, False, steps)
         if self.progress is not None:
             seconds = time.perf_counter() - self.started
-            bpp = 8 * len(data) / (self.header.width * self.header.height)
+            bpp = 8 * len(data) / (self.raster.width * self.raster.height)
             self.progress(Progress(steps, steps, measured, bpp, seconds, 0.0, "done"))
 
     def handed_back(self, chosen: Result) -> bytes:
@@ -102,21 +156,21 @@ class Job:
         """Hand on the report of a fit, which knows a PSNR of samples only."""
         if self.progress is None:
             return None
-        spread = [each.share**-2 for each in self.header.ranges] or [1.0]
+        spread = [each.share**-2 for each in self.raster.ranges] or [1.0]
         return self.progress(dataclasses.replace(report, psnr=report.psnr - 10 * math.log10(np.mean(spread))))
 
     def psnr_of_file(self, data: bytes) -> float:
         """PSNR of the decoded file."""
         pixels = decode(data, threads=self.settings.threads)
-        return self._psnr(to_colours(pixels, self.header.mode, self.palette))
+        return self._psnr(to_colours(pixels, self.raster.mode, self.palette))
 
     def psnr(self, decoded: Array) -> float:
         """PSNR of decoded samples (H, W, C)."""
-        return self._psnr(to_values(decoded, self.header.ranges))
+        return self._psnr(to_values(decoded, self.raster.ranges))
 
     def _psnr(self, values: Array) -> float:
         """Relative to the ranges; outliers, and colours nobody can see, under an alpha of zero, do not count."""
-        own, ranges = self.values, self.header.ranges
+        own, ranges = self.values, self.raster.ranges
         if self.alpha:
             values = np.where(own[..., -1:] == 0, own, values)
         if not ranges:
@@ -124,12 +178,6 @@ class Job:
         low, high = (np.array([getattr(each, end) for each in ranges], np.uint16) for end in ("low", "high"))
         values = np.where((own < low) | (own > high), own, values)
         return psnr(own, values, [max(each.width, 1) for each in ranges])
-
-
-def smallest_reaching(tried: Iterable[Result], target: float) -> Result | None:
-    """The smallest of the files tried that reach `target` dB."""
-    reached = [r for r in tried if r.psnr >= target]
-    return min(reached, key=lambda r: len(r.data)) if reached else None
 
 
 def why_no_torch() -> str | None:

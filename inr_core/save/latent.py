@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..container.header import MAX_STEP
-from ..errors import Interrupted, TargetError
+from ..errors import Interrupted
 from ..kernels.colour import Samples
 from ..latent import prior
 from ..latent.encoding import encode_latents
@@ -31,118 +31,126 @@ from ..latent.plan import (
     step_for,
     tiles,
 )
+from ..models import MAX_STEP, LatentShape
 from ..pixels import Array
-from ..process.threads import cores
-from ..settings import Progress
-from .job import Result, choose_device, smallest_reaching
+from ..settings import Progress, Settings
+from .job import Request, Result, choose_device, why_no_torch
 from .lossy import LossyJob
+from .search import Made, reaching, search, smallest_reaching, too_small, within
 
-Encoded = tuple[list[bytes], Latents, Samples]  # what `encode_latents` gives
+
+@dataclass(frozen=True)
+class Coded:
+    """Latents, and what `encode_latents` makes of them where it has been asked already."""
+
+    latents: Latents
+    encoded: tuple[list[bytes], Latents, Samples] | None = None
 
 
 class LatentJob(LossyJob):
     """A picture as a pyramid of latent grids."""
 
-    def __init__(self, *job: Any, plane: bool = True) -> None:
-        super().__init__(*job, plane=plane)
+    def __init__(self, request: Request, *, plane: bool = True) -> None:
+        super().__init__(request, plane=plane)
         self._device = str(choose_device(self.settings.device)) if self.settings.work else "cpu"
         self._chosen: tuple[int, float] | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
-        self._unrefined: dict[tuple[int, int], tuple[Latents, Encoded]] = {}
+        self._unrefined: dict[tuple[int, int], Coded] = {}
+
+    @classmethod
+    def possible(cls, settings: Settings) -> Settings:
+        """As `Job.possible`: without torch there is no effort."""
+        if settings.effort is None and (missing := why_no_torch()):
+            warnings.warn(f"{missing}: saving with effort=0; pip install torch", stacklevel=5)  # from `encode`'s caller
+            return dataclasses.replace(settings, effort=0)
+        return settings
 
     def run(self, quality: float) -> Result:
-        """Save once."""
+        """As `Job.run`."""
         return self._save(self._step(quality))
 
     def meet_size(self, target: int) -> bytes:
-        """The best file of at most `target` bytes."""
+        """As `Job.meet_size`: refined from the step on that unrefined files say, or one of these."""
         most = target * (SIZE_GAIN if self._iterations() else 1.0)
         first = self._step(self.settings.quality)
-        index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > most, first) + 1
-        tried = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
-        small = [r for r in tried.values() if len(r.data) <= target]
-        if not small and self._iterations():  # unrefined one may
-            index = last_true(lambda i: len(self._write(self._quantised(i))[0]) > target, max(tried)) + 1
-            if index <= MAX_STEP:
-                return self.handed_back(self._unrefined_file(index))
-        if not small:
-            least = min(len(r.data) for r in tried.values())
-            raise TargetError(f"target_size: expected at least {least} bytes for this picture, got {target}")
-        return self.handed_back(max(small, key=lambda r: len(r.data)))
+        index = last_true(lambda i: len(self._unrefined_file(i).data) > most, first) + 1
+        made = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
+        best = within(made.values(), target)
+        if best is None and self._iterations():
+            coarsest = int(max(made))
+            index = last_true(lambda i: len(self._unrefined_file(i).data) > target, coarsest) + 1
+            best = self._unrefined_file(index) if index <= MAX_STEP else None
+        if best is None:
+            raise too_small(min(len(r.data) for r in made.values()), target)
+        return self.handed_back(best)
 
     def reach_psnr(self, target: float) -> bytes:
-        """The smallest file found whose decoded pixels reach `target` dB.
-
-        Stopped or out of time, it keeps that file, or the nearest one where none has reached the target yet.
-        """
+        """As `Job.reach_psnr`: refined from the step on that unrefined files say, or one of these."""
         first = self._step(self.settings.quality)
-        index = last_true(lambda i: self._write(self._quantised(i))[1] >= target, first)
-        tried = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
-        best = smallest_reaching(tried.values(), target) or max(tried.values(), key=lambda r: r.psnr)
-        if best.psnr < target and index >= 0:  # unrefined it does
+        index = last_true(lambda i: self._unrefined_file(i).psnr >= target, first)
+        made = self._approach(max(index, 0), lambda r: shift_for_psnr(r.psnr, target))
+        if index >= 0 and smallest_reaching(made.values(), target) is None:
             return self.handed_back(self._unrefined_file(index))
-        if best.psnr < target and not any(r.stopped for r in tried.values()):
-            raise TargetError(f"target_psnr: expected {target:g} dB, reached {best.psnr:.2f} dB")
-        return self.handed_back(best)
+        return self.handed_back(reaching(made.values(), target))
 
     def _unrefined_file(self, index: int) -> Result:
         """A file with that quantisation step, not refined."""
         return Result(*self._write(self._quantised(index)), stopped=False, steps=0)
 
     def _step(self, quality: float) -> int:
-        return step_for(quality, self.header.share)
+        return step_for(quality, self.raster.share)
 
-    def _approach(self, index: int, shift: Callable[[Result], int]) -> dict[int, Result]:
-        """Files by step index: from a first guess to where `shift` of the file made says, until it says 0."""
-        tried: dict[int, Result] = {}
-        for _ in range(TRIALS):
-            try:
-                result = tried[index] = self._save(index)
-            except Interrupted as e:
-                best = min(tried.values(), key=lambda r: abs(shift(r)), default=None)
-                raise (Interrupted(best.data) if best else e) from e
-            index = min(max(index + shift(result), 0), MAX_STEP)
-            if index in tried or result.stopped or self._seconds_left() == 0:
-                break
-        return tried
+    def _approach(self, first: int, shift: Callable[[Result], int]) -> dict[float, Result]:
+        """Files from a first step index on to where `shift` of the file made says, until it says 0."""
+
+        def following(made: Made) -> float | None:
+            last, result = list(made.items())[-1]
+            index = min(max(last + shift(result), 0), MAX_STEP)
+            return None if index in made or len(made) == TRIALS or self._seconds_left() == 0 else index
+
+        def best(made: Iterable[Result]) -> Result | None:
+            return min(made, key=lambda r: abs(shift(r)), default=None)
+
+        return search(lambda index: self._save(int(index)), first, following, best)
 
     def _save(self, index: int) -> Result:
         """A file with that quantisation step, refined as the effort says."""
-        latents, stopped, interrupted = self._quantised(index), False, False
+        coded, stopped, interrupted = self._quantised(index), False, False
         iterations = self._iterations()
         if iterations:
-            latents, stopped, interrupted = self._refined(latents, iterations)
+            refined, stopped, interrupted = self._refined(coded.latents, iterations)
+            coded = Coded(refined)
         try:
-            data, measured = self._write(latents)
+            data, measured = self._write(coded)
         except KeyboardInterrupt:  # the latents are there: a second one ends it
-            (data, measured), interrupted = self._write(latents), True
+            (data, measured), interrupted = self._write(coded), True
         if interrupted:
             raise Interrupted(data)
         self.done(data, iterations, measured)
         return Result(data, measured, stopped, iterations)
 
     def _iterations(self) -> int:
-        return iterations_for(self.settings.work, self.header.width * self.header.height)
-
-    @property
-    def _threads(self) -> int:
-        return self.settings.threads or cores()
+        return iterations_for(self.settings.work, self.request.count)
 
     def _seconds_left(self) -> float:
         if self.settings.time_limit is None:
             return math.inf
         return max(0.0, self.settings.time_limit - (time.perf_counter() - self.started))
 
-    def _quantised(self, index: int) -> Latents:
-        header, number = self.header, self._prior
-        if (number, index) in self._unrefined:
-            return self._unrefined[number, index][0]
-        levels = levels_for(header.width, header.height)
-        return quantise(self.coded, prior.load(number), header.components, index, levels, DEAD_ZONE)
+    def _quantised(self, index: int) -> Coded:
+        if known := self._unrefined.get((self._prior, index)):
+            return known
+        return Coded(self._latents(self.coded, self._prior, index))
+
+    def _latents(self, samples: Array, number: int, index: int) -> Latents:
+        """Samples (h, w, C) by a prior and the index of a step, not refined."""
+        height, width = samples.shape[:2]
+        levels = levels_for(width, height)
+        return quantise(samples, prior.load(number), self.raster.components, index, levels, DEAD_ZONE)
 
     @property
     def guessed_size(self) -> float:
-        """About how many bytes of pixels the file will have by the quality."""
+        """As `Job.guessed_size`."""
         refined = SIZE_GAIN if self._iterations() else 1.0
         return self._tried[1] / refined + sum(map(len, self._payloads))
 
@@ -164,12 +172,10 @@ class LatentJob(LossyJob):
 
     def _cost(self, samples: Array, number: int, index: int) -> tuple[float, int]:
         """Distortion + λ · rate of samples (h, w, C) that a prior codes, and the bytes."""
-        latents = quantise(
-            samples, prior.load(number), self.header.components, index, levels_for(*samples.shape[:2]), DEAD_ZONE
-        )
-        payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self._threads)
-        if samples is self.coded:
-            self._unrefined[number, index] = latents, encoded
+        latents = self._latents(samples, number, index)
+        payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self.threads)
+        if samples.shape == self.coded.shape:
+            self._unrefined[number, index] = Coded(latents, encoded)
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
         step = math.exp2(index / 16 - 6) / 255
         size = sum(map(len, payloads))
@@ -179,7 +185,7 @@ class LatentJob(LossyJob):
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""
         from ..fit.latent.refine import Refinement, refine
 
-        threads = self._threads
+        threads = self.threads
         adapt = adapts(self.settings.work)
         how = Refinement(
             iterations,
@@ -206,12 +212,9 @@ class LatentJob(LossyJob):
         refined, interrupted = refine(self.coded, latents, prior.load(self._prior), how, report)
         return refined, stopped, interrupted
 
-    def _write(self, latents: Latents) -> tuple[bytes, float]:
+    def _write(self, coded: Coded) -> tuple[bytes, float]:
         """The file, and the PSNR of what it decodes to."""
-        encoded = next((known for own, known in self._unrefined.values() if own is latents), None)
-        payloads, _, samples = encoded or encode_latents(latents, prior.load(self._prior), self._threads)
-        header = dataclasses.replace(
-            self.header, model="latent", prior=self._prior, hidden=latents.step, layers=latents.levels
-        )
-        data = self.file(header, payloads)
+        latents = coded.latents
+        payloads, _, samples = coded.encoded or encode_latents(latents, prior.load(self._prior), self.threads)
+        data = self.file(LatentShape(self._prior, latents.step, latents.levels), payloads)
         return data, self.psnr(self.completed(samples.reshape(self.coded.shape)))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..container import chunks
-from ..container.header import Header
+from ..errors import TargetError
 from ..exact.beside import Beside
 from ..latent.plan import step_for, tiles
+from ..models import Parameters
 from ..pixels import Array
-from ..process.threads import cores
 from .exact import LEVELS
-from .job import Job
+from .job import Job, Request
 from .planes import choose_plane
 
 PLANE_LEVEL = 15  # of Zstandard at least: it is not much that is packed
@@ -24,25 +23,33 @@ PLANE_LEVEL = 15  # of Zstandard at least: it is not much that is packed
 class LossyJob(Job):
     """A picture whose colours may change. `plane`: whether something may stand beside it that does not."""
 
-    def __init__(self, *job: Any, plane: bool = True) -> None:
-        super().__init__(*job)
-        self.job = job
+    def __init__(self, request: Request, *, plane: bool = True) -> None:
+        super().__init__(request)
         self._payloads: list[bytes] = []
         self._beside: Beside | None = None
-        settings = self.settings
         if plane:
-            step, level = step_for(settings.quality, self.header.share), max(LEVELS[settings.work], PLANE_LEVEL)
-            threads = settings.threads or cores()
-            found = choose_plane(self.samples, tiles(self.samples), self.header, step, level, threads)
+            step = step_for(self.settings.quality, self.raster.share)
+            level = max(LEVELS[self.settings.work], PLANE_LEVEL)
+            found = choose_plane(self.samples, tiles(self.samples), self.raster, step, level, self.threads)
             if found:
                 kind, payload = found
-                self.header = dataclasses.replace(self.header, plane=kind)
-                self._payloads, self._beside = [payload], Beside(self.header, payload)
-        self.coded: Array = np.ascontiguousarray(self.samples[..., : self.header.coded])  # what the model makes
-        self.codes_alpha = self.alpha and self.header.plane != "alpha"
+                self.raster = dataclasses.replace(self.raster, plane=kind)
+                self._payloads, self._beside = [payload], Beside(self.raster, payload)
+        self.coded: Array = np.ascontiguousarray(self.samples[..., : self.raster.coded])  # what the model makes
+        self.codes_alpha = self.alpha and self.raster.plane != "alpha"
 
-    def file(self, header: Header, payloads: Sequence[bytes]) -> bytes:
-        """The file of what a model made."""
+    def saved(self) -> bytes:
+        """As `Job.saved`; where what comes back exactly takes too much of a size, without it."""
+        try:
+            return super().saved()
+        except TargetError:
+            if self.settings.target_size is None or not self.raster.plane:
+                raise
+        return type(self)(self.request, plane=False).saved()
+
+    def file(self, parameters: Parameters, payloads: Sequence[bytes]) -> bytes:
+        """The file of what a model made; SettingsError for what no reader accepts."""
+        header = self.raster.header(parameters)
         return chunks.write(header, self.palette, self.metadata, [*self._payloads, *payloads])
 
     def completed(self, samples: Array) -> Array:

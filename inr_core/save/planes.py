@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..container.header import PLANE_MODES, Header
+from ..container.header import PLANE_MODES, Raster
 from ..exact.beside import BETWEEN, Plane, ends_of, pack_alpha, pack_ends
 from ..exact.colours import has_few_colours
 from ..latent import prior
@@ -29,20 +29,20 @@ SMOOTH = 1 / 128  # of the scale: the mean second difference of what is smooth, 
 
 
 def choose_plane(
-    samples: Array, parts: Sequence[Array], header: Header, step: int, level: int, threads: int
+    samples: Array, parts: Sequence[Array], raster: Raster, step: int, level: int, threads: int
 ) -> tuple[str, bytes] | None:
-    """`Header.plane` and its payload for samples (H, W, C); `parts` of them, (h, w, C) each, tell what costs less.
+    """`Raster.plane` and its payload for samples (H, W, C); `parts` of them, (h, w, C) each, tell what costs less.
 
     step: index of the quantisation step. level: Zstandard's, for the plane.
     """
-    if header.mode not in PLANE_MODES["ends"]:
+    if raster.mode not in PLANE_MODES["ends"]:
         return None
     last = samples[..., -1]
     low, high = int(last.min()), int(last.max())
-    if header.alpha and has_few_colours(last[None], FEW_VALUES):
+    if raster.alpha and has_few_colours(last[None], FEW_VALUES):
         return "alpha", pack_alpha(last, level)
     at_low, at_high = (float(np.mean(last == end)) for end in (low, high))
-    if header.alpha:
+    if raster.alpha:
         peak = np.iinfo(last.dtype).max
         means_something = low == 0 or high == peak or max(at_low, at_high) >= AREA
     else:
@@ -51,20 +51,20 @@ def choose_plane(
         return None
     parts_of_it = [part[..., -1] for part in parts]
     tried = min(TRIED, level)
-    if header.alpha and _whole_costs_less(parts_of_it, low, high, step, header.channels, tried, threads):
+    if raster.alpha and _whole_costs_less(parts_of_it, low, high, step, raster.channels, tried, threads):
         return "alpha", pack_alpha(last, level)
-    return "ends", pack_ends(last, low, high, level, _innermost(low, high, header))
+    return "ends", pack_ends(last, low, high, level, _innermost(low, high, raster))
 
 
-def _innermost(low: int, high: int, header: Header) -> tuple[int, int]:
+def _innermost(low: int, high: int, raster: Raster) -> tuple[int, int]:
     """The samples nearest to each other that still stand for the values of low and high, by the range of values.
 
     What is beside them then stands for another value: nothing between the ends becomes one of them.
     """
-    if not header.ranges:
+    if not raster.ranges:
         return low, high
     all_samples = np.arange(1 << 16, dtype=np.uint16).reshape(-1, 1, 1)
-    values = to_values(all_samples, header.ranges[-1:])[:, 0, 0]
+    values = to_values(all_samples, raster.ranges[-1:])[:, 0, 0]
     first, last = np.flatnonzero(values == values[low])[-1], np.flatnonzero(values == values[high])[0]
     return (int(first), int(last)) if last - first >= 2 else (low, high)
 

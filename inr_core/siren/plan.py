@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container.header import MAX_HIDDEN, MAX_WEIGHTS, MAX_WORK
+from ..models import MAX_HIDDEN, MAX_WEIGHTS, MAX_WORK, SirenShape
 from ..settings import Settings
 
 Shape = tuple[int, int]  # (out, in) of a linear layer
@@ -70,19 +70,9 @@ def quality_bytes(quality: float, pixels: int) -> float:
     return bpp / 8 * REFERENCE_PIXELS * math.pow(ratio, LARGE_EXPONENT if ratio > 1 else SMALL_EXPONENT)
 
 
-def weight_count(width: int, layers: int, channels: int) -> int:
-    """Weights, without biases, of a dense SIREN."""
-    return 2 * width + (layers - 2) * width * width + channels * width
-
-
-def shapes_of(width: int, layers: int, channels: int) -> tuple[Shape, ...]:
-    """(out, in) of each linear layer."""
-    return ((width, 2), *[(width, width)] * (layers - 2), (channels, width))
-
-
 def expected_bytes(width: int, layers: int, channels: int, density: float, bits: int) -> float:
     """What a network of `bits`-bit weights will take when packed, to a few per cent."""
-    weights = weight_count(width, layers, channels)
+    weights = SirenShape(width, layers).macs(channels)
     mask = 0.0 if density >= 1 else -density * math.log2(density) - (1 - density) * math.log2(1 - density)
     biases = (layers - 1) * width * BIAS_BITS + 24 * channels
     first = 2 * width * FIRST_LAYER_BITS
@@ -151,21 +141,21 @@ def make_plan(
     density = settings.density or 1.0
 
     def fits(width: int) -> bool:
-        macs = weight_count(width, depth, channels)
+        macs = SirenShape(width, depth).macs(channels)
         if macs > MAX_WEIGHTS or macs * pixels > MAX_WORK or (max_bytes is None and macs * density > QUALITY_WEIGHTS):
             return False
         return expected_bytes(width, depth, channels, density, bits) <= budget
 
     width = settings.width or (1 if flat else _largest(fits, MIN_WIDTH, MAX_HIDDEN))
-    weights = weight_count(width, depth, channels)
+    weights = SirenShape(width, depth).macs(channels)
     nonzeros = max(depth, round(density * weights))
     if settings.sparsity == "small-dense" and nonzeros < weights:
-        width = _largest(lambda w: weight_count(w, depth, channels) <= nonzeros, 1, width)
-        nonzeros = weights = weight_count(width, depth, channels)
+        width = _largest(lambda w: SirenShape(w, depth).macs(channels) <= nonzeros, 1, width)
+        nonzeros = weights = SirenShape(width, depth).macs(channels)
     steps = STEPS[settings.work] if settings.steps is None else settings.steps
     omega_first = settings.omega_first or omega_for(frequency)
     return FitPlan(
-        shapes=shapes_of(width, depth, channels),
+        shapes=SirenShape(width, depth).linear(channels),
         nonzeros=nonzeros,
         sparsity=settings.sparsity,
         bits=(bits + FIRST_LAYER_BITS, *[bits] * (depth - 1)),

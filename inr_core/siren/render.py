@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container.header import MAX_WORK, Header
+from ..container.header import Header
 from ..exact.beside import Beside
 from ..kernels.resample import Box, means
 from ..kernels.siren import Network
+from ..models import MAX_WORK
 from ..pixels import Array
 from ..process.threads import Crew
 from .coordinates import axis_coordinates

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..container.fields import FieldReader, expect, pack_bits, pack_number, unpack_bits, with_length
-from ..container.header import Header
 from ..container.metadata import zstd_squeeze
 from ..entropy import densities
 from ..entropy import rans as rc
@@ -157,11 +156,13 @@ class _Record:
     bias_bytes: int
 
 
-def unpack(data: bytes, header: Header) -> tuple[list[QuantisedLayer], list[StreamInfo]]:
-    """The layers of a network chunk; raises FormatError (layer, what, expected, got) for what `pack` cannot write."""
+def unpack(data: bytes, shapes: Sequence[tuple[int, int]]) -> tuple[list[QuantisedLayer], list[StreamInfo]]:
+    """The layers, (out, in) each, of a network chunk.
+
+    Raises FormatError (layer, what, expected, got) for what `pack` cannot write.
+    """
     reader = FieldReader(data)
     exponent = reader.byte("lanes", 0, MAX_LANES_EXPONENT)
-    shapes = header.shapes()
     records = [_read_record(reader, f"layer {k}", shapes[k], last=k == len(shapes) - 1) for k in range(len(shapes))]
     count = sum(stream.count for r in records for stream in (r.mask, r.symbols) if stream.coder == RANGE)
     ranged = rc.Decoder(reader.rest(), 1 << exponent, count)  # with nothing to decode, checks that nothing follows

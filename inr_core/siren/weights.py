@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container.header import Header
 from ..errors import FormatError
 from ..kernels import sine as fx
 from ..kernels.siren import Layer, Network
@@ -93,7 +92,7 @@ def alphabet_size(kind: int, bits: int, dense: bool) -> int:
     return size
 
 
-def to_network(layers: Sequence[QuantisedLayer], header: Header) -> Network:
+def to_network(layers: Sequence[QuantisedLayer], bit_depth: int) -> Network:
     """Integer layers the decoder evaluates; raises FormatError where a row's sum breaks the arithmetic's bound."""
     built = []
     for k, layer in enumerate(layers):
@@ -104,7 +103,7 @@ def to_network(layers: Sequence[QuantisedLayer], header: Header) -> Network:
         if k < len(layers) - 1:
             bias = layer.bias_codes.astype(np.int64) << (32 - layer.bias_bits)
         else:
-            scale = 257 if header.bit_depth == 16 else 1  # 16-bit samples are 257 times their 8-bit value
+            scale = 257 if bit_depth == 16 else 1  # 16-bit samples are 257 times their 8-bit value
             unit = scale << (fx.OUTPUT_SHIFT - fx.OUTPUT_BIAS_FRACTION)
             bias = layer.bias_codes.astype(np.int64) * unit + 2 ** (fx.OUTPUT_SHIFT - 1)  # rounds half up
         built.append(Layer(weight, layer.multiplier, bias))

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from inr_core.container.chunks import SIGNATURE, read_head, read_payload
 from inr_core.container.fields import pack_number, with_length
 from inr_core.container.metadata import zstd_squeeze
+from inr_core.decoder import describe
 from inr_core.encoder import encode
 from inr_core.entropy import densities
 from inr_core.entropy import rans as rc
-from inr_core.fileinfo import LayerInfo, describe
+from inr_core.fileinfo import LayerInfo
 from inr_core.settings import Settings
 from inr_core.siren.streams import unpack
 from inr_core.siren.weights import QuantisedLayer, alphabet_size
@@ -158,8 +159,8 @@ def _range_total(streams: Sequence[_Stream]) -> float:
 def _rows(name: str, data: bytes) -> list[dict[str, Cell]]:
     head = read_head(io.BytesIO(data))
     network = read_payload(head.header, data[head.payload_offset :])
-    layers, _ = unpack(network, head.header)
     infos = describe(data).layers
+    layers, _ = unpack(network, [info.shape for info in infos])
     streams = [s for layer, info in zip(layers, infos, strict=True) for s in _streams(layer, info)]
 
     def row(layer: str, stream: str, parts: Sequence[_Stream], coder: str) -> dict[str, Cell]:

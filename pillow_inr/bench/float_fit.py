@@ -17,6 +17,7 @@ from inr_core.container.metadata import Metadata
 from inr_core.fit.siren.network import Grid, Siren
 from inr_core.fit.siren.quantise import post_training
 from inr_core.fit.siren.trainer import Run
+from inr_core.models import SirenShape
 from inr_core.siren.plan import FitPlan
 from inr_core.siren.streams import pack
 from inr_core.siren.weights import QuantisedLayer
@@ -60,5 +61,5 @@ def fit_float(samples: Samples, plan: FitPlan, threads: int, device: torch.devic
 def file_of(size: tuple[int, int], layers: Sequence[QuantisedLayer]) -> bytes:
     """An RGB file of `size` (width, height) pixels with this network."""
     hidden, channels = layers[0].mask.shape[0], layers[-1].mask.shape[0]
-    header = Header(*size, "RGB", 8, channels, "siren", 0, hidden, len(layers), 0)
+    header = Header(*size, "RGB", 8, channels, SirenShape(hidden, len(layers)))
     return chunks.write(header, None, Metadata(), pack(layers))

@@ -116,8 +116,7 @@ def _decoder(picture: Picture, start: priors.Prior, threads: int) -> Action:
     """From the chunks' bytes to samples."""
     latents = quantise(picture, start, (3,), step_for(QUALITY), LEVELS)
     payloads, kept, _ = encode_latents(latents, start)
-    shape = (kept.width, kept.height, kept.bit_depth, kept.components, kept.step, kept.levels)
-    return lambda: LatentDecoder(payloads, start, *shape, threads=threads).samples()
+    return lambda: LatentDecoder(payloads, start, kept, threads).samples()
 
 
 def _every(what: str, action: Action, *, best: bool = False) -> Contestants:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inr_core.encoder import encode
-from inr_core.settings import MODELS, Settings
+from inr_core.settings import MODEL_CHOICES, Settings
 
 DEFAULT = "(default: %(default)s)"  # ends the help of an argument
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
@@ -46,7 +46,7 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """--model: what `im.save` is asked for."""
-    parser.add_argument("--model", choices=MODELS, default=Settings.model, help=DEFAULT)
+    parser.add_argument("--model", choices=MODEL_CHOICES, default=Settings.model, help=DEFAULT)
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:

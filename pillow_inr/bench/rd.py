@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inr_core.errors import InrError
-from inr_core.settings import MODELS, Settings
+from inr_core.settings import MODEL_CHOICES, Settings
 
 from . import options
 from .codecs import CODECS, Codec, chosen
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         nargs="+",
-        choices=MODELS,
+        choices=MODEL_CHOICES,
         default=[Settings.model],
         metavar="NAME",
         help=f"of ours (default: {Settings.model})",

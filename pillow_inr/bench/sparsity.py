@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
-from inr_core.decoder import decode
+from inr_core.decoder import decode, describe
 from inr_core.encoder import encode
-from inr_core.fileinfo import describe
 from inr_core.metrics import psnr
 from inr_core.settings import SPARSITIES, Settings
 
@@ -100,7 +99,7 @@ def _fit(args: argparse.Namespace, name: str, pixels: Samples, density: float, m
     info = describe(data)
     decibels = psnr(pixels, decode(data, threads=settings.threads))
     nonzeros = sum(layer.nonzeros for layer in info.layers)
-    return _Fit(name, density, method, seed, info.head.header.hidden, nonzeros, len(data), decibels, seconds[0])
+    return _Fit(name, density, method, seed, info.layers[0].shape[0], nonzeros, len(data), decibels, seconds[0])
 
 
 def _add_means(report: Report, table: Table, fits: Sequence[_Fit]) -> None:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from inr_core.container.chunks import read_head
-from inr_core.decoder import Decoder, decode
+from inr_core.decoder import Decoder, decode, describe
 from inr_core.fit.siren.network import Grid, Siren
 from inr_core.fit.siren.quantise import QuantisedForward
-from inr_core.siren.plan import BIAS_BITS, shapes_of
+from inr_core.models import SirenShape
+from inr_core.siren.plan import BIAS_BITS
 
 from .float_fit import CPU, PEAK, file_of
 from .report import Cell, Report, stopwatch
@@ -33,7 +34,7 @@ COLUMNS = {"threads": "d", "what": "", "median_ms": ".1f", "lowest_ms": ".1f", "
 
 def random_siren(width: int, depth: int) -> Siren:
     """Untrained: its weights are uniformly random."""
-    return Siren(shapes_of(width, depth, 3), 50.0, 30.0, 0, CPU)
+    return Siren(SirenShape(width, depth).linear(3), 50.0, 30.0, 0, CPU)
 
 
 def random_file(size: tuple[int, int], width: int, depth: int) -> bytes:
@@ -46,9 +47,10 @@ def measure(report: Report, data: bytes, threads: Sequence[int], rounds: int) ->
     """A row for each contestant and number of threads."""
     head = read_head(io.BytesIO(data))
     header, payload = head.header, data[head.payload_offset :]
-    title = f"Decoding {header.width}×{header.height}, {header.layers}×{header.hidden} dense weights of {BITS} bits"
+    shapes = [layer.shape for layer in describe(data).layers]
+    title = f"Decoding {header.width}×{header.height}, {len(shapes)}×{shapes[0][0]} dense weights of {BITS} bits"
     table = report.table("decode", f"{title} (speed: the faster torch is 1)", COLUMNS)
-    bare = Bare(random_siren(header.hidden, header.layers))
+    bare = Bare(random_siren(shapes[0][0], len(shapes)))
     grid = Grid(waves(header.width, header.height), PEAK, False, CPU, 0)
     x = torch.cat([coordinates for coordinates, _ in grid.blocks()])
     for count in threads:

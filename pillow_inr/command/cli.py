@@ -59,8 +59,8 @@ def _encode(args: argparse.Namespace) -> int:
         settings = Settings.from_options(options)
     except SettingsError as e:
         raise UsageError(str(e)) from e
-    if settings.siren_options:  # --bits alone is clear here, but to Image.save it is an option of PNG's
-        options["model"] = "siren"
+    if settings.asked is not None:  # --bits alone is clear here, but to Image.save it is an option of PNG's
+        options["model"] = settings.asked
     given = named(args.files)
     output = Output(args.output, ".inr", given, args.overwrite, args.skip_existing)
     formats.check_name(output.file, formats.INR)

@@ -46,7 +46,8 @@ def to_json(source: Source, data: bytes, facts: FileInfo) -> dict[str, Any]:
         "file": str(source),
         "bytes": len(data),
         "bpp": 8 * len(data) / (head.header.width * head.header.height),
-        "header": dataclasses.asdict(head.header),
+        "header": {"model": head.header.model, **dataclasses.asdict(head.header)},
+        "network": facts.network,
         "metadata": _metadata(facts),
         "palette_colours": None if head.palette is None else len(head.palette),
         "macs": facts.macs,
@@ -69,7 +70,7 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
         f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
         *palette,
         *_ranges(header),
-        f"  network   {_network(facts)}",
+        f"  network   {facts.network}",
         f"  metadata  {metadata}",
         *_readable(facts),
         f"  chunks    {chunks}",
@@ -93,42 +94,6 @@ def _ranges(header: Header) -> list[str]:
         few = " and ".join(f"{a:,}" if a == b else f"{a:,} … {b:,}" for a, b in ends)
         lines.append(f"  range     {each.low:,} … {each.high:,}{which}{', outliers ' * any(each.outliers)}{few}")
     return lines
-
-
-def _network(facts: FileInfo) -> str:
-    header = facts.head.header
-    if header.model == "latent":
-        step = 2.0 ** (header.hidden / 16 - 6) / header.share  # of 255 of the range; the index is what the file holds
-        pyramid = f"{header.layers} levels, step {header.hidden} ({step:.3g} of 255)"
-        moved = f", {facts.moved:,} weights moved ({facts.moved_bytes:,} bytes)" if facts.moved else ""
-        return f"latent, prior {header.prior}{moved}, {pyramid}, {facts.macs:,} multiply-adds a pixel{_beside(facts)}"
-    if header.model == "exact":
-        return f"exact, {_counted(1 + facts.parts[-1].strip, 'strip')}, {_parts(facts)}"
-    kept = sum(layer.nonzeros for layer in facts.layers)
-    shape = f"{header.layers} linear layers of {header.hidden} neurons, {header.coded} outputs"
-    return f"siren, {shape}, {kept:,} of {facts.macs:,} weights, prior none{_beside(facts)}"
-
-
-def _beside(facts: FileInfo) -> str:
-    """What stands exactly beside the model."""
-    header = facts.head.header
-    what = {"alpha": "alpha", "ends": "ends of " + ("alpha" if header.alpha else "grey")}
-    sizes = {"ALPH": "alpha", "ENDS": "ends"}
-    return "".join(f", {what[sizes[kind]]} exactly ({size:,} bytes)" for kind, _, size in facts.chunks if kind in sizes)
-
-
-def _parts(facts: FileInfo) -> str:
-    """What the planes are stored as, and how many bytes that takes."""
-    ways: dict[str, int] = {}
-    for part in facts.parts:
-        planes = f"list of {_counted(part.colours, 'colour')}" if part.colours else _counted(part.planes, "plane")
-        way = f"{planes}, {'' if part.predictor == 'mixing coder' else 'predictor '}{part.predictor}"
-        ways[way] = ways.get(way, 0) + part.bytes
-    return ", ".join(f"{way} ({size:,} bytes)" for way, size in ways.items())
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def _row(layer: LayerInfo) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import reference_decoder as reference
 
 import inr_core
 from inr_core import Interrupted, Progress, Settings, SettingsError, TargetError, decode, encode, psnr
-from inr_core.container.header import MAX_WEIGHTS
+from inr_core.models import MAX_WEIGHTS, SirenShape
 from inr_core.siren.plan import (
     characteristic_frequency,
     expected_bytes,
@@ -21,7 +21,6 @@ from inr_core.siren.plan import (
     next_quality,
     omega_for,
     quality_bytes,
-    weight_count,
 )
 
 pytest.importorskip("torch")
@@ -219,7 +218,7 @@ def test_progress_false_stops_with_a_complete_file() -> None:
         ({"target_size": 0}, "target_size: expected an integer from 128 to 2147483647, got 0"),
         ({"time_limit": 0}, "time_limit: expected a number above 0, got 0"),
         ({"bits": 11}, "bits: expected an integer from 4 to 10, got 11"),
-        ({"model": "dct"}, "model: expected one of auto, latent, siren, exact, got 'dct'"),
+        ({"model": "dct"}, "model: expected one of auto, siren, latent, exact, got 'dct'"),
         ({"device": "tpu"}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'"),
         ({"qualty": 50}, "unknown option 'qualty'; did you mean 'quality'?"),
         (
@@ -284,9 +283,9 @@ def test_learning_rates_by_hand() -> None:
 def test_plans_of_small_dense_and_sparse_networks_have_equal_budgets() -> None:
     sparse = make_plan((512, 512, 3), Settings(width=128, depth=8, density=0.2), quality=50)
     dense = make_plan((512, 512, 3), Settings(width=128, depth=8, density=0.2, sparsity="small-dense"), quality=50)
-    assert sparse.nonzeros == round(0.2 * weight_count(128, 8, 3))
+    assert sparse.nonzeros == round(0.2 * SirenShape(128, 8).macs(3))
     width = dense.shapes[0][0]
-    assert weight_count(width, 8, 3) <= sparse.nonzeros < weight_count(width + 1, 8, 3)
+    assert SirenShape(width, 8).macs(3) <= sparse.nonzeros < SirenShape(width + 1, 8).macs(3)
 
 
 @pytest.mark.parametrize(("width", "bits", "density"), [(24, 7, 1.0), (40, 8, 1.0), (32, 8, 0.3)])

@@ -10,20 +10,21 @@ from zlib import crc32
 import numpy as np
 import pytest
 from compiled import each_compiled
+from networks import latent_of, shapes_of
 from numpy.typing import NDArray
 from small_strips import set_positions
 
 from inr_core import Decoder, Metadata, decode, describe, read_head, verify
-from inr_core.container import header
 from inr_core.container.chunks import Head, read_payload, read_payloads
 from inr_core.container.header import PLANE_MODES
 from inr_core.entropy.symbols import SymbolReader
 from inr_core.entropy.tables import TAILS
-from inr_core.exact.picture import ExactDecoder
+from inr_core.exact.picture import ExactPicture
 from inr_core.exact.strips import symbol_bits
 from inr_core.kernels import switch
 from inr_core.latent import differences, prior
 from inr_core.latent.payload import ALL_CODED, DIFFERENT
+from inr_core.models import MODELS
 from inr_core.modes import MODE_TABLE, MODES
 from inr_core.siren.streams import pack, unpack
 
@@ -46,7 +47,7 @@ def payloads_of(name: str) -> list[bytes]:
     return read_payloads(head.header, read(name)[head.payload_offset :])[head.header.plane != "" :]
 
 
-SIREN, LATENT, EXACT = ([name for name in NAMES if head_of(name).header.model == model] for model in header.MODELS)
+SIREN, LATENT, EXACT = ([name for name in NAMES if head_of(name).header.model == model] for model in MODELS)
 SAMPLES = {(mode, *both) for mode, info in MODE_TABLE.items() for both in product(info.bit_depths, info.channels)}
 
 
@@ -92,11 +93,11 @@ def test_layers_come_back_from_packing_them_again(name: str) -> None:
     verify(io.BytesIO(data))
     head = read_head(io.BytesIO(data))
     network = read_payload(head.header, data[head.payload_offset :])
-    layers, streams = unpack(network, head.header)
+    layers, streams = unpack(network, shapes_of(head.header))
     again = pack(layers)
     if all(stream.mask_coder == "none" and stream.symbol_coder == "raw" for stream in streams):
         assert again == network  # the other coders' choices may differ between versions of Zstandard and NumPy
-    for layer, other in zip(layers, unpack(again, head.header)[0], strict=True):
+    for layer, other in zip(layers, unpack(again, shapes_of(head.header))[0], strict=True):
         assert (layer.weights() == other.weights()).all()
         assert (layer.bias_codes == other.bias_codes).all()
         assert layer.multiplier == other.multiplier
@@ -115,11 +116,11 @@ def test_sirens_cover_the_format() -> None:
 def test_pyramids_cover_the_format() -> None:
     headers = [head_of(name).header for name in LATENT]
     assert {(header.mode, header.bit_depth, header.channels) for header in headers} == SAMPLES
-    assert {0, 255} <= {header.hidden for header in headers}
-    assert {header.hidden % 16 for header in headers} == set(range(16))
-    assert {1, 6, 9, 16} <= {header.layers for header in headers}
+    assert {0, 255} <= {latent_of(header).step for header in headers}
+    assert {latent_of(header).step % 16 for header in headers} == set(range(16))
+    assert {1, 6, 9, 16} <= {latent_of(header).levels for header in headers}
     assert {header.width % 2 for header in headers} == {header.height % 2 for header in headers} == {0, 1}
-    named = {header.prior for header in headers}
+    named = {latent_of(header).prior for header in headers}
     assert named == set(prior.known_ids()), "each prior needs a line in golden/latent_golden.py"
 
 
@@ -129,7 +130,7 @@ def test_strips_cover_the_format() -> None:
     assert {(header.mode, header.bit_depth, header.channels) for header in headers} == SAMPLES
     seen: set[tuple[object, ...]] = set()
     for name, own in zip(EXACT, headers, strict=True):
-        for parts in ExactDecoder(own, head_of(name).palette, payloads_of(name)).parts():
+        for parts in ExactPicture(head_of(name), payloads_of(name), None, 1, "cpu").parts():
             for part in parts:
                 seen |= {("mixed", own.bit_depth, part.planes, part.asks) for _ in range(part.mixed)}
                 bits = symbol_bits(part.colours or 1 << own.bit_depth)
@@ -182,7 +183,7 @@ def test_pyramids_cover_the_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(SymbolReader, "read", reading)
     symbols_of = {}
-    for name in (name for name in LATENT if head_of(name).header.prior == 1):
+    for name in (name for name in LATENT if latent_of(head_of(name).header).prior == 1):
         before = len(seen)
         with switch.using("numpy"):
             decode(read(name), threads=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import tiny
 from latent_saves import fast, picture
+from networks import latent_of
 from numpy.typing import NDArray
 from PIL import Image
 from toy_prior import toy_arrays
@@ -24,15 +26,15 @@ from inr_core import (
     TargetError,
     decode,
     encode,
-    encoder,
     psnr,
     read_head,
 )
-from inr_core.container.header import MAX_LATENT_PIXELS
-from inr_core.encoder import choose_models
 from inr_core.latent import encoding, plan, prior
 from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_for_psnr, shift_for_size, step_for
+from inr_core.models import MAX_LATENT_PIXELS, MODELS
 from inr_core.save import latent
+from inr_core.save.choice import choose_models
+from inr_core.save.job import Request
 
 Pixels = NDArray[np.uint8]
 
@@ -72,9 +74,13 @@ def test_pillow_saves_every_mode_with_it(mode: str) -> None:
             assert np.abs(error).mean() < 0.01 * (65_535 if mode == "I;16" else 255)
 
 
+def request(**options: Any) -> Request:
+    return Request(picture(), "RGB", None, Metadata(), Settings.from_options(options), None)
+
+
 def test_options_of_the_siren_choose_it() -> None:
     for options in ({"width": 8}, {"steps": 3}, {"density": 0.5}, {"sparsity": "prune"}, {"omega_hidden": 20.0}):
-        assert choose_models(Settings.from_options(options), "RGB", picture()) == ["siren"]
+        assert choose_models(request(**options)) == ["siren"]
         name = next(iter(options))
         for other in ("latent", "exact"):
             with pytest.raises(SettingsError, match=f"{name}: expected with model 'siren' only, got model '{other}'"):
@@ -84,10 +90,10 @@ def test_options_of_the_siren_choose_it() -> None:
 def test_only_a_siren_can_do_with_more_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_LATENT_PIXELS == 67_108_864
     for limit, model in ((48 * 64, "latent"), (48 * 64 - 1, "siren")):
-        monkeypatch.setattr(encoder, "MAX_LATENT_PIXELS", limit)
-        assert choose_models(Settings(), "RGB", picture()) == [model]
+        monkeypatch.setitem(MODELS, "latent", replace(MODELS["latent"], max_pixels=limit))
+        assert choose_models(request()) == [model]
     with pytest.raises(SettingsError, match="model: 'latent' expects at most 3071 pixels, got 3072"):
-        choose_models(Settings(model="latent"), "RGB", picture())
+        choose_models(request(model="latent"))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (17, 33), (5, 70)])
@@ -225,7 +231,7 @@ def test_priors_live_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     try:
         monkeypatch.setattr("inr_core.save.latent.PRIORS", (7,))
         other = encode(picture(), fast())
-        assert read_head(io.BytesIO(other)).header.prior == 7
+        assert latent_of(read_head(io.BytesIO(other)).header).prior == 7
         assert decode(other).shape == whole.shape
         assert np.array_equal(decode(data), whole)
         monkeypatch.setattr(prior, "FOLDER", tmp_path / "none")
@@ -268,6 +274,6 @@ def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.Mo
     assert len(encoded) == len(plan.PRIORS)
     monkeypatch.setattr(plan, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
     monkeypatch.setattr(plan, "SAMPLED_TILE", 20)
-    chosen = read_head(io.BytesIO(small)).header.prior
+    chosen = latent_of(read_head(io.BytesIO(small)).header).prior
     monkeypatch.setattr(latent, "PRIORS", (chosen,))
     assert encode(picture(), fast()) == small

@@ -89,7 +89,10 @@ def test_options_reach_the_encoder(photo: Path, tmp_path: Path, monkeypatch: pyt
     assert inr("encode", photo, "-q", *arguments) == (0, "", "")
     assert inr("encode", photo, "-q", "--target-size=4000", "--lossless", "-o", tmp_path / "b.inr") == (0, "", "")
     assert inr("encode", photo, "-q", "--bits=8", "-o", tmp_path / "c.inr") == (0, "", "")
-    assert seen[:2] == [inr_core.Settings.from_options(values), inr_core.Settings(target_size=4000, lossless=True)]
+    assert seen[:2] == [
+        inr_core.Settings.from_options(values),
+        inr_core.Settings(target_size=4000, lossless=True, model="exact"),
+    ]
     assert seen[2:] == [inr_core.Settings(model="siren", bits=8)]
     assert set(ENCODE_OPTIONS) == {*values, "target_size", "lossless"} == set(inr_core.Settings.__dataclass_fields__)
 

@@ -148,15 +148,16 @@ def test_info_of_the_latent_model(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     facts = inr_core.describe(path.read_bytes())
-    macs, step = facts.macs, facts.head.header.hidden
+    macs, parameters = facts.macs, facts.head.header.parameters
+    assert isinstance(parameters, inr_core.LatentShape)
+    step, number = parameters.step, parameters.prior
     shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255)"
-    number = facts.head.header.prior
     assert lines[2] == f"  network   latent, prior {number}, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
     assert "LATS" in lines[4]
     assert len(lines) == 5
     code, out, err = inr("info", "--json", path)
     (found,) = json.loads(out)
-    assert (code, found["layers"], found["macs"], found["header"]["prior"]) == (0, [], macs, number)
+    assert (code, found["layers"], found["macs"], found["header"]["parameters"]["prior"]) == (0, [], macs, number)
 
 
 def test_info_json(coded: Path) -> None:

@@ -6,16 +6,17 @@ import dataclasses
 import io
 import re
 import struct
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from container_files import FILE, FULL, head_of, refused, with_chunk
 from hostile import build, chunk, split
-from networks import header_of, make_file
+from networks import header_of, make_file, shapes_of
 
 from inr_core import SIGNATURE, FormatError, Metadata, SettingsError, TruncatedError, decode, read_head, verify
 from inr_core.container.chunks import write
-from inr_core.container.header import MAX_PIXELS, Header, check_header
+from inr_core.container.header import Header, check_header
+from inr_core.models import MAX_PIXELS, SirenShape
 
 HEAD_FIELDS = (
     "width",
@@ -48,7 +49,7 @@ def damaged(data: bytes, message: str) -> None:
 
 
 def test_layout_is_pinned() -> None:
-    data = write(Header(3, 1000, "LA", 16, 2, "siren", 0, 7, 5, 0), None, Metadata(comment=b"abc"), b"network")
+    data = write(Header(3, 1000, "LA", 16, 2, SirenShape(7, 5)), None, Metadata(comment=b"abc"), b"network")
     assert data[:9] == b"\x89INR\r\n\x1a\n\x01"
     assert split(data) == [
         (b"HEAD", bytes.fromhex("0300 e803 02 10 02 00 0000 0700 05 13000000")),
@@ -57,9 +58,9 @@ def test_layout_is_pinned() -> None:
     ]
     assert build(split(data)) == data
     head = head_of(data)
-    assert head.header == Header(3, 1000, "LA", 16, 2, "siren", 0, 7, 5, 19)
+    assert head.header == Header(3, 1000, "LA", 16, 2, SirenShape(7, 5), 19)
     assert head.payload_offset == len(data) - 19
-    assert head.header.shapes() == [(7, 2), (7, 7), (7, 7), (7, 7), (2, 7)]
+    assert shapes_of(head.header) == ((7, 2), (7, 7), (7, 7), (7, 7), (2, 7))
 
 
 @pytest.mark.parametrize(
@@ -104,11 +105,11 @@ def test_the_largest_legal_header_is_read() -> None:
         ({"width": 0}, "header: width: expected 1 to 65535, got 0"),
         ({"height": 65_536}, "header: height: expected 1 to 65535, got 65536"),
         ({"bit_depth": 1}, "header: bit depth: expected 8 or 16 for mode RGB, got 1"),
-        ({"hidden": 1024, "layers": 6}, "header: weights: expected 1 to 4194304, got 4199424"),
+        ({"parameters": SirenShape(1024, 6)}, "header: weights: expected 1 to 4194304, got 4199424"),
     ],
 )
-def test_nothing_is_written_that_a_reader_refuses(fields: dict[str, int], message: str) -> None:
-    header = Header(**{**dataclasses.asdict(header_of("RGB")), **fields})
+def test_nothing_is_written_that_a_reader_refuses(fields: dict[str, Any], message: str) -> None:
+    header = dataclasses.replace(header_of("RGB"), **fields)
     with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
         write(header, None, Metadata(), b"")
     with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):

@@ -23,8 +23,9 @@ from inr_core.container.header import Header
 from inr_core.entropy import rans
 from inr_core.entropy.densities import MAX_ALPHABET, MAX_NODES, density_frequencies
 from inr_core.entropy.rans import MAX_LANES
-from inr_core.exact.picture import strip_shapes
+from inr_core.exact.planes import strip_shapes
 from inr_core.kernels.sine import ROW_LIMIT
+from inr_core.models import ExactShape
 from inr_core.siren.weights import UNIFORM
 
 pillow_inr.register()
@@ -204,7 +205,7 @@ def rows() -> None:
 
 def mixed() -> None:
     for height in (8192, 8193):
-        large = Header(8192, height, "RGBA", 16, 4, "exact", 0, 0, 0, 0)
+        large = Header(8192, height, "RGBA", 16, 4, ExactShape())
         strips = [bytes([0x70, 0])] * len(strip_shapes(large))
         data = chunks.write(large, None, metadata.Metadata(), strips)
         if height == 8192:

@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import format_example
@@ -22,11 +22,11 @@ import reference_network
 from numpy.typing import NDArray
 from reference_coding import Refused
 
-from inr_core import FormatError, decode, describe, modes
+from inr_core import FormatError, decode, describe, models, modes
 from inr_core.container import chunks, header, metadata
 from inr_core.entropy import densities, rans
 from inr_core.entropy.symbols import SymbolWriter
-from inr_core.exact import picture
+from inr_core.exact import planes
 from inr_core.kernels import sine
 from inr_core.latent import prior, steps
 from inr_core.siren import weights
@@ -156,11 +156,11 @@ def test_limits_are_those_of_the_code() -> None:
     stated: dict[str, Any] = {}
     for name, value, _ in table("Limits"):
         values = tuple(map(int, value.split(", ")))
-        stated[name.strip("`")] = values[0] if len(values) == 1 else dict(zip(header.MODELS, values, strict=True))
-    homes = (chunks, densities, picture, sine, header, metadata, modes, rans)
+        stated[name.strip("`")] = values[0] if len(values) == 1 else values
+    payloads = SimpleNamespace(MAX_PAYLOAD=tuple(model.max_payload for model in models.MODELS.values()))
+    homes = (chunks, densities, planes, sine, models, metadata, modes, rans, payloads)
     assert stated == {name: next(getattr(home, name) for home in homes if hasattr(home, name)) for name in stated}
-    assert {name for name in vars(header) if name.startswith("MAX_")} <= set(stated)
-    stated["MAX_PAYLOAD"] = tuple(stated["MAX_PAYLOAD"].values())
+    assert {name for name in vars(models) if name.startswith("MAX_")} <= set(stated)
     for module in (reference, reference_network):
         assert all(getattr(module, name, value) == value for name, value in stated.items())
 
@@ -215,7 +215,7 @@ def test_modes_are_those_of_the_code() -> None:
 
 def test_chunks_are_those_of_the_code() -> None:
     types = {row[0].strip("`").encode() for row in table("The file")}
-    pixels = {*chunks.PIXELS.values(), *chunks.PLANE_CHUNKS.values()}
+    pixels = {*(model.chunk for model in models.MODELS.values()), *chunks.PLANE_CHUNKS.values()}
     assert types == {b"HEAD", b"PLTE", b"RANG", *pixels, *metadata.NAMES}
     assert f" {chunks.SIGNATURE.hex(' ')} " in section("The file")
 

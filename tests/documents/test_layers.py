@@ -13,19 +13,26 @@ from pathlib import Path
 
 import pytest
 
+from inr_core.models import MODELS, ExactShape, LatentShape, Model, SirenShape
+from inr_core.picture import Picture
+from inr_core.save.job import Job
+from inr_core.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     ("errors",),
     ("process",),
-    ("modes", "settings", "metrics"),
+    ("modes", "metrics", "models"),
+    ("settings",),
     ("kernels", "container"),
     ("stretch",),
     ("pixels",),
+    ("fileinfo",),
+    ("picture",),
     ("entropy",),
     ("exact",),
     ("siren", "latent"),
     ("decoder",),
-    ("fileinfo",),
     ("fit",),
     ("save",),
     ("encoder",),
@@ -72,6 +79,26 @@ def test_a_room_imports_only_from_rooms_to_its_left(path: Path) -> None:
     for module in own(path):
         other = module.split(".")[0]
         assert other == room or RANK[other] < RANK[room], f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_a_row_names_the_classes_of_a_model(model: Model) -> None:
+    picture, job = model.load("picture"), model.load("job")
+    assert issubclass(picture, Picture)
+    assert issubclass(job, Job)
+    assert job.lossless == model.lossless
+    assert set(model.options) <= set(Settings.__dataclass_fields__)
+
+
+def test_nothing_but_a_row_asks_which_model_it_is() -> None:
+    classes = {cls.__name__ for cls in (SirenShape, LatentShape, ExactShape)}
+    for path in (*FILES, *(ROOT / "pillow_inr").glob("*.py"), *(ROOT / "pillow_inr" / "command").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                compared = {getattr(part, "value", None) for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                assert not compared & set(MODELS), (name_of(path), ast.unparse(node))
+            branch = node.test if isinstance(node, (ast.If, ast.IfExp)) else None
+            assert not branch or not classes & {getattr(part, "id", "") for part in ast.walk(branch)}, ast.unparse(node)
 
 
 def test_no_circles_inside_a_room() -> None:

@@ -28,6 +28,7 @@ from inr_core.kernels import mixing, switch
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import quantise
+from inr_core.models import ExactShape, LatentShape, SirenShape
 from inr_core.siren.streams import pack
 
 Pixels = NDArray[Any]
@@ -46,8 +47,8 @@ def payloads(header: Header, samples: Pixels) -> list[bytes]:
 
 def file_with(plane: str, chunk: bytes, mode: str = "LA", model: str = "latent") -> bytes:
     samples = np.zeros((4, 6, 1 if mode == "L" else 2), np.uint8)
-    numbers = ("latent", 1, 150, 6) if model == "latent" else ("siren", 0, 5, 3)
-    header = Header(6, 4, mode, 8, samples.shape[2], *numbers, 0, plane=plane)
+    parameters = LatentShape(1, 150, 6) if model == "latent" else SirenShape(5, 3)
+    header = Header(6, 4, mode, 8, samples.shape[2], parameters, plane=plane)
     return chunks.write(header, None, Metadata(), [chunk, *payloads(header, samples)])
 
 
@@ -105,12 +106,12 @@ def test_mixed_planes_that_plain_python_would_take_hours_for(monkeypatch: pytest
         data = mixing.write_pixels(samples, 1, 8, asks=False)
         assert data is not None
         part = bytes([MIXED]) + pack_number(len(data)) + data
-        exact = chunks.write(Header(8, 5, "L", 8, 1, "exact", 0, 0, 0, 0), None, Metadata(), [part])
-        header = Header(8, 5, "LA", 8, 2, "latent", 1, 150, 6, 0, plane="alpha")
+        exact = chunks.write(Header(8, 5, "L", 8, 1, ExactShape()), None, Metadata(), [part])
+        header = Header(8, 5, "LA", 8, 2, LatentShape(1, 150, 6), plane="alpha")
         beside = chunks.write(header, None, Metadata(), [part, *payloads(header, np.zeros((5, 8, 2), np.uint8))])
         assert (decode(exact) == samples).all()
         assert (decode(beside)[..., 1] == samples).all()
-        monkeypatch.setattr("inr_core.exact.picture.MAX_PLAIN", 319)
+        monkeypatch.setattr("inr_core.exact.planes.MAX_PLAIN", 319)
         for made, what in ((exact, ""), (beside, "alpha, ")):
             message = f"^{what}strip 0: expected at most 319 bits of samples without compiled kernels, got 320$"
             with pytest.raises(FormatError, match=message):

@@ -24,13 +24,14 @@ from inr_core.container.fields import FieldReader, pack_number
 from inr_core.container.header import Header
 from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact import strips
+from inr_core.models import ExactShape
 from inr_core.modes import MODE_TABLE
 
 
 def strip_file(payload: bytes, mode: str = "L", width: int = 6, height: int = 4, depth: int = 8) -> bytes:
     channels = MODE_TABLE[mode].channels[0]
     entries = palette(count=3) if mode == "P" else None
-    header = Header(width, height, mode, depth, channels, "exact", 0, 0, 0, 0)
+    header = Header(width, height, mode, depth, channels, ExactShape())
     return chunks.write(header, entries, Metadata(), payload)
 
 
@@ -66,7 +67,7 @@ def test_strips_that_no_encoder_writes(payload: bytes, mode: str, message: str) 
 
 
 def test_a_strip_too_many_or_too_few() -> None:
-    header = Header(6, 4, "L", 8, 1, "exact", 0, 0, 0, 0)
+    header = Header(6, 4, "L", 8, 1, ExactShape())
     strip = b"\0\0" + bytes(24)
     for count in (0, 2):
         data = chunks.write(header, None, Metadata(), [strip] * count)
@@ -97,7 +98,7 @@ def test_edited_files_are_refused_by_both_decoders_or_by_none() -> None:
         for seed in range(300):
             edited = [pieces[0], (b"STRP", hostile.edit(pieces[1][1], random.Random(seed)))]
             payload = edited[1][1]
-            data = chunks.write(Header(7, 5, "RGBA", 8, 4, "exact", 0, 0, 0, 0), None, Metadata(), payload)
+            data = chunks.write(Header(7, 5, "RGBA", 8, 4, ExactShape()), None, Metadata(), payload)
             made: list[Pixels] = []
             with suppress(FormatError):
                 made.append(decode(data, threads=1))

@@ -103,7 +103,7 @@ def test_thumbnails_drafts_and_parsers(mode: str) -> None:
 
 
 def test_a_file_that_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inr_core.exact.picture.STRIP_PIXELS", 450)
+    monkeypatch.setattr("inr_core.exact.planes.STRIP_PIXELS", 450)
     im = noise("RGB")
     data = saved(im, lossless=True).getvalue()
     cut = io.BytesIO(data[: len(data) // 2])

@@ -18,14 +18,14 @@ from inr_core import (
     describe,
     encode,
 )
-from inr_core.exact import picture
+from inr_core.exact import planes
 from inr_core.kernels.resample import resample
 
 
 @pytest.fixture
 def low_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of 8 rows of 128 pixels, so that a small picture has many."""
-    monkeypatch.setattr(picture, "STRIP_PIXELS", 1024)
+    monkeypatch.setattr(planes, "STRIP_PIXELS", 1024)
 
 
 def test_strips_cover_every_row() -> None:
@@ -38,7 +38,7 @@ def test_strips_cover_every_row() -> None:
         (4032, 3024),
         (4097, 65_535),
     ):
-        rows = picture.strip_rows(width, height)
+        rows = planes.strip_rows(width, height)
         assert [first for first, _ in rows] == [0, *(last for _, last in rows[:-1])]
         assert rows[-1][1] == height
         assert len(rows) <= 64
@@ -115,6 +115,6 @@ def test_what_is_stopped_is_still_exact() -> None:
 
 
 def test_bytes_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "STRIP_PIXELS", 1024)
+    monkeypatch.setattr(planes, "STRIP_PIXELS", 1024)
     files = {encode(photograph(), Settings(lossless=True, threads=threads)) for threads in (1, 2, 5)}
     assert len(files) == 1

@@ -25,7 +25,7 @@ from inr_core import Settings, decode, encode, psnr
 from inr_core.fit import captured
 from inr_core.fit.captured import WARM_UP
 from inr_core.fit.siren.trainer import Fitted, Run, fit
-from inr_core.siren.plan import shapes_of
+from inr_core.models import SirenShape
 from inr_core.siren.streams import pack
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
@@ -39,7 +39,7 @@ PLANS: list[dict[str, Any]] = [
     {"batch": 300},
     {"max_bytes": 300},
     {"quantization": "range"},
-    {"shapes": shapes_of(128, 8, 3), "nonzeros": 98_944, "bits": (12, *[8] * 7), "learning_rate": 1e-3},
+    {"shapes": SirenShape(128, 8).linear(3), "nonzeros": 98_944, "bits": (12, *[8] * 7), "learning_rate": 1e-3},
 ]
 
 

@@ -11,6 +11,7 @@ from toy_prior import smooth_picture
 from inr_core.entropy import symbols
 from inr_core.fit.latent.model import LatentModel
 from inr_core.latent import decoding, encoding, latents, prior
+from inr_core.latent.latents import PyramidShape
 from inr_core.latent.steps import Step
 from training.export import quantised_arrays
 
@@ -50,7 +51,7 @@ def test_integers_decode_what_the_float_model_does(
     picture = smooth_picture(np.random.default_rng(4), *SIZE, 3)
     wanted = latents.quantise(picture, made, (3,), STEP, LEVELS)
     payloads, _, _ = encoding._encode(wanted, made, False, 1, "cpu")
-    decoder = decoding.LatentDecoder(payloads, made, SIZE[1], SIZE[0], 8, (3,), STEP, LEVELS)
+    decoder = decoding.LatentDecoder(payloads, made, PyramidShape(SIZE[1], SIZE[0], 8, (3,), STEP, LEVELS))
     planes = decoder.planes()[0] / 64
 
     step = 2 ** (STEP / 16 - 6) / 255

@@ -14,13 +14,12 @@ from small_fits import CPU, decoded, plan, scene
 
 torch = pytest.importorskip("torch")
 
-from inr_core.container.header import Header
 from inr_core.fit.siren.network import Grid, Siren
 from inr_core.fit.siren.quantise import kmeans, post_training
 from inr_core.fit.siren.trainer import Fitted, Run, fit
 from inr_core.kernels.sine import ROW_LIMIT
+from inr_core.models import SirenShape
 from inr_core.settings import Progress
-from inr_core.siren.plan import shapes_of
 from inr_core.siren.streams import pack
 from inr_core.siren.weights import to_network
 
@@ -64,7 +63,7 @@ def test_post_training_quantisers(method: str) -> None:
 
 
 def test_float16_is_nearly_the_float_network() -> None:
-    siren = Siren(shapes_of(24, 4, 3), 30.0, 30.0, 5, CPU)
+    siren = Siren(SirenShape(24, 4).linear(3), 30.0, 30.0, 5, CPU)
     layers = post_training(siren, [None] * 4, [13, 8, 8, 8], 16, 255, "float16")
     grid = Grid(scene(), 255, False, CPU, 0)
     y = siren.forward(grid.batch(560)[0]).clamp(-1, 1).reshape(20, 28, 3).numpy()
@@ -133,13 +132,13 @@ def test_second_interrupt_ends_at_once() -> None:
 
 @pytest.mark.parametrize("method", ["kmeans", "float16"])
 def test_wide_layers_keep_the_row_limit(method: str) -> None:
-    siren = Siren(shapes_of(1024, 3, 3), 30.0, 30.0, 0, CPU)
+    siren = Siren(SirenShape(1024, 3).linear(3), 30.0, 30.0, 0, CPU)
     siren.weights[1].fill_(0.01)
     layers = post_training(siren, [None] * 3, [13, 8, 8], 9, 255, method)
     sums = [int(np.abs(layer.weights()).sum(1).max()) for layer in layers]
     assert max(sums) <= ROW_LIMIT
     assert sums[1] > ROW_LIMIT / 2  # or there would be nothing to keep
-    to_network(layers, Header(4, 4, "RGB", 8, 3, "siren", 0, 1024, 3, 0))
+    to_network(layers, 8)
 
 
 def test_fits_outside_the_main_thread() -> None:
@@ -152,7 +151,11 @@ def test_fits_outside_the_main_thread() -> None:
 
 def test_a_fit_that_diverges_begins_again_slower() -> None:
     wild = plan(
-        learning_rate=0.04, steps=800, shapes=shapes_of(24, 5, 3), nonzeros=48 + 3 * 576 + 72, bits=(13, 8, 8, 8, 8)
+        learning_rate=0.04,
+        steps=800,
+        shapes=SirenShape(24, 5).linear(3),
+        nonzeros=48 + 3 * 576 + 72,
+        bits=(13, 8, 8, 8, 8),
     )
     error = np.square(
         decoded(fit(scene(), 255, False, wild, CPU, lambda p: None), 20, 28) - scene().astype(float)

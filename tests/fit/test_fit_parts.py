@@ -18,12 +18,12 @@ from inr_core.fit.siren.network import Grid, Siren
 from inr_core.fit.siren.quantise import QuantisedForward, integer_weight
 from inr_core.fit.siren.sparsity import Pruning, RigL, erk_counts, largest, random_masks
 from inr_core.fit.siren.trainer import Fitted
+from inr_core.models import SirenShape
 from inr_core.process.threads import Crew
-from inr_core.siren.plan import shapes_of
 
 
 def test_erk_counts_are_exact_and_follow_the_rule() -> None:
-    shapes = shapes_of(128, 8, 3)
+    shapes = SirenShape(128, 8).linear(3)
     counts = erk_counts(shapes, 10_000)
     assert sum(counts) == 10_000
     assert counts[0] == 256  # the first and the last layer are too small to be thinned at this density
@@ -81,7 +81,7 @@ def test_unseen_colours_do_not_count() -> None:
 
 
 def test_masked_weights_never_round_to_zero() -> None:
-    siren = Siren(shapes_of(8, 3, 1), 30.0, 30.0, 0, CPU)
+    siren = Siren(SirenShape(8, 3).linear(1), 30.0, 30.0, 0, CPU)
     masks = random_masks([(8, 2), (8, 8), (1, 8)], [16, 20, 8], 0, CPU)
     siren.weights[1].mul_(masks[1] * 1e-9)
     siren.weights[1].view(-1)[masks[1].view(-1).nonzero()[0]] = 0.1
@@ -94,7 +94,7 @@ def test_masked_weights_never_round_to_zero() -> None:
 @pytest.mark.parametrize("bits", [4, 6, 8, 10])
 def test_training_forward_is_the_decoders(bits: int) -> None:
     """What is trained is what is decoded: the differentiable forward pass and the integer one agree to a rounding."""
-    siren = Siren(shapes_of(24, 5, 3), 30.0, 30.0, 3, CPU)
+    siren = Siren(SirenShape(24, 5).linear(3), 30.0, 30.0, 3, CPU)
     samples = scene()
     grid = Grid(samples, 255, False, CPU, 0)
     forward = QuantisedForward(siren, [None] * 5, [bits + 5, *[bits] * 4], 9, 255)
@@ -135,7 +135,7 @@ def test_gradients_by_hand_are_autograds(quantised: bool, chunk: int, monkeypatc
     """Of the same network in float64. They go straight through every rounding, and through the clamp of the samples."""
     monkeypatch.setattr(gradients_of, "CHUNK", chunk)
     monkeypatch.setattr(gradients_of, "SUMS", 4)
-    siren = Siren(shapes_of(10, 4, 4), 40.0, 30.0, 2, CPU)
+    siren = Siren(SirenShape(10, 4).linear(4), 40.0, 30.0, 2, CPU)
     siren.biases[-1].copy_(torch.tensor([1.0, -1.0, 0.0, 0.1]))  # to both sides of what is clamped
     masks = [None, random_masks([(10, 10)], [60], 0, CPU)[0], None, None]
     forward = QuantisedForward(siren, masks, [12, 7, 7, 7], 9, 255) if quantised else None

@@ -13,8 +13,9 @@ from unittest import mock
 from outcomes import decode_within
 
 from inr_core import FormatError, InrError, read_head
-from inr_core.container.chunks import PIXELS, PLANE_CHUNKS, read_payloads
+from inr_core.container.chunks import PLANE_CHUNKS, read_payloads
 from inr_core.container.fields import FieldReader
+from inr_core.models import MODELS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Field:
 @cache
 def pixel_kinds() -> frozenset[bytes]:
     """The types of chunks that hold pixels."""
-    return frozenset((*PIXELS.values(), *PLANE_CHUNKS.values()))
+    return frozenset((*(model.chunk for model in MODELS.values()), *PLANE_CHUNKS.values()))
 
 
 @lru_cache(1024)

@@ -18,8 +18,9 @@ from hostile import Chunk, edit, split
 
 from inr_core import SIGNATURE, FormatError
 from inr_core.container.fields import pack_number
-from inr_core.container.header import HEAD, MAX_LAYERS, MAX_LEVELS, MAX_STEP
+from inr_core.container.header import HEAD
 from inr_core.container.metadata import MAX_EXPANDED, zstd_expand
+from inr_core.models import MAX_LAYERS, MAX_LEVELS, MAX_STEP
 from inr_core.modes import MODE_TABLE
 
 Mutation = Callable[[bytes, bytes, random.Random, Sequence[bytes]], bytes]  # file, a chunk's data, chance, other files

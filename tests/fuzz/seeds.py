@@ -19,9 +19,10 @@ from inr_core.container.header import PLANE_MODES, Header
 from inr_core.entropy import rans, symbols
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
-from inr_core.exact.picture import strip_shapes
+from inr_core.exact.planes import strip_shapes
 from inr_core.latent import differences, encoding, latents, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
+from inr_core.models import ExactShape, LatentShape, SirenShape
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.siren import streams
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer
@@ -169,7 +170,7 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     step = int(rng.choice((0, 1, 40, 120, 160, 200, 254, 255)))
     levels = int(rng.choice((1, 2, 3, 16), p=(0.5, 0.3, 0.17, 0.03)))
     ranges = _ranges(rng, depth, channels)
-    header = Header(width, height, mode, depth, channels, "latent", 1, step, levels, 0, ranges)
+    header = Header(width, height, mode, depth, channels, LatentShape(1, step, levels), ranges=ranges)
     components = header.components
     noise = rng.integers(0, 2 ** max(8, depth), (height, width, sum(components)))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
@@ -211,8 +212,8 @@ def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, dep
     """A plane of noise, or of little else than its ends, beside a model."""
     width, height = SIZES[rng.integers(len(SIZES))]
     channels, top = MODE_TABLE[mode].channels[0], 1 << depth
-    numbers = ("latent", 1, 120, 2) if model == "latent" else ("siren", 0, 4, 3)
-    header = Header(width, height, mode, depth, channels, *numbers, 0, plane=plane)
+    parameters = LatentShape(1, 120, 2) if model == "latent" else SirenShape(4, 3)
+    header = Header(width, height, mode, depth, channels, parameters, plane=plane)
     noise = rng.integers(0, top, (height, width, channels))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
     if plane == "alpha":
@@ -235,7 +236,7 @@ def wild_exact(rng: np.random.Generator) -> bytes:
     every = list(_samples())
     mode, depth, channels = every[rng.integers(len(every))]
     width, height = SIZES[rng.integers(len(SIZES))]
-    header = Header(width, height, mode, depth, channels, "exact", 0, 0, 0, 0)
+    header = Header(width, height, mode, depth, channels, ExactShape())
     (shape,) = strip_shapes(header)
     palette = make_palette(channels) if mode == "P" else None
     top = shape.size if palette is None else len(palette)

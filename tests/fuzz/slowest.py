@@ -18,17 +18,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from networks import header_of, make_file, make_palette
+from networks import header_of, make_file, make_palette, shapes_of
 from PIL import Image
 
 from inr_core import Metadata, decode
 from inr_core.container import chunks
 from inr_core.container.fields import with_length
-from inr_core.container.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, MAX_PIXELS, MAX_WORK, Header, check_header
+from inr_core.container.header import Header, check_header
 from inr_core.container.metadata import zstd_squeeze
-from inr_core.exact.picture import strip_shapes
+from inr_core.exact.planes import strip_shapes
 from inr_core.exact.prediction import MEDIAN
 from inr_core.latent import encoding, latents, prior
+from inr_core.models import MAX_PIXELS, MAX_WORK, MODELS, ExactShape, LatentShape
 from inr_core.siren.weights import UNIFORM, QuantisedLayer
 
 Maker = Callable[[int], bytes]  # side in pixels → file
@@ -42,7 +43,7 @@ def siren(hidden: int, layers: int, bits: int, mode: str = "RGBA") -> Maker:
         header = header_of(mode, channels=channels, width=side, height=side, hidden=hidden, layers=layers)
         check_header(header)
         built = []
-        for k, shape in enumerate(header.shapes()):
+        for k, shape in enumerate(shapes_of(header)):
             codes = np.full(shape[0] * shape[1], 2**bits - 2, np.uint16)
             bias = np.zeros(shape[0], np.int32)
             built.append(QuantisedLayer(np.ones(shape, np.bool_), codes, UNIFORM, bits, 99_999, bias, 24 if
@@ -63,7 +64,7 @@ def latent(noisy: bool, skip: bool, levels: int) -> Maker:
         step = 0 if noisy else 255
         picture = latents.quantise(samples.astype(np.uint16), prior.load(1), components, step, levels)
         payloads = encoding._encode(picture, prior.load(1), skip, 1, "cpu")[0]
-        header = Header(side, side, "RGBA", 16, 4, "latent", 1, step, levels, 0)
+        header = Header(side, side, "RGBA", 16, 4, LatentShape(1, step, levels))
         return chunks.write(header, None, Metadata(), payloads)
 
     return make
@@ -73,7 +74,7 @@ def exact(predictor: int, from_second: bool) -> Maker:
     """RGBA of 16 bits, all of it one byte again and again: a frame of next to nothing."""
 
     def make(side: int) -> bytes:
-        header = Header(side, side, "RGBA", 16, 4, "exact", 0, 0, 0, 0)
+        header = Header(side, side, "RGBA", 16, 4, ExactShape())
         payloads = []
         for shape in strip_shapes(header):
             body = zstd_squeeze(b"\x55" * (8 * shape.height * shape.width))
@@ -103,8 +104,8 @@ def limit(data: bytes) -> int:
     pixels = head.width * head.height
     if head.model == "siren":
         return min(MAX_PIXELS, MAX_WORK // head.macs)
-    most = MAX_LATENT_PIXELS if head.model == "latent" else MAX_PIXELS
-    return min(most, MAX_PAYLOAD[head.model] * pixels // head.payload_bytes)
+    row = MODELS[head.model]
+    return min(row.max_pixels, row.max_payload * pixels // head.payload_bytes)
 
 
 def cost(data: bytes) -> tuple[float, int]:

@@ -17,11 +17,12 @@ from inr_core.container.header import Header
 from inr_core.exact import mixed as mixed_parts
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
-from inr_core.exact.picture import to_planes
+from inr_core.exact.planes import to_planes
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import quantise
 from inr_core.latent.plan import DEAD_ZONE
+from inr_core.models import ExactShape, LatentShape, SirenShape
 from inr_core.modes import MODE_TABLE
 from inr_core.siren.streams import pack
 
@@ -53,7 +54,7 @@ def stored(mode: str, pixels: NDArray[Any], groups: Sequence[int], ways: Sequenc
         first += count
     height, width = planes.shape[1:]
     channels = MODE_TABLE[mode].channels[0]
-    header = Header(width, height, mode, 1 if mode == "1" else depth, channels, "exact", 0, 0, 0, 0)
+    header = Header(width, height, mode, 1 if mode == "1" else depth, channels, ExactShape())
     return chunks.write(header, palette(3) if mode == "P" else None, Metadata(), payload)
 
 
@@ -64,8 +65,8 @@ def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int
     last = samples[..., -1]
     with patch.object(strips, "_mixed", return_value=None):
         payloads = [pack_alpha(last, 19) if plane == "alpha" else pack_ends(last, low, high, 19)]
-    numbers = ("latent", 1, 150, 6) if model == "latent" else ("siren", 0, 5, 3)
-    header = Header(width, height, mode, depth, channels, *numbers, 0, plane=plane)
+    parameters = LatentShape(1, 150, 6) if model == "latent" else SirenShape(5, 3)
+    header = Header(width, height, mode, depth, channels, parameters, plane=plane)
     if model == "latent":
         coded = np.ascontiguousarray(samples[..., : header.coded])
         values = quantise(coded, prior.load(1), header.components, 150, 6, DEAD_ZONE)

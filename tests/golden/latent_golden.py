@@ -24,6 +24,7 @@ from inr_core.latent.differences import ARRAYS, Difference, Differences
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import Latents, quantise
 from inr_core.latent.plan import DEAD_ZONE
+from inr_core.models import LatentShape
 from inr_core.modes import COMPONENTS
 
 WIDTH, HEIGHT = 19, 13
@@ -64,7 +65,7 @@ def written(
     bit_depth = 1 if mode == "1" else kept.bit_depth
     channels = sum(kept.components)
     header = Header(
-        kept.width, kept.height, mode, bit_depth, channels, "latent", number, kept.step, kept.levels, 0, ranges
+        kept.width, kept.height, mode, bit_depth, channels, LatentShape(number, kept.step, kept.levels), ranges=ranges
     )
     colours_of_it = palette(channels) if mode == "P" else None
     return chunks.write(header, colours_of_it, metadata or Metadata(), payloads)

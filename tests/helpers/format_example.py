@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from reference_coding import density, frequencies_of
 
 from inr_core.container.header import Header
+from inr_core.models import SirenShape
 from inr_core.siren.weights import UNIFORM, QuantisedLayer, uniform_codes
 
 DOCUMENT = Path(__file__).parents[2] / "FORMAT.md"
@@ -28,7 +29,7 @@ BLANK_BEFORE = ("length", "states")
 
 def example() -> bytes:
     """A file of 3×2 pixels and three layers of three neurons; the range coder has two masks and one layer's codes."""
-    header = Header(3, 2, "RGB", 8, 3, "siren", 0, 3, 3, 0)
+    header = Header(3, 2, "RGB", 8, 3, SirenShape(3, 3))
     layers = [
         uniform_layer([[3, -1], [1, 2], [-2, 1]], 4, 5_000, [1, 11, 6], 4),
         uniform_layer([[1, 1, 0], [-1, 1, 1], [1, 0, -1]], 2, 600_000, [50, 7, 30], 6),

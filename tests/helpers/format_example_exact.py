@@ -19,6 +19,7 @@ from inr_core.container.fields import pack_number
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
 from inr_core.exact import strips
+from inr_core.models import ExactShape
 
 START = "<!-- made by tests/helpers/format_example_exact.py -->\n"
 WIDTH, HEIGHT = 3, 2
@@ -34,7 +35,7 @@ def example() -> bytes:
     planes = np.array(PIXELS, np.uint8).transpose(2, 0, 1)
     ways = [*strips._plain(planes[:3], 256)][COLOURS_APART_BY_MEDIAN], [*strips._listed(planes[3:], 256)][LISTED]
     payload = b"".join(head + pack_number(0) + body for head, body in ways)
-    return chunks.write(Header(WIDTH, HEIGHT, "RGBA", 8, 4, "exact", 0, 0, 0, 0), None, Metadata(), payload)
+    return chunks.write(Header(WIDTH, HEIGHT, "RGBA", 8, 4, ExactShape()), None, Metadata(), payload)
 
 
 def text() -> str:

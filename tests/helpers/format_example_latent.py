@@ -24,6 +24,7 @@ from inr_core.container.metadata import Metadata
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import Latents
+from inr_core.models import LatentShape
 
 START = "<!-- made by tests/helpers/format_example_latent.py -->\n"
 NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 130, 2, 3, 2
@@ -38,7 +39,7 @@ def example() -> bytes:
     latents = Latents(WIDTH, HEIGHT, 8, (1,), STEP, LEVELS, lowpass, details)
     payloads, kept, _ = encode_latents(latents, prior.load(NUMBER))
     assert all((a == b).all() for a, b in zip(kept.details[0], details[0], strict=True))
-    header = Header(WIDTH, HEIGHT, "L", 8, 1, "latent", NUMBER, STEP, LEVELS, 0)
+    header = Header(WIDTH, HEIGHT, "L", 8, 1, LatentShape(NUMBER, STEP, LEVELS))
     return chunks.write(header, None, Metadata(), payloads)
 
 

@@ -49,7 +49,7 @@ def _decode(data: bytes) -> None:
     head = read_head(io.BytesIO(data))
     header = head.header
     decoder = Decoder(head, data[head.payload_offset :], threads=1)
-    macs = decoder.network.macs if decoder.network else LATENT_MACS
+    macs = header.macs or LATENT_MACS
     if header.width * header.height * macs <= MAX_EVALUATED:
         assert sum(len(rows) for _, rows in decoder.bands()) == header.height
 

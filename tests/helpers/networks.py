@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from inr_core.container import chunks
 from inr_core.container.header import Header
 from inr_core.container.metadata import Metadata
+from inr_core.models import LatentShape, SirenShape
 from inr_core.modes import MODE_TABLE
 from inr_core.siren import streams
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer, half_codes, half_values, uniform_codes
@@ -26,7 +27,24 @@ def header_of(
     """A header of any mode, by default of its usual samples."""
     info = MODE_TABLE[mode]
     depth, outputs = bit_depth or info.bit_depths[0], channels or info.channels[0]
-    return Header(width, height, mode, depth, outputs, "siren", 0, hidden, layers, 0)
+    return Header(width, height, mode, depth, outputs, SirenShape(hidden, layers))
+
+
+def siren_of(header: Header) -> SirenShape:
+    """The parameters of a siren's header."""
+    assert isinstance(header.parameters, SirenShape)
+    return header.parameters
+
+
+def latent_of(header: Header) -> LatentShape:
+    """The parameters of a pyramid's header."""
+    assert isinstance(header.parameters, LatentShape)
+    return header.parameters
+
+
+def shapes_of(header: Header) -> tuple[tuple[int, int], ...]:
+    """(out, in) of a siren's linear layers."""
+    return siren_of(header).linear(header.coded)
 
 
 def make_layers(
@@ -34,7 +52,7 @@ def make_layers(
 ) -> list[QuantisedLayer]:
     """Gaussian weights, scaled so that phases span about a turn and samples most of their range."""
     rng = np.random.default_rng(seed)
-    shapes = header.shapes()
+    shapes = shapes_of(header)
     return [make_layer(rng, header, k, kind, bits, density) for k in range(len(shapes))]
 
 
@@ -42,8 +60,8 @@ def make_layer(
     rng: np.random.Generator, header: Header, k: int, kind: int = UNIFORM, bits: int = 8, density: float = 1.0
 ) -> QuantisedLayer:
     """Layer k of `make_layers`. round(density · weights) of them are not zero."""
-    shape = header.shapes()[k]
-    last = k == header.layers - 1
+    shape = shapes_of(header)[k]
+    last = k == siren_of(header).layers - 1
     mask = np.zeros(shape, np.bool_)
     mask.reshape(-1)[rng.permutation(mask.size)[: round(density * mask.size)]] = True
     codes, codebook, rms = _codes(rng, mask, kind, bits)

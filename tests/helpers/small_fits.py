@@ -7,12 +7,12 @@ import math
 import numpy as np
 import torch
 
-from inr_core.container.header import Header
 from inr_core.fit.siren import trainer
 from inr_core.fit.siren.trainer import Fitted
 from inr_core.kernels.siren import NumpySiren
+from inr_core.models import SirenShape
 from inr_core.siren.coordinates import axis_coordinates
-from inr_core.siren.plan import FitPlan, shapes_of
+from inr_core.siren.plan import FitPlan
 from inr_core.siren.weights import to_network
 
 CPU = torch.device("cpu")
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 def plan(**changes: object) -> FitPlan:
     values: dict[str, object] = {
-        "shapes": shapes_of(12, 4, 3),
+        "shapes": SirenShape(12, 4).linear(3),
         "nonzeros": 24 + 288 + 36,
         "sparsity": "rigl",
         "bits": (12, 8, 8, 8),
@@ -44,13 +44,11 @@ def scene(height: int = 20, width: int = 28) -> np.ndarray:
 
 
 def decoded(fitted: Fitted, height: int, width: int, channels: int = 3, peak: int = 255) -> np.ndarray:
-    shape = fitted.layers[0].mask.shape
     depth = 16 if peak > 255 else 8
-    header = Header(width, height, "RGB", depth, channels, "siren", 0, shape[0], len(fitted.layers), 0)
     longest = max(width, height)
     x = axis_coordinates(width, longest, 0, width, width)
     y = axis_coordinates(height, longest, 0, height, height)
-    return NumpySiren(to_network(fitted.layers, header), peak, 1, 4096).samples(x, y)
+    return NumpySiren(to_network(fitted.layers, depth), peak, 1, 4096).samples(x, y)
 
 
 def psnr_of(fitted: trainer.Fitted) -> float:

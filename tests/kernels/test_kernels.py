@@ -38,8 +38,7 @@ needs_library = pytest.mark.skipif(native is None, reason="nothing is compiled h
 
 
 def decoder(payloads: list[bytes], of: Latents, start: prior.Prior, **options: Any) -> LatentDecoder:
-    shape = (of.width, of.height, of.bit_depth, of.components, of.step, of.levels)
-    return LatentDecoder(payloads, start, *shape, **options)
+    return LatentDecoder(payloads, start, of, **options)
 
 
 def everything(picture: NDArray[Any], start: prior.Prior, components: tuple[int, ...], step: int, threads: int) -> Any:

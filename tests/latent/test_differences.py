@@ -22,8 +22,9 @@ from inr_core.latent import differences, prior
 from inr_core.latent.decoding import LatentDecoder
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.latent.encoding import encode_latents
-from inr_core.latent.latents import quantise
+from inr_core.latent.latents import PyramidShape, quantise
 from inr_core.latent.prior import Prior, to_arrays
+from inr_core.models import LatentShape
 
 
 def random_differences(start: Prior, seed: int, size: int = 3) -> Differences:
@@ -79,7 +80,7 @@ def file_with(own: Differences, height: int = 9, width: int = 11, channels: int 
     latents = dataclasses.replace(quantise(samples, start, (channels,), 150, 6), differences=own)
     payloads, _, decoded = encode_latents(latents, start)
     mode = {1: "L", 3: "RGB"}[channels]
-    header = Header(width, height, mode, 8, channels, "latent", 1, 150, 6, 0)
+    header = Header(width, height, mode, 8, channels, LatentShape(1, 150, 6))
     return chunks.write(header, None, Metadata(), payloads), decoded.reshape(samples.shape)
 
 
@@ -110,7 +111,7 @@ def payload_with(bytes_of_differences: bytes, size: int | None = None) -> Latent
     """A decoder of a grey picture of one pixel, whose low-pass is 0."""
     size = len(bytes_of_differences) if size is None else size
     payload = bytes([0x41]) + b"\x80\x80\x80\x04\x00" + bytes([size]) + bytes_of_differences + b"\x00"
-    return LatentDecoder([payload], prior.load(1), 1, 1, 8, (1,), 160, 1)
+    return LatentDecoder([payload], prior.load(1), PyramidShape(1, 1, 8, (1,), 160, 1))
 
 
 def test_no_differences_may_be_said_in_so_many_words() -> None:
@@ -141,7 +142,7 @@ def test_differences_longer_than_the_payload_are_refused() -> None:
 
 def test_only_the_first_payload_has_differences() -> None:
     with pytest.raises(FormatError, match="latents 1, levels: expected 1 to 16, got 65"):
-        LatentDecoder([b"\x01", b"\x41"], prior.load(1), 4, 4, 8, (1,), 160, 2)
+        LatentDecoder([b"\x01", b"\x41"], prior.load(1), PyramidShape(4, 4, 8, (1,), 160, 2))
 
 
 def test_sums_that_could_become_inexact_are_refused() -> None:

@@ -13,7 +13,8 @@ import pytest
 from toy_prior import smooth_picture
 
 from inr_core import FormatError, Settings, SettingsError, TruncatedError, decode, describe, encode, read_head, verify
-from inr_core.container.header import MAX_LATENT_PIXELS, MAX_PAYLOAD, Header, check_header
+from inr_core.container.header import Header, check_header
+from inr_core.models import MAX_LATENT_PIXELS, MODELS, LatentShape
 
 HEAD_FIELDS = (
     *("width", "height", "mode", "bit_depth", "channels", "model"),
@@ -118,12 +119,12 @@ def test_limits_of_the_header(fields: dict[str, int], message: str) -> None:
 
 
 def test_the_largest_header_is_legal() -> None:
-    header = Header(8192, 8192, "RGBA", 16, 4, "latent", 255, 255, 16, MAX_PAYLOAD["latent"])
+    header = Header(8192, 8192, "RGBA", 16, 4, LatentShape(255, 255, 16), MODELS["latent"].max_payload)
     assert header.width * header.height == MAX_LATENT_PIXELS
     assert header.components == (3, 1)
     check_header(header)
     with pytest.raises(SettingsError, match="header: levels"):
-        check_header(Header(8, 8, "L", 8, 1, "latent", 1, 0, 17, 0))
+        check_header(Header(8, 8, "L", 8, 1, LatentShape(1, 0, 17)))
 
 
 def test_an_unknown_prior_is_named() -> None:

@@ -24,7 +24,7 @@ from inr_core.kernels.strips import Strips
 from inr_core.latent import encoding, prior
 from inr_core.latent.decoding import LatentDecoder
 from inr_core.latent.encoding import encode_latents
-from inr_core.latent.latents import Latents, quantise
+from inr_core.latent.latents import Latents, PyramidShape, quantise
 from inr_core.latent.maps import CHROMA, LUMA, NONE, Layout, ParityMaps
 from inr_core.latent.networks import cell_biases, cell_layers, parities_of, parity_biases, parity_layers
 from inr_core.latent.prior import ORDER
@@ -44,8 +44,7 @@ def coded(
 
 
 def decoder(payloads: list[bytes], of: Latents, **options: Any) -> LatentDecoder:
-    shape = (of.width, of.height, of.bit_depth, of.components, of.step, of.levels)
-    return LatentDecoder(payloads, toy_prior(), *shape, **options)
+    return LatentDecoder(payloads, toy_prior(), of, **options)
 
 
 def shifted(total: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
@@ -261,7 +260,7 @@ def test_what_is_surely_zero_is_not_coded() -> None:
     assert payloads[0][0] == 2
     assert not any(band.any() for band in kept.details[0])
     assert payloads[0][-1] == 0  # symbols
-    assert np.array_equal(LatentDecoder(payloads, sure, 30, 30, 8, (3,), 120, 2).samples(), samples)
+    assert np.array_equal(LatentDecoder(payloads, sure, PyramidShape(30, 30, 8, (3,), 120, 2)).samples(), samples)
 
 
 def test_other_bytes_are_refused_or_decode_within_bounds() -> None:

@@ -20,6 +20,7 @@ from inr_core.container.metadata import Metadata
 from inr_core.latent import encoding as latents_module
 from inr_core.latent import prior
 from inr_core.latent.latents import Latents
+from inr_core.models import LatentShape
 from inr_core.modes import COMPONENTS, MODE_TABLE
 
 EDITS = 40
@@ -90,7 +91,7 @@ def extreme(seed: int, mode: str, bit_depth: int, skip: bool) -> bytes:
     step = int(rng.integers(0, 256))
     latents = Latents(width, height, bit_depth, components, step, levels, lowpass, details)
     payloads, _, _ = latents_module._encode(latents, prior.load(1), skip, 1, "cpu")
-    header = Header(width, height, mode, bit_depth, MODE_TABLE[mode].channels[0], "latent", 1, step, levels, 0)
+    header = Header(width, height, mode, bit_depth, MODE_TABLE[mode].channels[0], LatentShape(1, step, levels))
     return chunks.write(header, None, Metadata(), payloads)
 
 

@@ -10,6 +10,7 @@ import struct
 import threading
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,9 +103,9 @@ def test_decoding_threads_are_settable(data: bytes, monkeypatch: pytest.MonkeyPa
     asked = []
 
     class Decoder(inr_core.Decoder):
-        def __init__(self, head: inr_core.Head, payload: bytes, threads: int | None = None) -> None:
+        def __init__(self, head: inr_core.Head, payload: bytes, threads: int | None = None, **options: Any) -> None:
             asked.append(threads)
-            super().__init__(head, payload, threads)
+            super().__init__(head, payload, threads, **options)
 
     monkeypatch.setattr(inr_core, "Decoder", Decoder)
     for threads in (None, 3):

@@ -68,7 +68,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"target_size": 4000.5}, "target_size: expected an integer from 128 to 2147483647, got 4000.5"),
         ({"effort": True}, "effort: expected an integer from 0 to 9, got True"),
         ({"device": "cuda:x"}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'cuda:x'"),
-        ({"model": "sirene"}, "model: expected one of auto, latent, siren, exact, got 'sirene'"),
+        ({"model": "sirene"}, "model: expected one of auto, siren, latent, exact, got 'sirene'"),
         ({"exif": 1}, "exif: expected bytes, an Image.Exif or None, got 1"),
         ({"icc_profile": 1.5}, "icc_profile: expected bytes, str or None, got 1.5"),
         ({"xmp": {"a": 1}}, "xmp: expected bytes, str or None, got {'a': 1}"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference_decoder as reference
 import zstandard
-from networks import header_of, make_file, make_layer, make_layers
+from networks import header_of, make_file, make_layer, make_layers, shapes_of
 from numpy.typing import NDArray
 
 from inr_core.container.fields import FieldReader, pack_bits, pack_number, unpack_bits
@@ -39,7 +39,7 @@ def assert_same(a: list[QuantisedLayer], b: list[QuantisedLayer]) -> None:
 
 def round_trip(layers: list[QuantisedLayer], header: Header = HEADER) -> list[StreamInfo]:
     data = pack(layers)
-    read, streams = unpack(data, header)
+    read, streams = unpack(data, shapes_of(header))
     assert_same(read, layers)
     assert pack(read) == data
     return streams
@@ -157,7 +157,7 @@ def test_cost_is_within_three_per_cent_of_the_entropy(density: float, bits: int)
     layers = make_layers(header, 3, UNIFORM, bits, density)
     entropy = sum(entropy_bits(layer.codes) + entropy_bits(layer.mask) for layer in layers) / 8
     data = pack(layers)
-    biases = sum(stream.bias_bytes for stream in unpack(data, header)[1])
+    biases = sum(stream.bias_bytes for stream in unpack(data, shapes_of(header))[1])
     assert 0.97 * entropy < len(data) - biases < 1.03 * entropy  # records, tables and the coder's states included
 
 
@@ -181,7 +181,7 @@ MAGNITUDE = "largest magnitude: expected 0 to 15360"
 
 def refused(data: list[int], message: str, header: Header = TINY) -> None:
     with pytest.raises(FormatError) as caught:
-        unpack(bytes(data), header)
+        unpack(bytes(data), shapes_of(header))
     assert str(caught.value).startswith(message)
 
 
@@ -191,7 +191,7 @@ def changed(values: list[int], at: int, *new: int) -> list[int]:
 
 def test_layout_is_pinned() -> None:
     data = bytes([0, *FIRST, *LAST])
-    (first, last), streams = unpack(data, TINY)
+    (first, last), streams = unpack(data, shapes_of(TINY))
     assert (first.weights().tolist(), first.multiplier, first.bias_codes.tolist()) == ([[73, -110]], 300, [51])
     assert (last.weights().tolist(), last.multiplier, last.bias_codes.tolist()) == ([[-4]], 1, [-128])
     assert streams == [StreamInfo("none", 0, "raw", 2, 1), StreamInfo("none", 0, "raw", 1, 3)]

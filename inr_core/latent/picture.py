@@ -1,0 +1,90 @@
+"""A file of the latent model: its pyramid, decoded as far as a size needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..container.arrival import Arrival
+from ..container.chunks import Head
+from ..container.header import Raster
+from ..errors import TruncatedError
+from ..exact.beside import CompletedPyramid, Pyramid, take_beside
+from ..fileinfo import Chunk, FileInfo, beside
+from ..kernels.resample import Box, resample
+from ..models import LatentShape
+from ..picture import Picture
+from ..pixels import Array, luma
+from . import prior, scaled
+from .decoding import LatentDecoder
+from .latents import PyramidShape
+
+BAND_PIXELS = 2**18  # of a decoded picture handed over at once
+
+
+def pyramid_shape(raster: Raster, parameters: LatentShape) -> PyramidShape:
+    """What a header says of the pyramid."""
+    return PyramidShape(
+        raster.width, raster.height, raster.sample_bits, raster.components, parameters.step, parameters.levels
+    )
+
+
+class LatentPicture(Picture):
+    """Pixels of a pyramid. What is missing at its end is what the networks expect there.
+
+    TruncatedError if not even the coarsest planes are there, nor all of what stands beside them.
+    """
+
+    def __init__(self, head: Head, payloads: Sequence[bytes], cut: bytes | None, threads: int, device: str) -> None:
+        super().__init__(head, payloads, cut, threads, device)
+        parameters = head.header.parameters
+        assert isinstance(parameters, LatentShape)
+        self._parameters, self._cut = parameters, cut
+        self._prior = prior.load(parameters.prior)
+        self._beside, self._payloads = take_beside(head.header, payloads)
+        if not self._payloads and not cut:
+            raise TruncatedError("pixel chunks: expected the coarsest planes, got none")
+
+    @classmethod
+    def enough(cls, arrival: Arrival, size: tuple[int, int]) -> bool:
+        """As `Picture.enough`: smaller pictures need no finer level than one of more than their pixels."""
+        return scaled.enough(arrival, size)
+
+    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
+        """As `Picture.bands`, of samples that are decoded at once."""
+        samples = self._completed(self._pyramid()).samples()
+        rows = max(1, (most or BAND_PIXELS) // self.header.width)
+        for top in range(0, self.header.height, rows):
+            yield top, self.finished(samples[top : top + rows])
+
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+        """As `Picture.decode`, from the coarsest level that will do."""
+        pyramid = self._pyramid()
+        grids = scaled.grids_for(self.header, self._parameters.levels, box, size)
+        if self.hurried and pyramid.finest > grids[1]:
+            grids = max(grids[0], pyramid.finest), pyramid.finest
+        if grey and not self.header.ranges:
+            return resample(pyramid.luma(grids[0]), box, size, grids[0], alpha=False)[..., 0]
+        pixels = self.finished(scaled.scaled(self._completed(pyramid), box, size, self.header, grids))
+        return luma(pixels) if grey else pixels
+
+    def describe(self, chunks: list[Chunk]) -> FileInfo:
+        """As `Picture.describe`: the step, and how the networks differ from the prior's."""
+        differences, size = self._pyramid().differences()
+        moved = sum(int(np.count_nonzero(difference.steps)) for difference in differences.values())
+        index, macs = self._parameters.step, self._prior.macs
+        step = 2.0 ** (index / 16 - 6) / self.header.share  # of 255 of the range; the index is what the file holds
+        shape = f"{self._parameters.levels} levels, step {index} ({step:.3g} of 255)"
+        own = f", {moved:,} weights moved ({size:,} bytes)" if moved else ""
+        line = f"latent, prior {self._parameters.prior}{own}, {shape}, {macs:,} multiply-adds a pixel"
+        line += beside(self.head, chunks)
+        return FileInfo(self.head, chunks, line, macs, moved=moved, moved_bytes=size)
+
+    def _completed(self, pyramid: LatentDecoder) -> Pyramid:
+        return CompletedPyramid(pyramid, self._beside) if self._beside else pyramid
+
+    def _pyramid(self) -> LatentDecoder:
+        shape = pyramid_shape(self.header, self._parameters)
+        device = "cpu:0" if self.device == "torch" else self.device  # torch's name of it; "cpu" is NumPy
+        return LatentDecoder(self._payloads, self._prior, shape, self.threads, device, self._cut)
