@@ -19,21 +19,21 @@ static int check_finer(size_t height, size_t width, size_t out_height, size_t ou
            within("out_width", out_width, 2 * width - 1, 2 * width);
 }
 
-const char phase_keys_doc[] = PyDoc_STR(
-    "phase_keys(level, maps, pairs, plane, stride, w1, b1, s1, w2, b2, s2, w3, b3, s3, first, rows, keys, key_plane, "
-    "at)\n\nKeys of a phase network at rows of a grid; see kernels.parities.");
+const char parity_keys_doc[] = PyDoc_STR(
+    "parity_keys(level, maps, pairs, plane, stride, w1, b1, s1, w2, b2, s2, w3, b3, s3, first, rows, keys, "
+    "key_plane)\n\nKeys of a parity network at rows of a grid; see kernels.parities.");
 
-PyObject *phase_keys(PyObject *self, PyObject *args) {
+PyObject *parity_keys(PyObject *self, PyObject *args) {
     enum { MAPS, W1, B1, W2, B2, W3, B3, OUT };
     Call call = {0};
-    Phases p = {0};
+    ParityNetwork p = {0};
     int level, shifts[3];
-    size_t pairs, at;
+    size_t pairs;
     (void)self;
-    if (PyArg_ParseTuple(args, "iy*nnny*y*iy*y*iy*y*innw*nn", &level, BUFFER(MAPS), SIZE(pairs), SIZE(p.plane),
+    if (PyArg_ParseTuple(args, "iy*nnny*y*iy*y*iy*y*innw*n", &level, BUFFER(MAPS), SIZE(pairs), SIZE(p.plane),
                          SIZE(p.stride), BUFFER(W1), BUFFER(B1), &shifts[0], BUFFER(W2), BUFFER(B2), &shifts[1],
                          BUFFER(W3), BUFFER(B3), &shifts[2], SIZE(p.first), SIZE(p.rows), BUFFER(OUT),
-                         SIZE(p.key_plane), SIZE(at)) &&
+                         SIZE(p.key_plane)) &&
         has_level(&call, level) && within("pairs", pairs, 1, MAX_PAIRS) && within("stride", p.stride, 3, SIDE_MAX) &&
         within("first", p.first, 0, SIDE_MAX) && within("rows", p.rows, 1, SIDE_MAX) &&
         make_layer(&p.layers[0], "layer 1", BUFFER(W1), BUFFER(B1), shifts[0], 9 * (int)pairs) &&
@@ -42,12 +42,10 @@ PyObject *phase_keys(PyObject *self, PyObject *args) {
         const size_t positions = (p.rows * p.stride + TILE_MAX - 1) / TILE_MAX * TILE_MAX; /* whole tiles are read */
         if (within("plane", p.plane, (p.first + p.rows + 2) * p.stride, INT32_MAX / MAX_PAIRS) &&
             within("key_plane", p.key_plane, p.rows * p.stride, PY_SSIZE_T_MAX / 4096) &&
-            within("at", at, 0, p.key_plane - p.rows * p.stride) &&
             TAKE("maps", MAPS, p.maps, (pairs - 1) * p.plane + (p.first + 2) * p.stride + positions + 2) &&
             TAKE("keys", OUT, p.keys, (size_t)p.layers[2].neurons / 2 * p.key_plane) &&
-            has_scratch(&call, PHASE_SCRATCH)) {
-            p.keys += at;
-            ALONE(call.kernels->phase_keys(&p, call.scratch);)
+            has_scratch(&call, PARITY_SCRATCH)) {
+            ALONE(call.kernels->parity_keys(&p, call.scratch);)
         }
     }
     return finished(&call);

@@ -6,7 +6,7 @@
     extern const char name##_doc[];                    \
     PyObject *name(PyObject *self, PyObject *args);
 
-ENTRY_POINT(phase_keys)
+ENTRY_POINT(parity_keys)
 ENTRY_POINT(cell_rows)
 ENTRY_POINT(highpass)
 ENTRY_POINT(wavelet_rows)

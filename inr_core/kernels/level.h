@@ -71,7 +71,7 @@ static size_t NAME(products)(const int32_t *at, size_t repeats, int32_t *to) {
 #undef LEVEL_ROW
 #define LEVEL_ROW(suffix)                                                                                      \
     {                                                                                                          \
-        #suffix, 0, phase_keys_##suffix, cell_rows_##suffix, highpass_##suffix, wavelet_rows_##suffix,         \
+        #suffix, 0, parity_keys_##suffix, cell_rows_##suffix, highpass_##suffix, wavelet_rows_##suffix,         \
             colour_##suffix, forward_##suffix, quantise_##suffix, uncolour_##suffix, resample_##suffix,        \
             siren_rows_##suffix, sines_##suffix, products_##suffix                                             \
     }

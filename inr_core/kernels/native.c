@@ -1,7 +1,7 @@
 /* Compiled kernels: what NumPy does in the other files of this folder, with the same results, in one pass each.
 
    How a level of 768 × 512 pixels is made, and what it costs. Multiply-adds a pixel, all levels together: 8,000 of the
-   priors that come with the package, of which 2,500 are luma's phase networks, 2,100 chroma's, 3,400 the cell's; so
+   priors that come with the package, of which 2,500 are luma's parity networks, 2,100 chroma's, 3,400 the cell's; so
    3.2 · 10^9 for the picture, 20 ms at the rate of VNNI (156 · 10^9 a second and core), 53 at that of AVX2's pmaddwd
    (60 · 10^9). That is the floor; everything else is to be small beside it:
 
@@ -60,7 +60,7 @@ static PyObject *products(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"levels", level_names, METH_NOARGS, PyDoc_STR("levels() -> [(name, whether this machine has it)]")},
     {"products", products, METH_VARARGS, PyDoc_STR("products(level, repeats) -> how many multiply-adds were done")},
-    METHOD(phase_keys),
+    METHOD(parity_keys),
     METHOD(cell_rows),
     METHOD(highpass),
     METHOD(wavelet_rows),

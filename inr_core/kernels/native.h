@@ -88,7 +88,7 @@ typedef struct {
     size_t plane, stride, first, rows;
     int32_t *keys; /* [bands, rounded up to even][key_plane] */
     size_t key_plane;
-} Phases;
+} ParityNetwork;
 
 typedef struct {
     Layer layers[3];
@@ -174,7 +174,7 @@ enum { RELU, SINE, KEYS, CLIPPED, TURNS, SUMS }; /* what becomes of a layer's su
 
 /* Integers of scratch. CELL_SCRATCH is without the rings: three rows of inputs and of activations, CELL_ROW wide. */
 enum {
-    PHASE_SCRATCH = 3 * MAX_NEURONS / 2 * TILE_MAX + 9 * MAX_PAIRS + MAX_NEURONS / 2,
+    PARITY_SCRATCH = 3 * MAX_NEURONS / 2 * TILE_MAX + 9 * MAX_PAIRS + MAX_NEURONS / 2,
     CELL_SCRATCH = (9 + 1 + TILE_MAX) * MAX_NEURONS / 2 + 13 * TILE_MAX,
     CELL_ROW = (CELL_COLUMNS + 4 + TILE_MAX + 15) / 16 * 16
 };
@@ -185,7 +185,7 @@ enum {
 typedef struct {
     const char *name;
     int available;
-    void (*phase_keys)(const Phases *, int32_t *);
+    void (*parity_keys)(const ParityNetwork *, int32_t *);
     void (*cell_rows)(const Cell *, int32_t *);
     void (*highpass)(const Highpass *, uint32_t *);
     void (*wavelet_rows)(const Wavelet *, uint32_t *);

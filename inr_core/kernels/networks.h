@@ -109,8 +109,8 @@ static INLINE void NAME(neighbours)(int32_t *offset, int pairs, size_t plane, co
 }
 
 /* Keys of all bands at rows × stride positions from row `first` on: of each row, the last two mean nothing.
-   `scratch`: PHASE_SCRATCH integers. */
-static void NAME(phase_keys)(const Phases *p, int32_t *scratch) {
+   `scratch`: PARITY_SCRATCH integers. */
+static void NAME(parity_keys)(const ParityNetwork *p, int32_t *scratch) {
     const Layer *one = &p->layers[0], *two = &p->layers[1], *three = &p->layers[2];
     int32_t *a = scratch, *b = a + MAX_NEURONS / 2 * TILE_MAX, *last = b + MAX_NEURONS / 2 * TILE_MAX;
     int32_t *near = last + MAX_NEURONS / 2 * TILE_MAX, *own = near + one->pairs;
@@ -126,7 +126,7 @@ static void NAME(phase_keys)(const Phases *p, int32_t *scratch) {
             NAME(layer)(KEYS, three, b, own, p->keys + at, p->key_plane);
             continue;
         }
-        NAME(layer)(KEYS, three, b, own, last, TILE); /* another thread may write what follows */
+        NAME(layer)(KEYS, three, b, own, last, TILE); /* what follows is another band's */
         for (int k = 0; k < three->neurons / 2; k++)
             memcpy(p->keys + k * p->key_plane + at, last + k * TILE, (positions - at) * sizeof *last);
     }

@@ -7,7 +7,7 @@ Written once for NumPy and torch (`Ops`), and once for compiled kernels: the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -34,10 +34,12 @@ Biases = Sequence[NDArray[np.int64]]  # (out,) of each layer
 class ParityKeys(Protocol):
     """The networks of all parities, over the maps of one level."""
 
-    def keys(self, rank: int, first: int, last: int) -> Keys:
-        """Scale index · 512 + mean + 256 for rows [first, last) of the parity coded as number `rank` + 1.
+    def keys(self, rank: int, rows: int, most: int) -> Iterator[tuple[tuple[int, int], Keys]]:
+        """Scale index · 512 + mean + 256 for rows [0, rows) of the parity coded as number `rank` + 1, as
+        ((first, last), keys) of strips in order, of up to `most` positions each, but for wide rows.
 
         (bands or more, rows · stride): rows are as long as those of the maps, and their last two keys mean nothing.
+        Nothing that the parity itself shows may reach the keys of later strips: these may be there already.
         """
 
 
@@ -72,19 +74,20 @@ class CompiledParities:
         self._bands = len(biases[0][-1]) // 2
         self._maps, self._known, self._strips = maps, known, strips
 
-    def keys(self, rank: int, first: int, last: int) -> Keys:
+    def keys(self, rank: int, rows: int, most: int) -> Iterator[tuple[tuple[int, int], Keys]]:
         """As `ParityKeys`."""
         maps = self._maps
-        keys = np.empty((self._bands + self._bands % 2, (last - first) * maps.stride), np.int32)
         pairs, layers = self._known + SHOWN_PAIRS * rank, self._layers[rank]
 
-        def work(ops: Ops, a: int, b: int) -> None:
-            at = (a - first) * maps.stride
+        def work(first: int, last: int) -> Keys:
+            keys = np.empty((self._bands + self._bands % 2, (last - first) * maps.stride), np.int32)
             where = pairs, maps.plane, maps.stride
-            self._native.phase_keys(self._kernels, maps.flat, *where, *layers, a, b - a, keys, keys.shape[1], at)
+            self._native.parity_keys(
+                self._kernels, maps.flat, *where, *layers, first, last - first, keys, keys.shape[1]
+            )
+            return keys
 
-        self._strips.each(first, last, maps.width, None, work)
-        return keys
+        return self._strips.in_order(rows, maps.width, most, work)
 
 
 class TensorParities:
@@ -108,8 +111,15 @@ class TensorParities:
         self._strips.each(0, maps.height, maps.width, STRIP_POSITIONS, work)
         return shared
 
-    def keys(self, rank: int, first: int, last: int) -> Keys:
+    def keys(self, rank: int, rows: int, most: int) -> Iterator[tuple[tuple[int, int], Keys]]:
         """As `ParityKeys`."""
+        together = max(1, most // self._maps.width)
+        for first in range(0, rows, together):
+            last = min(first + together, rows)
+            yield (first, last), self._strip(rank, first, last)
+
+    def _strip(self, rank: int, first: int, last: int) -> Keys:
+        """Of rows [first, last)."""
         maps, tensors = self._maps, self._tensors
         keys = np.empty((tensors.bands, last - first, maps.stride), np.int32)
         seen = self._strips.ops[0].put(maps.all)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -54,9 +54,7 @@ class Strips:
         A strip has up to `positions` positions of a grid so wide, or as many as the device prefers; None: small strips
         gain nothing, so that there are only as many as threads need.
         """
-        if positions is None:
-            positions = max(LEAST_POSITIONS, -(-(last - first) // (STRIPS * len(self.ops))) * width)
-            positions = (last - first) * width if len(self.ops) == 1 else positions
+        positions = self._share(last - first, width) if positions is None else positions
         rows = max(1, (self.ops[0].positions or positions) // width)
         strips = [(a, min(a + rows, last)) for a in range(first, last, rows)]
 
@@ -65,3 +63,21 @@ class Strips:
                 work(self.ops[k], a, b)
 
         self._crew.map(share, range(min(len(self.ops), len(strips))))
+
+    def in_order(
+        self, last: int, width: int, most: int, work: Callable[[int, int], _Result]
+    ) -> Iterator[tuple[tuple[int, int], _Result]]:
+        """Each strip [a, b) of rows [0, last) with what work(a, b) gives, in order; other threads make the next ones
+        while the caller does something with it.
+
+        A strip has up to `most` positions of a grid so wide, or fewer, so that there are some for each thread.
+        """
+        rows = max(1, min(most, self._share(last, width)) // width)
+        strips = [(a, min(a + rows, last)) for a in range(0, last, rows)]
+        return self._crew.in_order(lambda strip: work(*strip), strips)
+
+    def _share(self, rows: int, width: int) -> int:
+        """Positions of a strip where there are only as many as threads need."""
+        if len(self.ops) == 1:
+            return rows * width
+        return max(LEAST_POSITIONS, -(-rows // (STRIPS * len(self.ops))) * width)

@@ -208,7 +208,7 @@ static INLINE V NAME(vsine)(V phase) { EACH(sine_table[(uint32_t)phase.i[k] >> 2
 #endif
 
 #ifdef F
-/* The sine table's entry of a phase, whose upper 12 bits count. Less than a quarter of a turn from where it is 0 it is
+/* The sine table's entry of a phase, whose upper 12 bits count. Within a quarter of a turn of where it is 0 it is
    a polynomial of the ninth degree, rounded: its error is below 0.00008, no entry is closer than 0.0001 to a half, and
    all of them are compared with the table when the module is loaded. */
 static INLINE V NAME(vsine)(V phase) {

@@ -20,7 +20,7 @@ from .steps import Step, keys_of
 
 Ints = NDArray[np.int32]
 
-CODED_SYMBOLS = 1 << 19  # coded at once
+CODED_SYMBOLS = 1 << 17  # coded at once: meanwhile, other threads evaluate the networks of the next ones
 
 
 class Component:
@@ -88,15 +88,14 @@ class Component:
                     details=None if details is None else details[bands],
                 )
                 rows, columns = parity.size
-                together = max(1, CODED_SYMBOLS // (len(parity.values) * max(1, columns)))
-                for first in range(0, rows if columns else 0, together):
-                    last = min(first + together, rows)
-                    code(parity, source, networks.keys(rank, first, last), first, last - first)
+                most = CODED_SYMBOLS // len(parity.values)
+                for (first, last), keys in networks.keys(rank, rows if columns else 0, most):
+                    code(parity, source, keys, first, last - first)
 
-        maps = luma_maps(high, self._parent, self._grand)
+        maps = luma_maps(high, self._parent, self._grand, self.strips)
         code_bands(parities_of(self.prior.luma, maps, own, t, self.strips), maps, slice(0, 3), features[:3])
         if count == 3:
-            maps = chroma_maps(high, features, self._parent, self._grand)
+            maps = chroma_maps(high, features, self._parent, self._grand, self.strips)
             code_bands(parities_of(self.prior.chroma, maps, own, t, self.strips), maps, slice(3, 9), features[3:])
         return values, features
 

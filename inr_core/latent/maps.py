@@ -7,12 +7,14 @@ then what each parity shows to later ones, in coding order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels.pairs import Maps, PairMaps
 from ..kernels.parities import PARITIES, SHOWN_PAIRS
+from ..kernels.strips import Strips
 from .prior import CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, ORDER
 
 NONE = -1  # a place that no input has
@@ -110,42 +112,69 @@ class ParityMaps(PairMaps):
             self.inner[begin : begin + count, first : first + rows, :columns] = pairs
 
 
-def luma_maps(high: Maps, parent: Maps | None, grand: Maps | None) -> ParityMaps:
+def luma_maps(high: Maps, parent: Maps | None, grand: Maps | None, strips: Strips) -> ParityMaps:
     """Of high-passed planes (planes, h, w), and features of the next coarser level and of the one after that.
 
     Features are (3 or 6, h, w, 2): of bands 0 … 2 magnitude and sign, then of bands 3 … 8 magnitudes, two by two.
     """
     maps = ParityMaps(LUMA, -(-high.shape[1] // 2), -(-high.shape[2] // 2))
-    if parent is not None:
-        maps.of(PARENT)[:] = parent[:3]
-    if grand is not None:
-        magnitudes = maps.of(GRAND)
-        magnitudes[0, ..., 0], magnitudes[0, ..., 1], magnitudes[1, ..., 0] = _doubled(grand[:3, ..., 0], maps)
-    _write_parities(maps.of(EDGES), np.clip(high[:1], -CONTEXT_MAX, CONTEXT_MAX))
+    edges, near, far = maps.of(EDGES), maps.of(PARENT), maps.of(GRAND)
+
+    def write(rows: slice) -> None:
+        if parent is not None:
+            near[:, rows] = parent[:3, rows]
+        if grand is not None:
+            _write_doubled(far[0, ..., 0], grand[0, ..., 0], rows)
+            _write_doubled(far[0, ..., 1], grand[1, ..., 0], rows)
+            _write_doubled(far[1, ..., 0], grand[2, ..., 0], rows)
+        _write_parities(edges, high[:1], rows, CONTEXT_MAX)
+
+    _each(maps, strips, write)
     return maps
 
 
-def chroma_maps(high: Maps, features: Maps, parent: Maps | None, grand: Maps | None) -> ParityMaps:
+def chroma_maps(high: Maps, features: Maps, parent: Maps | None, grand: Maps | None, strips: Strips) -> ParityMaps:
     """As `luma_maps`; `features` are those of the level itself, of which bands 0 … 2 are there."""
     maps = ParityMaps(CHROMA, -(-high.shape[1] // 2), -(-high.shape[2] // 2))
-    _write_parities(maps.of(LUMA_BANDS), features[:3, ..., 0])
-    if parent is not None:
-        maps.of(PARENT)[:] = parent[3:]
-    if grand is not None:
-        maps.of(GRAND)[:] = _doubled(grand[3:], maps)
-    _write_parities(maps.of(EDGES), np.clip(high[1:], -CONTEXT_MAX, CONTEXT_MAX))
+    luma, edges, near, far = maps.of(LUMA_BANDS), maps.of(EDGES), maps.of(PARENT), maps.of(GRAND)
+
+    def write(rows: slice) -> None:
+        _write_parities(luma, features[:3, ..., 0], rows)
+        if parent is not None:
+            near[:, rows] = parent[3:, rows]
+        if grand is not None:
+            for pairs, seen in zip(far, grand[3:], strict=True):
+                _write_doubled(pairs, seen, rows)
+        _write_parities(edges, high[1:], rows, CONTEXT_MAX)
+
+    _each(maps, strips, write)
     return maps
 
 
-def _write_parities(maps: Maps, grids: Maps) -> None:
-    """The four parities of grids (c, h, w) as 2·c maps: of each grid those of even rows, then those of odd ones."""
+def _each(maps: ParityMaps, strips: Strips, write: Callable[[slice], None]) -> None:
+    """Have strips of the maps' rows written, side by side. They begin at even rows."""
+    pairs_of_rows = -(-maps.height // 2)
+    strips.each(0, pairs_of_rows, 2 * maps.width, None, lambda ops, a, b: write(slice(2 * a, min(2 * b, maps.height))))
+
+
+def _write_parities(maps: Maps, grids: Maps, strip: slice, most: int | None = None) -> None:
+    """Rows of the four parities of grids (c, h, w) as 2·c maps: of each grid those of even rows, then of odd ones.
+
+    `most`: what values are clipped to, either side of 0.
+    """
+    seen = grids[:, 2 * strip.start : 2 * strip.stop]
+    seen = seen if most is None else np.clip(seen, -most, most)
     for y in range(2):
         for x in range(2):
-            parity = grids[:, y::2, x::2]
+            parity = seen[:, y::2, x::2]
             _, rows, columns = parity.shape
-            maps[y::2, :rows, :columns, x] = parity
+            maps[y::2, strip.start : strip.start + rows, :columns, x] = parity
 
 
-def _doubled(grid: Maps, maps: PairMaps) -> Maps:
-    """Each value of a grid (c, h, w, …) four times, cut to the size of the maps."""
-    return grid.repeat(2, 1)[:, : maps.height].repeat(2, 2)[:, :, : maps.width]
+def _write_doubled(maps: Maps, grid: Maps, strip: slice) -> None:
+    """Each value of a grid (h, w, …) four times, cut to rows of the maps; the strip begins at an even one."""
+    to = maps[strip]
+    for y in range(2):
+        for x in range(2):
+            part = to[y::2, x::2]
+            part[:] = grid[strip.start // 2 :][: len(part), : part.shape[1]]

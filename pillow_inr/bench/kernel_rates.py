@@ -15,7 +15,7 @@ from .report import Cell, Report, Table
 REPEATS = 2_000_000  # of the loop that does nothing but multiply
 WHERE = {"what": "", "kernels": "", "kernel": "", "calls": "d", "ms": ".2f", "percent": ".0f"}
 RATES = {"what": "", "kernels": "", "kernel": "", "giga_macs": ".3f", "rate": ".1f", "peak": ".1f", "percent": ".0f"}
-NETWORKS = {"phase_keys": (5, 8, 11), "cell_rows": (9, 12, 15)}  # where their weights stand in the arguments
+NETWORKS = {"parity_keys": (5, 8, 11), "cell_rows": (9, 12, 15)}  # where their weights stand in the arguments
 
 
 class Timed:
@@ -44,7 +44,7 @@ class Timed:
 
 
 def _positions(name: str, arguments: tuple[Any, ...]) -> int:
-    if name == "phase_keys":
+    if name == "parity_keys":
         return int(arguments[15] * arguments[4])  # rows, stride
     return int((arguments[8] - arguments[7]) * arguments[6])  # rows first … last − 1, width
 

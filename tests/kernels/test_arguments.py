@@ -151,14 +151,14 @@ def test_kernels_refuse_sizes_beyond_their_buffers() -> None:
     layer: list[Any] = [np.zeros((1, 27, 4, 2), np.int16), np.zeros(4, np.int32), 3]
     inner: list[Any] = [np.zeros((1, 2, 4, 2), np.int16), np.zeros(4, np.int32), 3]
     maps = np.zeros((3 * 48 + 64, 2), np.int16)
-    phases = [0, maps, 3, 48, 6, *layer, *inner, *inner, 0, 4, ints, 24, 0]
-    native.phase_keys(*phases)
+    keys = [0, maps, 3, 48, 6, *layer, *inner, *inner, 0, 4, ints, 24]
+    native.parity_keys(*keys)
     for place, value in (
         *((1, maps[:100]), (2, 4), (2, 0), (3, 20), (4, 2), (4, 9), (5, layer[0][:, :26]), (6, ints[:5]), (7, 31)),
-        *((8, inner[0][:, :1]), (14, -1), (14, 4), (15, 0), (15, 9), (16, ints[:40]), (17, 23), (18, 1), (18, -1)),
+        *((8, inner[0][:, :1]), (14, -1), (14, 4), (15, 0), (15, 9), (16, ints[:40]), (17, 23)),
     ):
         with pytest.raises(ValueError, match="expected"):
-            native.phase_keys(*phases[:place], value, *phases[place + 1 :])
+            native.parity_keys(*keys[:place], value, *keys[place + 1 :])
     for values in (ints[:0], ints[:59]):
         with pytest.raises(ValueError, match="expected"):
             native.wavelet_rows(

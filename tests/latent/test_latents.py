@@ -113,9 +113,13 @@ def test_entropy_networks_are_plain_integer_arithmetic(part: str, rank: int) -> 
         with switch.using(backend):
             networks = parities_of(net, maps, level, T, Strips(2, "cpu"))
         assert isinstance(networks, CompiledParities) == (backend != "numpy")
-        for y, n in ((0, 5), (3, 2), (0, 2), (2, 1)):
-            found = networks.keys(rank, y, y + n)[: net.bands].reshape(net.bands, n, -1)[..., :6]
-            assert np.array_equal(found, expected[:, y : y + n])
+        for rows, most, count in ((5, 30, 1), (5, 13, 3), (2, 6, 2), (1, 1, 1), (0, 30, 0)):
+            strips = list(networks.keys(rank, rows, most))
+            assert [y for (first, last), _ in strips for y in range(first, last)] == list(range(rows))
+            assert len(strips) == count
+            for (first, last), strip in strips:
+                found = strip[: net.bands].reshape(net.bands, last - first, -1)[..., :6]
+                assert np.array_equal(found, expected[:, first:last])
     assert len(np.unique(scale)) > 3
     assert len(np.unique(mean)) > 3
 
