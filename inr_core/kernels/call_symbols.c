@@ -65,19 +65,19 @@ static int take_reader(Call *call, Reader *r, int states, int words, int raw, co
 }
 
 const char code_parity_doc[] = PyDoc_STR(
-    "code_parity(mode, bands, parity, all, keys, key_plane, key_stride, rows, entries, first, height, width, first, "
-    "rows, columns, recon, magnitudes, values, features, own, own_plane, own_stride, states, words, raw, cursor, "
-    "details, entries, raws)\n\nSymbols of one parity of a grid; see latent.parity. False where they cannot be read.");
+    "code_parity(level, mode, bands, parity, all, keys, key_plane, key_stride, rows, entries, first, height, width, "
+    "first, rows, columns, recon, magnitudes, values, features, own, own_plane, own_stride, states, words, raw, "
+    "cursor, details, entries, raws)\n\nSymbols of one parity of a grid; see latent.parity. False where they cannot be read.");
 
 PyObject *code_parity(PyObject *self, PyObject *args) {
     enum { KEYS_OF, ROWS, ENTRIES, FIRST, RECON, MAGNITUDES, VALUES, FEATURES, OWN, STATES, WORDS, RAW, CURSOR, DETAILS,
            OUT_ENTRIES, OUT_RAW };
     Call call = {0};
     Parity p = {0};
-    int mode, bands, parity, result = DONE;
+    int level, mode, bands, parity, result = DONE;
     int64_t *cursor;
     (void)self;
-    if (!PyArg_ParseTuple(args, "iiiiy*nny*y*y*nnnnny*y*w*w*w*nnw*y*y*w*w*w*w*", &mode, &bands, &parity, &p.all,
+    if (!PyArg_ParseTuple(args, "iiiiiy*nny*y*y*nnnnny*y*w*w*w*nnw*y*y*w*w*w*w*", &level, &mode, &bands, &parity, &p.all,
                           BUFFER(KEYS_OF), SIZE(p.key_plane), SIZE(p.key_stride), BUFFER(ROWS), BUFFER(ENTRIES),
                           BUFFER(FIRST), SIZE(p.height), SIZE(p.width), SIZE(p.first), SIZE(p.rows), SIZE(p.columns),
                           BUFFER(RECON), BUFFER(MAGNITUDES), BUFFER(VALUES), BUFFER(FEATURES), BUFFER(OWN),
@@ -88,7 +88,7 @@ PyObject *code_parity(PyObject *self, PyObject *args) {
     t->count = (uint32_t)length(&call, ENTRIES, sizeof(Entry)), p.room = length(&call, OUT_ENTRIES, 2);
     p.x = parity & 1, p.y = parity >> 1 & 1;
     const size_t cells = (size_t)bands * p.height * p.width;
-    if (!within("mode", mode, READ, ZEROS) || !within("bands", bands, 3, 6) || !within("bands % 3", bands % 3, 0, 0) ||
+    if (!has_level(&call, level) || !within("mode", mode, READ, ZEROS) || !within("bands", bands, 3, 6) || !within("bands % 3", bands % 3, 0, 0) ||
         !within("parity", parity, 0, 3) || !within("height", p.height, 1, SIDE_MAX) ||
         !within("width", p.width, 1, SIDE_MAX) || !within("first", p.first, 0, SIDE_MAX) ||
         !within("rows", p.rows, 1, (Py_ssize_t)(p.height - p.y + 1) / 2 - (Py_ssize_t)p.first) ||
@@ -116,9 +116,9 @@ PyObject *code_parity(PyObject *self, PyObject *args) {
             !within("raw written", p.raw_written, 0, p.written))
             goto end;
     }
-    if (!has_scratch(&call, 4 * (size_t)bands * p.columns))
+    if (!has_scratch(&call, sizeof(Block) / 4))
         goto end;
-    ALONE(result = code_any_parity(&p, bands, mode, call.scratch);)
+    ALONE(result = code_any_parity(&p, call.kernels, bands, mode, call.scratch);)
     if (mode == READ)
         cursor[0] = p.reader.position, cursor[2] = (int64_t)p.reader.word, cursor[3] = p.reader.raw_bit;
     else if (mode == WRITE)

@@ -25,6 +25,7 @@
 
 #include "networks.h"
 #include "samples.h"
+#include "shown.h"
 #include "siren.h"
 #include "wavelet.h"
 
@@ -73,5 +74,5 @@ static size_t NAME(products)(const int32_t *at, size_t repeats, int32_t *to) {
     {                                                                                                          \
         #suffix, 0, parity_keys_##suffix, cell_rows_##suffix, highpass_##suffix, wavelet_rows_##suffix,         \
             colour_##suffix, forward_##suffix, quantise_##suffix, uncolour_##suffix, resample_##suffix,        \
-            siren_rows_##suffix, sines_##suffix, products_##suffix                                             \
+            siren_rows_##suffix, sines_##suffix, products_##suffix, show_##suffix                                             \
     }

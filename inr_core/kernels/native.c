@@ -8,7 +8,7 @@
    - Networks read and write pairs of channels, so that a product needs no shuffling (networks.h). A tile of 8, 16 or 48
      positions goes through all layers while it is in the first cache. Maps are 2.5 MB for the finest grid, read once.
    - Symbols are read parity by parity from the keys of all its positions; values, and features as the next networks
-     want them, are written in the same pass (symbols.h): 0.5 million symbols at 3 ns.
+     want them, are written row by row (symbols.h, shown.h): 0.5 million symbols at 3 ns.
    - The cell keeps three rows of its second layer and adds what comes of it to the rows of the inverse wavelet, which
      keeps four (wavelet.h). 10^7 sines are a polynomial of their phase.
 
@@ -20,7 +20,7 @@
    stable ABI of Python 3.11 is used, and nothing of NumPy's. */
 
 /* Files: what Python calls is in call_….c, by checks that arguments.h has; levels.c makes the kernels of each level out of
-   level.h, which includes networks.h, wavelet.h, samples.h and siren.h with the vectors of vectors.h. */
+   level.h, which includes networks.h, wavelet.h, samples.h, shown.h and siren.h with the vectors of vectors.h. */
 
 #include "calls.h"
 

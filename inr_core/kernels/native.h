@@ -65,6 +65,7 @@ enum {
     TILE_MAX = 48,     /* positions evaluated together, at most */
     CELL_COLUMNS = 430, /* of a grid, evaluated row by row */
     COLOUR_BLOCK = 128, /* pixels converted together */
+    BLOCK_COLUMNS = 128, /* of a parity, coded together */
     SIREN_TILE_MAX = 96,
     SIREN_WIDTH_MAX = 1 << 14, /* neurons of a siren's layer */
     CHANNELS_MAX = 16, /* of a siren */
@@ -181,24 +182,6 @@ enum {
 #define SIREN_SCRATCH(widest) (((widest) + CHANNELS_MAX + 2) * SIREN_TILE_MAX + (widest) / 2)
 #define LIFTING_SCRATCH(width) (18 * (width) + 64)
 
-/* The kernels that come once for each level. */
-typedef struct {
-    const char *name;
-    int available;
-    void (*parity_keys)(const ParityNetwork *, int32_t *);
-    void (*cell_rows)(const Cell *, int32_t *);
-    void (*highpass)(const Highpass *, uint32_t *);
-    void (*wavelet_rows)(const Wavelet *, uint32_t *);
-    void (*colour)(const Colour *);
-    void (*forward)(const Forward *, uint32_t *);
-    void (*quantise)(const Quantise *);
-    void (*uncolour)(const Uncolour *);
-    void (*resample)(const Resample *);
-    void (*siren_rows)(const Siren *, int32_t *);
-    void (*sines)(const int32_t *, int32_t *);
-    size_t (*products)(const int32_t *, size_t, int32_t *);
-} Kernels;
-
 /* symbols.h */
 
 enum { DONE, FAILED };
@@ -254,5 +237,31 @@ typedef struct {
     int32_t *out_raw;
     size_t written, raw_written, room;
 } Parity;
+
+typedef struct { /* of a row of a parity: by band and column, and what is coded, in its order */
+    int32_t symbols[6][BLOCK_COLUMNS], reach[6][BLOCK_COLUMNS];
+    int32_t magnitudes[6][BLOCK_COLUMNS], signs[6][BLOCK_COLUMNS];
+    int32_t coded[6 * BLOCK_COLUMNS];
+    uint16_t rows[6 * BLOCK_COLUMNS], places[6 * BLOCK_COLUMNS];
+} Block;
+
+/* The kernels that come once for each level. */
+typedef struct {
+    const char *name;
+    int available;
+    void (*parity_keys)(const ParityNetwork *, int32_t *);
+    void (*cell_rows)(const Cell *, int32_t *);
+    void (*highpass)(const Highpass *, uint32_t *);
+    void (*wavelet_rows)(const Wavelet *, uint32_t *);
+    void (*colour)(const Colour *);
+    void (*forward)(const Forward *, uint32_t *);
+    void (*quantise)(const Quantise *);
+    void (*uncolour)(const Uncolour *);
+    void (*resample)(const Resample *);
+    void (*siren_rows)(const Siren *, int32_t *);
+    void (*sines)(const int32_t *, int32_t *);
+    size_t (*products)(const int32_t *, size_t, int32_t *);
+    void (*show)(const Parity *, int, const Block *, size_t, size_t, size_t);
+} Kernels;
 
 #endif

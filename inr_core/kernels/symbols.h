@@ -1,5 +1,5 @@
-/* Symbols of the latent model: rANS, the tables' entries, and what a symbol says to the networks. No vectors: lanes of
-   the coder run beside each other because a processor looks far enough ahead. */
+/* Symbols of the latent model: rANS, the tables' entries, and which symbols a parity has. No vectors: lanes of the coder
+   run beside each other because a processor looks far enough ahead. */
 
 /* The entry of a slot in a row: the one in which the slot's range begins, or a later one. */
 static INLINE uint32_t entry_of(const Tables *t, uint32_t row, uint32_t slot) {
@@ -117,92 +117,82 @@ static int write_symbols(Parity *p, const uint16_t *rows, size_t n, const int32_
     return DONE;
 }
 
+/* What networks see of a symbol. */
+static INLINE void show_symbol(const Parity *p, int32_t symbol, int32_t *magnitude, int32_t *sign) {
+    const uint32_t size = symbol < 0 ? 0u - (uint32_t)symbol : (uint32_t)symbol;
+    *magnitude = p->magnitudes[size > 255 ? 255 : size];
+    symbol = symbol < -SIGNED_MAX ? -SIGNED_MAX : symbol;
+    *sign = (symbol > SIGNED_MAX ? SIGNED_MAX : symbol) * SIGNED_UNIT;
+}
+
 /* One parity of a grid: symbols by their keys, read, written, or all 0, in the order of rows, columns, bands. Writes
-   values, what finer levels and later parities see. A row at a time: first which symbols are coded, then these, then
-   what all of them say. `scratch`: 4 · bands · columns integers. */
-static INLINE int code_parity_of(Parity *p, const int bands, const int mode, int32_t *scratch) {
+   values, what finer levels and later parities see. A block of a row at a time, which stays in the first cache: first
+   which symbols are coded, then these, then what all of them say. */
+static INLINE int code_parity_of(Parity *p, const Kernels *kernels, const int bands, const int mode, Block *block) {
     const Tables *t = &p->tables;
-    const size_t grid = p->width * p->height, n = bands * p->columns;
-    int32_t *q = scratch, *symbols = q + n;
-    uint32_t *places = (uint32_t *)(symbols + n);
-    uint16_t *rows = (uint16_t *)(places + n);
+    const size_t grid = p->width * p->height;
+    int32_t *q = block->symbols[0], *magnitudes = block->magnitudes[0], *signs = block->signs[0];
     uint8_t coded[TABLE_ROWS];
     for (int row = 0; row < TABLE_ROWS; row++)
         coded[row] = p->all || !t->rows[row].skipped;
-    for (size_t y = 0; y < p->rows; y++) {
-        const int32_t *keys = p->keys + y * p->key_stride;
-        const size_t at = (2 * (y + p->first) + p->y) * p->width + p->x;
-        const size_t own = (y + p->first + 1) * p->own_stride + 1;
-        size_t count = 0;
-        for (size_t x = 0; x < p->columns; x++) {
-            UNROLL
-            for (int b = 0; b < bands; b++) {
-                const uint32_t key = (uint32_t)keys[b * p->key_plane + x] & (KEYS_COUNT - 1);
-                const uint32_t eighths = (key & ((1 << MEAN_BITS) - 1)) + MEANS / 2; /* the mean + 256.5 steps */
-                const uint32_t row = (key >> MEAN_BITS) * MEANS + eighths % MEANS;
-                const int32_t rounded = (int32_t)(eighths / MEANS) - MEAN_HALF / MEANS;
-                rows[count] = (uint16_t)row;
-                places[count] = (uint32_t)(x * bands + b);
-                q[x * bands + b] = rounded; /* what a symbol counts from; 0 where none is coded */
-                count += coded[row] | (rounded != 0);
+    for (size_t y = 0; y < p->rows; y++)
+        for (size_t begin = 0; begin < p->columns; begin += BLOCK_COLUMNS) {
+            const size_t n = p->columns - begin < BLOCK_COLUMNS ? p->columns - begin : BLOCK_COLUMNS;
+            const int32_t *keys = p->keys + y * p->key_stride + begin;
+            const size_t at = (2 * (y + p->first) + p->y) * p->width + p->x + 2 * begin;
+            size_t count = 0;
+            for (size_t x = 0; x < n; x++) {
+                UNROLL
+                for (int b = 0; b < bands; b++) {
+                    const uint32_t key = (uint32_t)keys[b * p->key_plane + x] & (KEYS_COUNT - 1);
+                    const uint32_t eighths = (key & ((1 << MEAN_BITS) - 1)) + MEANS / 2; /* the mean + 256.5 steps */
+                    const uint32_t row = (key >> MEAN_BITS) * MEANS + eighths % MEANS;
+                    const int32_t rounded = (int32_t)(eighths / MEANS) - MEAN_HALF / MEANS;
+                    block->rows[count] = (uint16_t)row;
+                    block->places[count] = (uint16_t)(b * BLOCK_COLUMNS + x);
+                    block->symbols[b][x] = rounded; /* what a symbol counts from; 0 where none is coded */
+                    block->reach[b][x] = p->recon[key >> MEAN_BITS];
+                    count += coded[row] | (rounded != 0);
+                }
             }
-        }
-        if (mode == READ) {
-            if (read_symbols(&p->reader, t, rows, count, symbols))
-                return FAILED;
-            for (size_t i = 0; i < count; i++)
-                q[places[i]] = (int32_t)((uint32_t)q[places[i]] + (uint32_t)symbols[i]);
-        } else if (mode == WRITE) {
+            if (mode == READ) {
+                if (read_symbols(&p->reader, t, block->rows, count, block->coded))
+                    return FAILED;
+                for (size_t i = 0; i < count; i++)
+                    q[block->places[i]] = (int32_t)((uint32_t)q[block->places[i]] + (uint32_t)block->coded[i]);
+            } else if (mode == WRITE) {
+                for (size_t i = 0; i < count; i++) {
+                    const size_t place = block->places[i], b = place / BLOCK_COLUMNS, x = place % BLOCK_COLUMNS;
+                    const int32_t value = p->details[b * grid + at + 2 * x];
+                    block->coded[i] = (int32_t)((uint32_t)value - (uint32_t)q[place]); /* refused where it is far away */
+                    q[place] = value;
+                }
+                if (write_symbols(p, block->rows, count, block->coded))
+                    return FAILED;
+                for (int b = 0; b < bands; b++)
+                    for (size_t x = 0; x < n; x++)
+                        p->details[b * grid + at + 2 * x] = block->symbols[b][x];
+            }
+            for (int k = 0; k < bands * BLOCK_COLUMNS; k++)
+                magnitudes[k] = p->magnitudes[0], signs[k] = 0;
             for (size_t i = 0; i < count; i++) {
-                const int32_t value = p->details[places[i] % bands * grid + at + 2 * (places[i] / bands)];
-                symbols[i] = (int32_t)((uint32_t)value - (uint32_t)q[places[i]]); /* refused where it is far away */
-                q[places[i]] = value;
+                const size_t place = block->places[i];
+                show_symbol(p, q[place], &magnitudes[place], &signs[place]);
             }
-            if (write_symbols(p, rows, count, symbols))
-                return FAILED;
+            kernels->show(p, bands, block, y, begin, n);
         }
-        for (size_t x = 0; x < p->columns; x++) {
-            int32_t magnitudes[6], signs[6];
-            UNROLL
-            for (int b = 0; b < bands; b++) {
-                const uint32_t key = (uint32_t)keys[b * p->key_plane + x] & (KEYS_COUNT - 1);
-                const int32_t mean = (int32_t)(key & ((1 << MEAN_BITS) - 1)) - MEAN_HALF;
-                int32_t value = q[x * bands + b];
-                if (mode == WRITE)
-                    p->details[b * grid + at + 2 * x] = value;
-                const int32_t reach = p->recon[key >> MEAN_BITS], v = (int32_t)((uint32_t)value * 64);
-                int32_t moved = (int32_t)((uint32_t)(8 * mean) - (uint32_t)v);
-                moved = moved < -reach ? -reach : moved;
-                moved = moved > reach ? reach : moved;
-                p->values[b * grid + at + 2 * x] = (int32_t)((uint32_t)v + (uint32_t)moved);
-                const uint32_t size = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
-                magnitudes[b] = p->magnitudes[size > 255 ? 255 : size];
-                value = value < -SIGNED_MAX ? -SIGNED_MAX : value;
-                signs[b] = (value > SIGNED_MAX ? SIGNED_MAX : value) * SIGNED_UNIT;
-            }
-            UNROLL
-            for (int k = 0; k < 3; k++) {
-                const int32_t sizes = bands == 3 ? PAIR(magnitudes[k], signs[k])
-                                                 : PAIR(magnitudes[2 * k % bands], magnitudes[(2 * k + 1) % bands]);
-                p->features[k * grid + at + 2 * x] = sizes;
-                if (p->own)
-                    p->own[k * p->own_plane + own + x] =
-                        bands == 3 ? sizes : PAIR(signs[2 * k % bands], signs[(2 * k + 1) % bands]);
-            }
-        }
-    }
     return DONE;
 }
 
 /* The same with both numbers of bands and all sources written out. */
-static int code_any_parity(Parity *p, int bands, int mode, int32_t *scratch) {
+static int code_any_parity(Parity *p, const Kernels *kernels, int bands, int mode, Block *block) {
     switch (mode * 2 + (bands == 6)) {
-    case READ * 2: return code_parity_of(p, 3, READ, scratch);
-    case READ * 2 + 1: return code_parity_of(p, 6, READ, scratch);
-    case WRITE * 2: return code_parity_of(p, 3, WRITE, scratch);
-    case WRITE * 2 + 1: return code_parity_of(p, 6, WRITE, scratch);
-    case ZEROS * 2: return code_parity_of(p, 3, ZEROS, scratch);
-    default: return code_parity_of(p, 6, ZEROS, scratch);
+    case READ * 2: return code_parity_of(p, kernels, 3, READ, block);
+    case READ * 2 + 1: return code_parity_of(p, kernels, 6, READ, block);
+    case WRITE * 2: return code_parity_of(p, kernels, 3, WRITE, block);
+    case WRITE * 2 + 1: return code_parity_of(p, kernels, 6, WRITE, block);
+    case ZEROS * 2: return code_parity_of(p, kernels, 3, ZEROS, block);
+    default: return code_parity_of(p, kernels, 6, ZEROS, block);
     }
 }
 

@@ -7,6 +7,7 @@
    TILE_N  neurons that are: TILE_V · TILE_N sums stay in registers
    SIREN_V vectors of neighbouring pixels that a siren evaluates together, two sums each
 
+   vspread(to, v) writes every second integer of `to`, where the processor can; otherwise there is none.
    vdp(sum, x, w) adds to each sum the products of two pairs of int16: `pmaddwd` and `paddd`, or `vpdpwssd`. */
 
 #undef V
@@ -29,6 +30,7 @@
 #undef vmax
 #undef vpairs
 #undef vsine
+#undef vspread
 #undef F
 #undef fset1
 #undef fmul
@@ -129,6 +131,11 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define fabsolute(a) _mm512_abs_ps(a)
 #define to_float(v) _mm512_cvtepi32_ps(v)
 #define to_nearest(f) _mm512_cvtps_epi32(f)
+static INLINE void NAME(vspread)(int32_t *to, V v) {
+    _mm512_mask_storeu_epi32(to, 0x5555, _mm512_cvtepu32_epi64(_mm512_castsi512_si256(v)));
+    _mm512_mask_storeu_epi32(to + LANES, 0x5555, _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(v, 1)));
+}
+#define vspread NAME(vspread)
 
 #elif VECTOR_LEVEL == VECTOR_NEON
 

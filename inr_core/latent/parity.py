@@ -77,7 +77,7 @@ def code(parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> N
     FormatError from a reader, ValueError from a writer: symbols that cannot be.
     """
     found = switch.compiled()
-    if found is None or not _code_compiled(found[0], parity, source, keys, first, rows):
+    if found is None or not _code_compiled(*found, parity, source, keys, first, rows):
         _code(parity, source, keys, first, rows)
 
 
@@ -114,7 +114,9 @@ def _code(parity: Parity, source: Source, found: Ints, first: int, rows: int) ->
     parity.maps.show(parity.rank, first, seen)
 
 
-def _code_compiled(native: ModuleType, parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> bool:
+def _code_compiled(
+    native: ModuleType, kernels: int, parity: Parity, source: Source, keys: Ints, first: int, rows: int
+) -> bool:
     """The same, compiled; False where that cannot be done, and nothing of the source has changed."""
     bands, height, width = parity.values.shape
     states, details = np.empty(0, np.int64), np.empty((0, 0, 0), np.int32)
@@ -138,6 +140,7 @@ def _code_compiled(native: ModuleType, parity: Parity, source: Source, keys: Int
     tables = _compiled(parity.tables)
     top, left = parity.start
     done: bool = native.code_parity(
+        kernels,
         mode,
         bands,
         2 * top + left,

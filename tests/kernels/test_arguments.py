@@ -123,7 +123,7 @@ def test_no_entry_beyond_the_last_is_read(beyond: int) -> None:
     entries = np.zeros(600, np.dtype("u2, u2, i4, u1, u1, u2"))
     entries[-1] = (0, 1 << 15, 7, 0, 0, 0)
     first, values = np.full(512 << 7, beyond, np.uint16), np.zeros(3 * 16, np.int32)
-    coded = (0, 3, 0, 1, np.zeros(12, np.int32), 4, 2, bytes(512 * 8), entries, first, 4, 4, 0, 2, 2)
+    coded = (0, 0, 3, 0, 1, np.zeros(12, np.int32), 4, 2, bytes(512 * 8), entries, first, 4, 4, 0, 2, 2)
     ints = np.zeros(64, np.int32)
     made = (ints, np.zeros(256, np.int16), values, ints.copy(), ints[:0], 0, 0)
     read = (np.full(1, 1 << 16), bytes(40), b"", np.array([0, 20, 0, 0]))
