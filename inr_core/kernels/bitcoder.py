@@ -20,6 +20,11 @@ class BitCoder:
         """Whether bits are known."""
         return self._data is None
 
+    @property
+    def starved(self) -> bool:
+        """Whether more has been read than there is, and than zeros that a writer leaves out: the data are none's."""
+        return self._data is not None and self.at > len(self._data) + 4
+
     def code(self, bit: int, p: int) -> int:
         """1 or 0, of which 1 has a probability of p / 65536, 16 … 65520; `bit` where it is known."""
         middle = self._low + ((self._high - self._low) * p >> 16)

@@ -57,6 +57,8 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
         ALONE(code_rows(&m, y, y + rows < m.height ? y + rows : m.height);)
         if (PyErr_CheckSignals()) /* Ctrl-C is heard, although a strip may take ten seconds */
             goto end;
+        if (!m.coder.to && m.coder.at > m.coder.size + 4) /* no writer's data: what is left need not be read */
+            break;
     }
     end_coding(&m.coder);
     if (!m.coder.to)

@@ -92,6 +92,8 @@ class Mixing:
                 self._pixels[self._place(y, 0) : self._place(y, self._width)] = row
         for y in range(self._height):
             self._code_row(y)
+            if self._coder.starved:
+                break
         if not self._coder.writes:
             rows = [self._pixels[self._place(y, 0) : self._place(y, self._width)] for y in range(self._height)]
             pixels[:] = np.array(rows, np.uint64)

@@ -25,7 +25,7 @@ from typing import Any
 from fieldmap import field_map
 from mutator import mutate
 from outcomes import Finding, limit_memory, read, remembered_models
-from seeds import seeds, wild
+from seeds import kind, seeds, wild
 
 BLOCK = 250  # mutants handed to a worker at once
 MEMORY = 400 * 2**20  # bytes beyond what a worker has when it begins
@@ -33,6 +33,7 @@ STUCK = 60.0  # seconds without a mutant done: a hang that no alarm interrupts
 WILD_SHARE = 0.04  # of mutants, those of files that are made for them: half of these are not mutated at all
 CONTEXT: Any = mp.get_context("fork" if "fork" in mp.get_all_start_methods() else None)  # workers share the seeds
 PILLOW_SHARE = 8  # every so many mutants go through Pillow too
+MADE_OF = "made of: "
 
 
 @dataclass
@@ -49,27 +50,31 @@ class State:
     findings: list[str] = field(default_factory=list)
 
 
-def mutant(seed: int, number: int) -> tuple[bytes, random.Random, bool]:
-    """Mutant `number` of a seed, the chance that goes on with how it is read, and whether it is legal for certain."""
+def mutant(seed: int, number: int) -> tuple[bytes, random.Random, bool, str]:
+    """Mutant `number` of a seed, the chance that goes on with how it is read, whether it is legal for certain, and what
+    kind of file it is made of.
+    """
     rng = random.Random(f"{seed} {number}")
     files = seeds()
     if rng.random() < WILD_SHARE:
         data = wild(rng.getrandbits(32))
         legal = rng.random() < 0.5
-        return data if legal else mutate(data, rng, rng.sample(files, 3)), rng, legal
-    return mutate(rng.choice(files), rng, rng.sample(files, 3)), rng, False
+        return data if legal else mutate(data, rng, rng.sample(files, 3)), rng, legal, kind(data)
+    data = rng.choice(files)
+    return mutate(data, rng, rng.sample(files, 3)), rng, False, kind(data)
 
 
 def check(seed: int, number: int) -> tuple[bytes, list[str]]:
-    """A mutant and its outcomes, the last a finding if it is one."""
-    data, rng, legal = mutant(seed, number)
+    """A mutant and its outcomes, of which one is what it is made of; the last is a finding if it is one."""
+    data, rng, legal, source = mutant(seed, number)
+    made = f"{MADE_OF}{source}"
     try:
         outcomes = read(data, rng if number % PILLOW_SHARE == 0 else None)
         if legal and not outcomes[0].startswith("core: decoded"):
             raise Finding(f"a legal file: {outcomes[0]}")
-        return data, outcomes
+        return data, [outcomes[0], made, *outcomes[1:]]
     except Finding as e:
-        return data, [f"FINDING {e}"]
+        return data, [made, f"FINDING {e}"]
 
 
 def work(connection: Connection, place: Any, seed: int) -> None:
@@ -213,8 +218,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{count:8} {outcome}")
     core = {o: n for o, n in state.outcomes.items() if o.startswith("core")}
     decoded = sum(n for o, n in core.items() if o.startswith("core: decoded"))
+    kinds = {o.removeprefix(MADE_OF): n for o, n in sorted(state.outcomes.items()) if o.startswith(MADE_OF)}
     print(f"{state.done} mutants of seed {state.seed}: {decoded} decoded, {len(core)} distinct outcomes of the core, "
-          f"{len(state.outcomes) - len(core)} of Pillow, {len(state.findings)} findings")  # fmt: skip
+          f"{len(state.outcomes) - len(core) - len(kinds)} of Pillow, {len(state.findings)} findings")  # fmt: skip
+    print("made of: " + ", ".join(f"{count} {name}" for name, count in kinds.items()))
     print(f"slowest {state.slowest:.2f} s (mutant {state.slowest_mutant}), most memory {state.peak_bytes / 2**20:.0f} "
           f"MiB, {state.seconds:.0f} s")  # fmt: skip
     return 1 if state.findings else 0

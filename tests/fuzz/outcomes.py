@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 import inr_core
 import pillow_inr
 from inr_core import Decoder, FormatError, describe, read_head, verify
-from inr_core.kernels import cell, parities
+from inr_core.kernels import cell, parities, switch
 from inr_core.kernels.ops import Ops
 from pillow_inr.modes import to_raw
 
@@ -30,6 +30,7 @@ PILLOW_ERRORS = (OSError, Image.DecompressionBombError)  # UnidentifiedImageErro
 HANG = 2.0  # seconds of CPU time for one way to read one file
 MAX_PIXELS = 2**12  # beyond, and beyond MAX_WORK, only a file's structure is read: it may legally take minutes
 MAX_WORK = 2**22  # multiply-adds of a siren
+MAX_PLAIN = 2**14  # bits of samples that the mixing coder may have to read in plain Python
 
 pillow_inr.register()
 
@@ -79,6 +80,8 @@ def decode_within(data: bytes) -> str:
 def _within(head: inr_core.Head) -> bool:
     header = head.header
     pixels = header.width * header.height
+    if header.model == "exact" and not switch.compiled() and pixels * header.channels * header.bit_depth > MAX_PLAIN:
+        return False
     return pixels <= MAX_PIXELS and (header.model == "latent" or pixels * header.macs <= MAX_WORK)
 
 

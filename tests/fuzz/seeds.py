@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from unittest import mock
 
 import numpy as np
@@ -12,12 +12,12 @@ from networks import header_of, make_file, make_layers, make_palette
 from numpy.typing import NDArray
 from toy_prior import smooth_picture
 
-from inr_core import FormatError, Metadata, Range, Settings, encode
+from inr_core import FormatError, Metadata, Range, Settings, describe, encode
 from inr_core.container import chunks
 from inr_core.container.fields import pack_number
 from inr_core.container.header import PLANE_MODES, Header
 from inr_core.entropy import rans, symbols
-from inr_core.exact import strips
+from inr_core.exact import mixed, strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.planes import strip_shapes
 from inr_core.latent import differences, encoding, latents, prior
@@ -44,6 +44,13 @@ KINDS = ((UNIFORM, 4, 1.0), (UNIFORM, 8, 0.4), (UNIFORM, 16, 0.5), (CODEBOOK, 3,
 def seeds() -> tuple[bytes, ...]:
     """The files, the same ones every time: half a hundred of each model, none of more than a few thousand bytes."""
     return (*_sirens(), *_latents(), *_wild_latents(), *_exact(), *_beside())
+
+
+@lru_cache(1024)
+def kind(data: bytes) -> str:
+    """What reads the file: a model, or the mixing coder of the exact one."""
+    found = describe(data)
+    return "mixing coder" if any(part.predictor == "mixing coder" for part in found.parts) else found.head.header.model
 
 
 def _sirens() -> Iterator[bytes]:
@@ -124,7 +131,7 @@ def _exact() -> Iterator[bytes]:
     rng = np.random.default_rng(3)
     for k, (mode, depth, channels) in enumerate(_samples()):
         yield picture(rng, mode, depth, channels, SIZES[k % len(SIZES)], 75, "exact")
-    for _ in range(24):
+    for _ in range(48):
         yield wild_exact(rng)
 
 
@@ -251,7 +258,11 @@ def wild_exact(rng: np.random.Generator) -> bytes:
         own = planes[first : first + int(rng.integers(1, shape.planes - first + 1))]
         ways = [*strips._listed(own, shape.size), *strips._plain(own, shape.size)]
         head, body = ways[rng.integers(len(ways))]
-        payload += strips._part(head, body, 3) if rng.random() < 0.6 else head + pack_number(0) + body
+        part = strips._part(head, body, 3) if rng.random() < 0.6 else head + pack_number(0) + body
+        if rng.random() < 0.5:
+            with mock.patch.object(mixed, "_ways", mock.Mock(return_value=(rng.random() < 0.5,))):
+                part = strips._mixed(own, shape.size) or part
+        payload += part
         first += len(own)
     return chunks.write(header, palette, Metadata(), payload)
 

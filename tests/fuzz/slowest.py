@@ -21,13 +21,15 @@ import numpy as np
 from networks import header_of, make_file, make_palette, shapes_of
 from PIL import Image
 
-from inr_core import Metadata, decode
+from inr_core import Metadata, decode, describe
 from inr_core.container import chunks
 from inr_core.container.fields import with_length
 from inr_core.container.header import Header, check_header
 from inr_core.container.metadata import zstd_squeeze
-from inr_core.exact.planes import strip_shapes
+from inr_core.exact.planes import MAX_MIXED, strip_shapes
 from inr_core.exact.prediction import MEDIAN
+from inr_core.exact.strips import MIXED, PLANES_SHIFT
+from inr_core.kernels import mixing
 from inr_core.latent import encoding, latents, prior
 from inr_core.models import MAX_PIXELS, MAX_WORK, MODELS, ExactShape, LatentShape
 from inr_core.siren.weights import UNIFORM, QuantisedLayer
@@ -70,6 +72,24 @@ def latent(noisy: bool, skip: bool, levels: int) -> Maker:
     return make
 
 
+def mixed(noisy: bool) -> Maker:
+    """RGBA of 16 bits by the mixing coder, bit by bit: noise, or a board of two colours, which has no flat blocks."""
+
+    def make(side: int) -> bytes:
+        header = Header(side, side, "RGBA", 16, 4, ExactShape())
+        payloads = []
+        for shape in strip_shapes(header):
+            y, x = np.ogrid[: shape.height, : shape.width]
+            board = np.where((x ^ y) & 1, np.uint64(2**63 - 1), np.uint64(2**62 + 12345))
+            noise = np.random.default_rng(0).integers(0, 2**64, board.shape, np.uint64) & np.uint64(0x7FFF7FFF7FFF7FFF)
+            data = mixing.write_pixels(noise if noisy else board, shape.planes, 16, noisy)
+            assert data is not None  # not more than plain samples take: hence 15 bits of noise
+            payloads.append(bytes([MIXED | shape.planes - 1 << PLANES_SHIFT | noisy]) + with_length(data))
+        return chunks.write(header, None, Metadata(), payloads)
+
+    return make
+
+
 def exact(predictor: int, from_second: bool) -> Maker:
     """RGBA of 16 bits, all of it one byte again and again: a frame of next to nothing."""
 
@@ -95,6 +115,8 @@ KINDS: dict[str, tuple[Maker, int, int]] = {  # name: file of a side, small side
     "latent, every symbol": (latent(False, False, 1), 1024, 2048),
     "latent, every symbol, noise": (latent(True, False, 1), 512, 1024),
     "exact, 16 bits, median": (exact(MEDIAN, True), 2048, 4096),
+    "exact, mixing coder, 16 bits": (mixed(False), 1448, 2048),  # one strip and two
+    "exact, mixing coder, 16 bits, noise": (mixed(True), 1448, 2048),
 }
 
 
@@ -105,7 +127,10 @@ def limit(data: bytes) -> int:
     if head.model == "siren":
         return min(MAX_PIXELS, MAX_WORK // head.macs)
     row = MODELS[head.model]
-    return min(row.max_pixels, row.max_payload * pixels // head.payload_bytes)
+    most = min(row.max_pixels, row.max_payload * pixels // head.payload_bytes)
+    if any(part.predictor == "mixing coder" for part in describe(data).parts):
+        most = min(most, MAX_MIXED // (head.channels * head.bit_depth))
+    return most
 
 
 def cost(data: bytes) -> tuple[float, int]:

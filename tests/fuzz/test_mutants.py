@@ -19,7 +19,7 @@ from fieldmap import field_map
 from hostile import split
 from mutator import join
 from outcomes import WAYS, Finding, read, remembered_models
-from seeds import seeds, wild
+from seeds import kind, seeds, wild
 
 import inr_core
 from inr_core import FormatError, SettingsError, decode
@@ -36,6 +36,7 @@ def test_seeds_are_legal_and_cover_the_format() -> None:
         assert join(split(data)) == data
         header = inr_core.read_head(io.BytesIO(data)).header
         heads[header.model, header.mode] += 1
+    assert Counter(map(kind, seeds()))["mixing coder"] > 20
     every = {(model, mode) for model in ("siren", "exact") for mode in MODE_TABLE}
     assert set(heads) == every | {("latent", mode) for mode in COMPONENTS}
     assert max(map(len, seeds())) < 4096

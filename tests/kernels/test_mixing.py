@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiled import COMPILED
 from PIL import Image, ImageDraw
 
 from inr_core.kernels import mixing, switch
@@ -97,6 +98,25 @@ def test_any_bytes_give_pixels_or_are_told(asks: bool) -> None:
         assert found is None or not (found & ~np.uint64(top)).any()
     assert mixing.read_pixels(good[:-5], height, width, 3, bits, asks) is None
     assert mixing.read_pixels(good + bytes(5), height, width, 3, bits, asks) is None
+
+
+@pytest.mark.parametrize("backend", ["numpy", *COMPILED])
+def test_what_no_data_are_left_for_is_not_read(backend: str) -> None:
+    """Of a picture whose bytes end at once, the rows that follow stay empty: they would be refused anyway."""
+    height, width = (30, 40) if backend == "numpy" else (16, 1 << 14)
+    pixels, data = np.zeros((height, width), np.uint64), random.Random(2).randbytes(60)
+    with switch.using(backend):
+        assert mixing.read_pixels(data, height, width, 4, 16, False) is None
+        if backend == "numpy":
+            coder = BitCoder(data)
+            mixing.Mixing(coder, height, width, 4, 16, False).code(pixels)
+            assert coder.starved
+        else:
+            assert switch.native is not None
+            size = switch.native.mix_pixels(height, width, 4, 16, False, *tables(), pixels, data, bytearray())
+            assert size > len(data)
+    assert pixels[0].any()
+    assert not pixels[-1].any()
 
 
 @NEEDED
