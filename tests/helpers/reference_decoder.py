@@ -197,8 +197,10 @@ def read_head(content: Reader) -> Head:
     require(bit_depth in bit_depths and channels in outputs, "bit depth or channels of the mode")
     model = content.unsigned(1, "model", 0, 2)
     number = content.unsigned(2, "prior", *((0, 0), (1, 2), (0, 0))[model])
-    hidden = content.unsigned(2, ("hidden", "step", "hidden")[model], *((1, MAX_HIDDEN), (0, MAX_STEP), (0, 0))[model])
-    layers = content.unsigned(1, ("layers", "levels", "layers")[model], *((2, MAX_LAYERS), (1, MAX_LEVELS), (0, 0))[model])
+    step = "step" if model == 1 else "hidden"
+    hidden = content.unsigned(2, step, *((1, MAX_HIDDEN), (0, MAX_STEP), (0, 0))[model])
+    levels = "levels" if model == 1 else "layers"
+    layers = content.unsigned(1, levels, *((2, MAX_LAYERS), (1, MAX_LEVELS), (0, 0))[model])
     payload_bytes = content.unsigned(4, "payload_bytes", 0, MAX_PAYLOAD[model])
     require(width * height <= (MAX_LATENT_PIXELS if model == 1 else MAX_PIXELS), "width · height")
     head = Head(width, height, mode, bit_depth, channels, model, number, hidden, layers, payload_bytes, channels)
