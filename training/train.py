@@ -1,149 +1,110 @@
 """Training the prior: the networks of the latent model, learnt over many pictures for the whole range of qualities.
 
-    python -m training.train PICTURES … --out inr_core/latent/priors/1.npz
+    python -m training.train PICTURES … --out 3.npz --minutes 9 --held-out FOLDER
 
-Every step takes random crops, decomposes them, rounds the wavelet coefficients with a random step and a random dead
-zone, and lowers distortion + λ · rate of the decoded crops. Rounding passes gradients straight through, so that the
-gains of the bands' steps are learnt too. What is written is an average over the last steps, on integers, with tables
-calibrated on the same pictures (see `calibrate`).
+Takes as many steps as there is time for, and writes all it needs to go on; the same command again does, as if it had
+never stopped. After the last step the averaged weights are written as integers, with tables calibrated on the same
+pictures (see `calibrate`). `learner` says what a step is.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from inr_core.errors import InrError
-from inr_core.fit.latent.model import LatentModel, Pyramid, to_rgb
+from inr_core.fit.captured import own_stream
+from inr_core.fit.latent.float_prior import float_state
+from inr_core.latent.prior import from_arrays
 
 from .calibrate import Calibration, calibrated
 from .export import quantised_arrays, write_prior
+from .learner import Arrays, Learner, Training
 from .pictures import find_pictures, load_pictures
+from .validation import curves, mean_bd_rate
 from .weights import Weights, read_weights, write_weights
 
-LAMBDA = 0.14  # of the square of the step: where the slopes of distortion and of rate meet
-STEPS_RANGE = (3 / 255, 80 / 255)  # quantisation steps trained for, shares of the samples' range
-DEAD_ZONES = (0.55, 0.7)  # from which distance to zero on a value is rounded away from it
-CROP = 256  # pixels, the side
-LEVELS = 6
-RATE, LAST_RATE, GAIN_RATE = 4e-3, 0.02, 0.25  # of Adam: at first by default, its last share, the gains' share
-WARM_UP = 20
-AVERAGE = 0.02  # of a step in the averaged weights
-CLIP_CELL, CLIP_ENTROPY = 0.3, 1.0  # largest norms of the gradients
-EVEN_OUT = 0.3  # bits a pixel: crops below it count by their share less and less
+CPU_BATCH, BATCH = 3, 32  # crops a step
 
 
-def crops(
-    pictures: Sequence[NDArray[np.uint8]], batch: int, crop: int, random: np.random.Generator
-) -> Iterator[Tensor]:
-    """Endless batches (batch, 3, crop, crop) of samples in [−1/2, 1/2], flipped and transposed at random."""
-    while True:
-        chosen = []
-        for _ in range(batch):
-            picture = pictures[int(random.integers(len(pictures)))]
-            top, left = (int(random.integers(n - crop + 1)) for n in picture.shape[1:])
-            square = picture[:, top : top + crop, left : left + crop]
-            square = square[:, :, ::-1] if random.random() < 0.5 else square
-            chosen.append(square.transpose(0, 2, 1) if random.random() < 0.5 else square)
-        yield torch.from_numpy(np.stack(chosen)).float() / 255 - 0.5
+def train(learner: Learner, minutes: float | None = None) -> bool:
+    """Take steps until all are done, or so many minutes are over, or Ctrl-C; whether all are done."""
+    begun, shown = time.monotonic(), 0.0
+    steps = learner.training.steps
+    device = learner.training.device
+    with tqdm(total=steps, initial=learner.done, unit="step", mininterval=1) as bar, own_stream(device):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # the learner was made on another stream
+        try:
+            while learner.done < steps:
+                seconds = time.monotonic() - begun
+                if minutes is not None and seconds > 60 * minutes:
+                    break
+                learner.step()
+                bar.update()
+                if seconds > shown + 1:
+                    shown = seconds
+                    bar.set_postfix_str(f"distortion + λ rate {learner.shown:.3f} bits a pixel")
+        except KeyboardInterrupt:
+            print("\nstopped")
+    return learner.done == steps
 
 
-def rounded(pyramid: Pyramid, model: LatentModel, step: float, dead_zone: float) -> list[Tensor]:
-    """Latents of every level: the coefficients in steps, rounded with a dead zone; gradients pass straight through."""
-    latents = []
-    for k, bands in enumerate(pyramid.bands):
-        y = bands / model.steps(k, step)
-        q = torch.sign(y) * torch.floor(y.abs() + 1 - dead_zone)
-        latents.append(y + (q - y).detach())
-    return latents
+def read_arrays(path: Path) -> Arrays:
+    """The arrays of a file."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
-def cost(model: LatentModel, rgb: Tensor, step: float, dead_zone: float) -> tuple[Tensor, Tensor]:
-    """Mean squared error and bits a pixel of each picture of a batch (B, 3, H, W), both (B,)."""
-    with torch.no_grad():
-        pyramid = Pyramid.of(rgb, LEVELS)
-    latents = rounded(pyramid, model, step, dead_zone)
-    with torch.autocast(rgb.device.type, dtype=torch.bfloat16):
-        decoded = model(pyramid.low, latents, pyramid.sizes, step)
-    error = (to_rgb(decoded.planes) - rgb).square().mean((1, 2, 3))
-    bits = torch.stack([b.sum((1, 2, 3)) for b in decoded.bits]).sum(0)
-    return error, bits / (rgb.shape[2] * rgb.shape[3])
+def write_checkpoint(path: Path, learner: Learner) -> None:
+    """The state to go on from; a file that is there stays whole until this one is."""
+    part = path.with_name(f"{path.name}.part.npz")
+    np.savez(part, **learner.state())  # type: ignore[arg-type]
+    os.replace(part, path)
 
 
-@dataclass(frozen=True)
-class Training:
-    """How long and on what."""
-
-    steps: int
-    batch: int
-    device: torch.device
-    rate: float = RATE
-    seed: int = 0
-    crop: int = CROP
-
-
-def train(pictures: Sequence[NDArray[np.uint8]], training: Training, start: Weights | None, hidden: int) -> Weights:
-    """The averaged weights after all steps, or after as many as Ctrl-C left time for."""
-    random = np.random.default_rng(training.seed)
-    model = LatentModel.of(start) if start else LatentModel(hidden, levels=LEVELS, seed=training.seed)
-    model = model.to(training.device)
-    average = {name: value.detach().clone() for name, value in model.named_parameters()}
-    gains = [model.log_gains, model.reach_line]
-    networks = [p for name, p in model.named_parameters() if name not in ("log_gains", "reach_line")]
-    optimiser = torch.optim.Adam([{"params": networks, "share": 1.0}, {"params": gains, "share": GAIN_RATE}])
-    low, high = map(math.log, STEPS_RANGE)
-    batches = crops(pictures, training.batch, training.crop, random)
-    begun, shown = time.perf_counter(), 0.0
-    bar = tqdm(total=training.steps, unit="step", mininterval=1)
-    try:
-        for k in range(training.steps):
-            fall = 0.5 + 0.5 * math.cos(math.pi * k / training.steps)
-            rate = training.rate * min(1, (k + 1) / WARM_UP) * (fall * (1 - LAST_RATE) + LAST_RATE)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["share"]
-            step = math.exp(random.uniform(low, high))
-            error, bpp = cost(model, next(batches).to(training.device), step, random.uniform(*DEAD_ZONES))
-            total = error / (LAMBDA * step**2) + bpp  # in bits a pixel
-            loss = (total / (EVEN_OUT + total.detach())).mean()
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(model.cell.parameters(), CLIP_CELL)
-            torch.nn.utils.clip_grad_norm_(model.entropy.parameters(), CLIP_ENTROPY)
-            optimiser.step()
-            share = max(AVERAGE, 1 / (k + 1))
-            with torch.no_grad():
-                for name, value in model.named_parameters():
-                    average[name].lerp_(value, share)
-            bar.update()
-            if time.perf_counter() - begun > shown + 1:
-                shown = time.perf_counter() - begun
-                bar.set_postfix_str(f"distortion + λ rate {total.mean().item():.3f} bits a pixel")
-    except KeyboardInterrupt:
-        print("\nstopped; writing what there is")
-    bar.close()
-    return {name: value.cpu().numpy() for name, value in average.items()}
+def report(weights: Weights, against: Path | None, held_out: Sequence[NDArray[np.uint8]], device: torch.device) -> str:
+    """How good the weights are on held-out pictures, in a line or two."""
+    found = curves(weights, held_out, device)
+    bpp, decibels = np.mean(found, 0).T
+    lines = ["held out: " + ", ".join(f"{r:.3f} bpp at {d:.2f} dB" for r, d in zip(bpp, decibels, strict=True))]
+    if against is not None:
+        reference = curves(float_state(from_arrays(read_arrays(against))), held_out, device)
+        lines.append(f"BD-rate against {against}: {mean_bd_rate(reference, found):+.2f} %")
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", type=Path, help="pictures, or folders of them")
-    parser.add_argument("--out", type=Path, required=True, help="the prior, .npz; the float weights go beside it")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the prior, .npz; float weights and checkpoint beside it"
+    )
     parser.add_argument("--start", type=Path, help="float weights to go on from")
-    parser.add_argument("--steps", type=int, default=20_000, help="of training (default: %(default)s)")
-    parser.add_argument("--batch", type=int, help="crops a step (default: 3 on a CPU, 32 on a GPU)")
-    parser.add_argument("--rate", type=float, default=RATE, help="of Adam, at first (default: %(default)s)")
-    parser.add_argument("--hidden", type=int, default=40, help="neurons of the cell (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=20_000, help="of training, all parts together (default: %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, help="of this part; without it, until all steps are done")
+    parser.add_argument("--batch", type=int, help=f"crops a step (default: {CPU_BATCH} on a CPU, {BATCH} on a GPU)")
+    parser.add_argument(
+        "--crop", type=int, default=Training.crop, help="pixels of a crop's side (default: %(default)s)"
+    )
+    parser.add_argument("--rate", type=float, default=Training.rate, help="of Adam, at first (default: %(default)s)")
+    parser.add_argument("--neurons", type=int, nargs=3, metavar=("CELL", "LUMA", "CHROMA"), default=Training.neurons,
+                        help="of the networks, without --start (default: 40 32 16)")  # fmt: skip
+    parser.add_argument(
+        "--held-out", type=Path, nargs="+", default=[], help="pictures, or folders, to judge by, not learnt"
+    )
+    parser.add_argument("--against", type=Path, help="a prior, .npz, to compare with on these")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1, help="of a CPU (default: %(default)s)")
     parser.add_argument("--crops", type=int, default=64, help="to calibrate the tables on (default: %(default)s)")
@@ -151,16 +112,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
+    batch = args.batch or (CPU_BATCH if device.type == "cpu" else BATCH)
+    how = Training(args.steps, batch, device, args.rate, args.seed, args.crop, tuple(args.neurons))
+    checkpoint = args.out.with_suffix(".checkpoint.npz")
     try:
-        pictures = load_pictures(find_pictures(args.pictures), CROP)
+        pictures = load_pictures(find_pictures(args.pictures), args.crop)
+        held_out = load_pictures(find_pictures(args.held_out), args.crop) if args.held_out else []
+        learner = Learner(pictures, how, read_weights(args.start) if args.start else None)
+        if checkpoint.exists():
+            learner.restore(read_arrays(checkpoint))
     except InrError as e:
         parser.error(str(e))
-    start = read_weights(args.start) if args.start else None
-    training = Training(args.steps, args.batch or (3 if device.type == "cpu" else 32), device, args.rate, args.seed)
-    state = train(pictures, training, start, args.hidden)
-    write_weights(args.out.with_suffix(".float.npz"), state)
-    how = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
-    write_prior(args.out, calibrated(quantised_arrays(state), pictures, how))
+    done = train(learner, args.minutes)
+    write_checkpoint(checkpoint, learner)
+    write_weights(args.out.with_suffix(".float.npz"), learner.averaged)
+    if held_out:
+        print(report(learner.averaged, args.against, held_out, device))
+    if not done:
+        print(f"{learner.done:,} of {how.steps:,} steps are done; the same command goes on")
+        return
+    tables = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
+    write_prior(args.out, calibrated(quantised_arrays(learner.averaged), pictures, tables))
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")
 
 

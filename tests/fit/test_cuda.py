@@ -27,6 +27,8 @@ from inr_core.fit.captured import WARM_UP
 from inr_core.fit.siren.trainer import Fitted, Run, fit
 from inr_core.models import SirenShape
 from inr_core.siren.streams import pack
+from training import learner
+from training.train import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 
@@ -177,3 +179,27 @@ def test_the_programs_own_stream_stays() -> None:
     with torch.cuda.stream(stream):
         fitted(50)
         assert torch.cuda.current_stream() == stream
+
+
+def test_learning_a_prior_is_recorded_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [np.ascontiguousarray(np.tile(scene(), (4, 4, 1)).transpose(2, 0, 1))]
+    how = learner.Training(2 * WARM_UP + 4, 4, CUDA, crop=64, neurons=(8, 8, 8))
+
+    def learnt() -> learner.Learner:
+        made = learner.Learner(pictures, how, None)
+        assert train(made)
+        return made
+
+    whole = learnt()
+    assert whole._step._graph is not None
+    parts = learner.Learner(pictures, how, None)
+    for _ in range(WARM_UP):
+        parts.step()
+    other = learner.Learner(pictures, how, None)
+    other.restore(parts.state())
+    assert train(other)
+    monkeypatch.setattr(learner, "records", lambda device: False)
+    plain = learnt()
+    for name, value in plain.averaged.items():
+        assert np.allclose(value, whole.averaged[name], atol=1e-3), name
+        assert np.allclose(other.averaged[name], whole.averaged[name], atol=1e-3), name

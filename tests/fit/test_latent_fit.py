@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from toy_prior import toy_prior
 
 torch = pytest.importorskip("torch")
@@ -18,9 +17,7 @@ from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import quantise
 from inr_core.latent.payload import pack_lowpass
-from training import train as training
 from training.export import quantised_arrays
-from training.pictures import load_pictures
 from training.weights import FORMER, read_weights
 
 
@@ -56,7 +53,7 @@ def test_a_later_parity_never_influences_an_earlier_one(part: str) -> None:
     net: float_networks.ParityNet = getattr(small_model().entropy, part)
     inputs = net.w1.shape[1]
     x = torch.randn(1, inputs, 5, 5, generator=torch.Generator().manual_seed(2)).requires_grad_()
-    out = net(x, 1, 0.3)
+    out = net(x, 1, torch.full((1, 1), 0.3))
     assert out.shape == (1, 5, 5, 4, net.outputs)
     for rank, parity in enumerate(float_networks.PARITIES):
         (slopes,) = torch.autograd.grad(out[..., parity, :].square().sum(), x, retain_graph=True)
@@ -124,26 +121,6 @@ def test_the_float_model_is_what_the_integers_compute() -> None:
     assert bits == pytest.approx(8 * sum(map(len, payloads)), rel=0.2)  # escapes cost more
 
 
-def test_training_runs_and_writes_a_prior_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    random = np.random.default_rng(0)
-    Image.fromarray(random.integers(0, 256, (256, 260, 3), np.uint8)).save(pictures / "a.png")
-    Image.new("L", (20, 20)).save(pictures / "too_small.png")
-    (pictures / "notes.txt").write_text("no picture")
-    out = tmp_path / "5.npz"
-    options = ["--steps=2", "--batch=1", "--hidden=6", "--device=cpu", "--crops=1"]
-    training.main([str(pictures), "--out", str(out), *options])
-    assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
-    with np.load(out, allow_pickle=False) as file:
-        made = prior.from_arrays({name: file[name] for name in file.files})
-    assert (made.levels, made.cell.hidden) == (training.LEVELS, 6)
-    start = read_weights(out.with_suffix(".float.npz"))
-    how = training.Training(1, 1, torch.device("cpu"), seed=1, crop=64)
-    state = training.train(load_pictures([pictures / "a.png"], 64), how, start, 6)
-    assert any((state[name] != start[name]).any() for name in start)
-
-
 def test_weights_of_files_with_former_names_are_read(tmp_path: Path) -> None:
     state = {name: value.numpy() for name, value in small_model().state_dict().items()}
     former = {now: was for was, now in FORMER.items()}
@@ -153,19 +130,3 @@ def test_weights_of_files_with_former_names_are_read(tmp_path: Path) -> None:
     found = read_weights(tmp_path / "former.npz")
     assert found.keys() == state.keys()
     assert all(np.array_equal(found[name], value) for name, value in lm.LatentModel.of(found).state_dict().items())
-
-
-def test_what_cannot_be_trained_on_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, message in (
-        ([tmp_path / "none"], f"{tmp_path / 'none'}: expected a picture or a folder of pictures, got nothing there"),
-        ([tmp_path], "pictures: expected files of .bmp, .jpeg, .jpg, .png, .tif, .tiff, .webp, got none"),
-    ):
-        with pytest.raises(SystemExit) as caught:
-            training.main([*map(str, arguments), "--out", str(tmp_path / "5.npz")])
-        assert caught.value.code == 2
-        assert capsys.readouterr().err.endswith(f"error: {message}\n")
-    Image.new("L", (20, 20)).save(tmp_path / "a.png")
-    with pytest.raises(SystemExit):
-        training.main([str(tmp_path), "--out", str(tmp_path / "5.npz")])
-    expected = "pictures: expected at least one of 256×256 pixels or more, got 1 smaller ones"
-    assert capsys.readouterr().err.endswith(f"error: {expected}\n")

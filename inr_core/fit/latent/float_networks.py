@@ -54,6 +54,11 @@ def zeros(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.zeros(shape, dtype=torch.float32, device="cpu"))
 
 
+def _conditioned(bias: Tensor, slopes: Tensor, condition: Tensor) -> Tensor:
+    """The biases (n,) of a level, moved by slopes (2, n) times condition (B, 1) and its square: (B, n, 1, 1)."""
+    return (bias + slopes[0] * condition + slopes[1] * condition**2)[:, :, None, None]
+
+
 class ParityNet(nn.Module):
     """Scale and mean of every position's bands: a 3×3 layer, masked so that a parity sees only those decoded before it.
 
@@ -82,11 +87,11 @@ class ParityNet(nn.Module):
                 mask[parity, :, context + other :: 4] = 0
         self.register_buffer("mask", torch.from_numpy(mask.reshape(4 * hidden, inputs, 1, 1)), persistent=False)
 
-    def forward(self, x: Tensor, level: int, condition: float) -> Tensor:
-        """(B, inputs, h, w) → (B, h, w, 4, outputs)."""
-        bias = self.b1[level] + self.q1[0] * condition + self.q1[1] * condition**2
+    def forward(self, x: Tensor, level: int, condition: Tensor) -> Tensor:
+        """(B, inputs, h, w) → (B, h, w, 4, outputs); condition: (B, 1) or (1, 1)."""
+        bias = _conditioned(self.b1[level], self.q1, condition)
         x = _compute(x)
-        a = F.relu(F.conv2d(x, _compute(self.w1 * self.mask), bias.to(x.dtype), padding=1))
+        a = F.relu(F.conv2d(x, _compute(self.w1 * self.mask), padding=1) + bias.to(x.dtype))
         a = a.permute(0, 2, 3, 1)
         a = F.relu(F.linear(a, _block_diagonal(self.w2), self.b2))
         out = F.linear(a, _block_diagonal(self.w3)).float() + self.b3[level]
@@ -102,12 +107,12 @@ class EntropyNet(nn.Module):
         self.chroma = ParityNet(12 + 6 + 6 + 8, 6, chroma_hidden, 4 * BANDS, levels, random)
 
     def forward(
-        self, own: Pack, parent: Pack, grandparent: Pack, high: Tensor, level: int, condition: float
+        self, own: Pack, parent: Pack, grandparent: Pack, high: Tensor, level: int, condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Logarithms of the scales and means, in steps, both (B, 9, h, w).
 
         own (B, 9, h, w), parent and grandparent on grids half and a quarter as large; high: `highpass` of the planes
-        at this level, in steps, (B, 3, h, w).
+        at this level, in steps, (B, 3, h, w). condition: (B, 1), or (1, 1) for all.
         """
         _, _, h, w = own[0].shape
         h2, w2 = (h + 1) // 2, (w + 1) // 2
@@ -145,14 +150,17 @@ class Cell(nn.Module):
         self.b2 = zeros(12)
 
     def forward(
-        self, planes: Tensor, high: Tensor, bands: Tensor, size: Size, level: int, condition: float, step: float
+        self, planes: Tensor, high: Tensor, bands: Tensor, size: Size, level: int, condition: Tensor, step: Tensor
     ) -> Tensor:
-        """planes (B, 3, h, w), high: their highpass in steps, bands (B, 9, h, w) → (B, 3, H, W) of `size`."""
+        """planes (B, 3, h, w), high: their highpass in steps, bands (B, 9, h, w) → (B, 3, H, W) of `size`.
+
+        condition: (B, 1), step: (B, 1, 1, 1), or one for all.
+        """
         y = inverse_wavelet(planes, bands, size)
         x = torch.clamp(torch.cat([high * HIGHPASS_SCALE, bands / step], 1), -CELL_LIMIT, CELL_LIMIT)
-        bias = self.b1[level] + self.q1[0] * condition + self.q1[1] * condition**2
+        bias = _conditioned(self.b1[level], self.q1, condition)
         x = _compute(F.pad(x, (1,) * 4, mode="replicate"))
-        a = torch.sin(F.conv2d(x, _compute(self.w1), bias.to(x.dtype)))
+        a = torch.sin(F.conv2d(x, _compute(self.w1)) + bias.to(x.dtype))
         a = torch.sin(F.linear(a.permute(0, 2, 3, 1), self.wm, self.bm)).permute(0, 3, 1, 2)
         r = F.conv2d(F.pad(a, (1,) * 4, mode="replicate"), _compute(self.w2)).float() + self.b2[:, None, None]
         return y + F.pixel_shuffle(r, 2)[:, :, : size[0], : size[1]] * step

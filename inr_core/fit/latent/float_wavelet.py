@@ -15,7 +15,8 @@ from torch import Tensor
 _H0 = (0.03782845550726, -0.02384946501956, -0.11062440441844, 0.37740285561283, 0.85269867900889)
 _H1 = (-0.06453888262870, 0.04068941760916, 0.41809227322162, -0.78848561640558)
 BANDS = 3  # of a plane and a level
-MATRICES = 32  # kept, of the wavelet and of the blur along an axis
+MATRICES = 32  # kept, of the wavelet and of the blur along an axis, on their device: what is recorded copies none
+CPU = torch.device("cpu")
 
 Size = tuple[int, int]
 
@@ -29,7 +30,7 @@ def _reflect(i: int, n: int) -> int:
 
 
 @lru_cache(MATRICES)
-def wavelet_matrices(n: int) -> tuple[Tensor, Tensor]:
+def wavelet_matrices(n: int, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
     """Analysis (m, n) and synthesis (n, m) along an axis of n samples, m even: low half first, then high."""
     low, high = (*_H0, *_H0[3::-1]), (*_H1, *_H1[2::-1])
     half = (n + 1) // 2
@@ -47,30 +48,31 @@ def wavelet_matrices(n: int) -> tuple[Tensor, Tensor]:
                 synthesis[o, half + source // 2] -= low[d + 4] * (-1) ** d
             elif abs(d) <= 3:
                 synthesis[o, source // 2] -= high[d + 3] * (-1) ** d
-    return torch.from_numpy(analysis.astype(np.float32)), torch.from_numpy(synthesis.astype(np.float32))
+    low_first, back = (torch.from_numpy(matrix.astype(np.float32)).to(device) for matrix in (analysis, synthesis))
+    return low_first, back
 
 
 @lru_cache(MATRICES)
-def blur_matrix(n: int) -> Tensor:
+def blur_matrix(n: int, device: torch.device = CPU) -> Tensor:
     """(n, n): [1 2 2 2 1] / 8 along an axis, edges repeated."""
     blur = np.zeros((n, n), np.float32)
     for i in range(n):
         for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
             blur[i, min(max(i + d, 0), n - 1)] += weight / 8
-    return torch.from_numpy(blur)
+    return torch.from_numpy(blur).to(device)
 
 
 def highpass(x: Tensor) -> Tensor:
     """Planes (…, H, W) less their blur by [1 2 2 2 1] ⊗ [1 2 2 2 1] / 64, edges repeated."""
-    rows, columns = (blur_matrix(n).to(x.device) for n in x.shape[-2:])
+    rows, columns = (blur_matrix(n, x.device) for n in x.shape[-2:])
     with torch.autocast(x.device.type, enabled=False):  # planes need all of their bits, also where networks do not
         return x - rows @ x @ columns.T
 
 
 def forward_wavelet(x: Tensor) -> tuple[Tensor, Tensor]:
     """Planes (B, C, H, W) → low (B, C, h, w) and bands (B, 3·C, h, w), orthonormal scaling."""
-    (rows, _), (columns, _) = (wavelet_matrices(n) for n in x.shape[-2:])
-    y = rows.to(x.device) @ x @ columns.to(x.device).T
+    (rows, _), (columns, _) = (wavelet_matrices(n, x.device) for n in x.shape[-2:])
+    y = rows @ x @ columns.T
     h, w = y.shape[-2] // 2, y.shape[-1] // 2
     bands = torch.stack([y[..., :h, w:], y[..., h:, :w], y[..., h:, w:]], 2)
     return y[..., :h, :w], bands.flatten(1, 2)
@@ -78,8 +80,8 @@ def forward_wavelet(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def inverse_wavelet(low: Tensor, bands: Tensor, size: Size) -> Tensor:
     """The inverse of `forward_wavelet` for planes of (H, W) `size`."""
-    (_, rows), (_, columns) = (wavelet_matrices(n) for n in size)
+    (_, rows), (_, columns) = (wavelet_matrices(n, low.device) for n in size)
     bands = bands.reshape(bands.shape[0], -1, BANDS, *bands.shape[2:])
     top, bottom = torch.cat([low, bands[:, :, 0]], -1), torch.cat([bands[:, :, 1], bands[:, :, 2]], -1)
     with torch.autocast(low.device.type, enabled=False):  # planes need all of their bits, also where networks do not
-        return rows.to(low.device) @ torch.cat([top, bottom], -2) @ columns.to(low.device).T
+        return rows @ torch.cat([top, bottom], -2) @ columns.T

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Pyramid:
     @classmethod
     def of(cls, rgb: Tensor, levels: int) -> Pyramid:
         """From samples (B, 3, H, W) in [−1/2, 1/2]."""
-        low = torch.einsum("ij,bjhw->bihw", rgb_to_ycc().to(rgb.device), rgb)
+        low = torch.einsum("ij,bjhw->bihw", _colour_matrices(rgb.device)[0], rgb)
         bands, sizes = [], []
         for _ in range(levels):
             sizes.append((low.shape[-2], low.shape[-1]))
@@ -45,14 +46,16 @@ class Pyramid:
         return cls(low, bands, sizes)
 
 
-def rgb_to_ycc() -> Tensor:
-    """(3, 3)."""
-    return torch.tensor(RGB_TO_YCC, dtype=torch.float32, device="cpu")
+@lru_cache
+def _colour_matrices(device: torch.device) -> tuple[Tensor, Tensor]:
+    """RGB → Y, Cb, Cr, (3, 3), and back, on a device, where they stay: what is recorded must not copy one."""
+    there = torch.tensor(RGB_TO_YCC, dtype=torch.float32, device="cpu")
+    return there.to(device), torch.linalg.inv(there).to(device)
 
 
 def to_rgb(planes: Tensor) -> Tensor:
     """Y, Cb, Cr planes (B, 3, H, W) → samples in [−1/2, 1/2], not clamped."""
-    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(rgb_to_ycc()).to(planes.device), planes)
+    return torch.einsum("ij,bjhw->bihw", _colour_matrices(planes.device)[1], planes)
 
 
 def condition(step: float) -> float:
@@ -121,9 +124,9 @@ class LatentModel(nn.Module):
         """Which biases a level uses."""
         return min(k, len(self.log_gains) - 1)
 
-    def steps(self, k: int, step: float) -> Tensor:
-        """Quantisation steps of a level's bands (9, 1, 1)."""
-        return (step * torch.exp(self.log_gains[self.level(k)]))[:, None, None]
+    def steps(self, k: int, step: float | Tensor) -> Tensor:
+        """Quantisation steps of a level's bands (9, 1, 1), or (B, 9, 1, 1) for steps (B, 1, 1, 1)."""
+        return step * torch.exp(self.log_gains[self.level(k)])[:, None, None]
 
     def pack(self, q: Tensor) -> Pack:
         """What the networks see of latents q."""
@@ -139,18 +142,20 @@ class LatentModel(nn.Module):
         low: Tensor,
         latents: Sequence[Tensor],
         sizes: Sequence[Size],
-        step: float,
+        step: float | Tensor,
         first: int = 0,
         packs: Sequence[Pack] | None = None,
         bits: Bits = laplace_bits,
     ) -> Decoded:
         """Decode latents (B, 9, h, w), finest first, from the coarsest planes up.
 
+        step: of quantisation, a share of the samples' range, or each picture's, (B, 1, 1, 1).
         first: the level of the finest latents. packs: what the networks see of the latents, where its gradient is
         wanted apart from theirs; it may reach beyond, as the coarsest latents' contexts do.
         """
         packs = packs or [self.pack(q.detach()) for q in latents]
-        told = condition(step)
+        step = step if isinstance(step, Tensor) else torch.full((1, 1, 1, 1), step, device=low.device)
+        told = (step / REFERENCE_STEP).log2().reshape(-1, 1) / 2  # as `condition`
         planes, coded, predicted = low, [], []
         for k in reversed(range(len(latents))):
             q = latents[k]
