@@ -62,7 +62,10 @@ class Strips:
             for a, b in strips[k :: len(self.ops)]:
                 work(self.ops[k], a, b)
 
-        self._crew.map(share, range(min(len(self.ops), len(strips))))
+        if len(self.ops) == 1:
+            share(0)
+        else:
+            self._crew.map(share, range(min(len(self.ops), len(strips))))
 
     def in_order(
         self, last: int, width: int, most: int, work: Callable[[int, int], _Result]
@@ -74,6 +77,8 @@ class Strips:
         """
         rows = max(1, min(most, self._share(last, width)) // width)
         strips = [(a, min(a + rows, last)) for a in range(0, last, rows)]
+        if len(self.ops) == 1:
+            return ((strip, work(*strip)) for strip in strips)
         return self._crew.in_order(lambda strip: work(*strip), strips)
 
     def _share(self, rows: int, width: int) -> int:

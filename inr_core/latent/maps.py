@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,12 +37,12 @@ class Layout:
     groups: tuple[Inputs, ...]  # of these, in the order of their places
     shown: tuple[int, ...]  # of what a parity shows, by place: k for the input context + 4·k + parity
 
-    @property
+    @cached_property
     def known(self) -> tuple[int, ...]:
         """The input of each place that all parities know."""
         return tuple(number for group in self.groups for number in group.numbers)
 
-    @property
+    @cached_property
     def pairs(self) -> int:
         """Maps of what all parities know."""
         return len(self.known) // 2

@@ -258,10 +258,10 @@ def test_multiply_adds_of_a_level_by_hand() -> None:
     )
     picture.latents = finest
     hidden, luma, chroma = 40, 32, 16
-    seen = {"luma": 13 * 4 + 6 * 6, "chroma": 32 * 4 + 6 * 6}  # inputs that the four phases see, together
-    phases = luma * 9 * seen["luma"] + 4 * luma**2 + 4 * 6 * luma
-    phases += chroma * 9 * seen["chroma"] + 4 * chroma**2 + 4 * 12 * chroma
-    assert picture.multiply_adds() == 64**2 * phases + 128**2 * (2 * 12 * 9 * hidden + hidden**2)
+    seen = {"luma": 13 * 4 + 6 * 6, "chroma": 32 * 4 + 6 * 6}  # inputs that the four parities see, together
+    parities = luma * 9 * seen["luma"] + 4 * luma**2 + 4 * 6 * luma
+    parities += chroma * 9 * seen["chroma"] + 4 * chroma**2 + 4 * 12 * chroma
+    assert picture.multiply_adds() == 64**2 * parities + 128**2 * (2 * 12 * 9 * hidden + hidden**2)
     whole = picture.multiply_adds()
     picture.latents = next_one
     assert picture.multiply_adds() == whole / 4

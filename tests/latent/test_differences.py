@@ -56,7 +56,7 @@ def test_differences_come_back(seed: int) -> None:
         assert np.array_equal(moved[name], array + change), name
 
 
-def test_what_no_phase_may_use_is_not_stored() -> None:
+def test_what_no_parity_may_use_is_not_stored() -> None:
     start = toy_prior()
     shape = to_arrays(start)["luma_w1"].shape
     blind = {"luma_w1": Difference(np.where(coded_mask("luma_w1", shape), 0, 1).astype(np.int32), 0)}
