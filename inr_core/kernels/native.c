@@ -1,7 +1,7 @@
 /* Compiled kernels: what NumPy does in the other files of this folder, with the same results, in one pass each.
 
-   How a level of 768 × 512 pixels is made, and what it costs. Multiply-adds a pixel, all levels together: 8,000 of the
-   priors that come with the package, of which 2,500 are luma's parity networks, 2,100 chroma's, 3,400 the cell's; so
+   How a level of 768 × 512 pixels is made, and what it costs. Multiply-adds a pixel, all levels together: 8,000 of
+   prior 2, of which 2,500 are luma's parity networks, 2,100 chroma's, 3,400 the cell's (16,100 of prior 1); so
    3.2 · 10^9 for the picture, 20 ms at the rate of VNNI (156 · 10^9 a second and core), 53 at that of AVX2's pmaddwd
    (60 · 10^9). That is the floor; everything else is to be small beside it:
 

@@ -12,6 +12,7 @@ from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
+WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7  # the same with wider networks for photographs, and from which effort on
 SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
@@ -59,6 +60,11 @@ def iterations_for(effort: int, pixels: int) -> int:
     wanted = REFINEMENTS[effort]
     budget = REFINED_PIXELS * 2.0 ** (effort - DEFAULT_EFFORT)
     return min(wanted, max(1, int(budget / pixels))) if wanted else 0
+
+
+def priors_for(effort: int) -> tuple[int, ...]:
+    """The priors that a file may be written with."""
+    return WIDER_PRIORS if effort >= WIDER_EFFORT else PRIORS
 
 
 def adapts(effort: int) -> bool:

@@ -18,7 +18,6 @@ from ..latent.encoding import encode_latents
 from ..latent.latents import Latents, quantise
 from ..latent.plan import (
     DEAD_ZONE,
-    PRIORS,
     SIZE_GAIN,
     TRADE,
     TRIALS,
@@ -26,6 +25,7 @@ from ..latent.plan import (
     iterations_for,
     last_true,
     levels_for,
+    priors_for,
     shift_for_psnr,
     shift_for_size,
     step_for,
@@ -164,7 +164,8 @@ class LatentJob(LossyJob):
         """The better prior, judged by evenly spread tiles of a large picture; bytes of the whole, not refined."""
         if self._chosen is None:
             index, parts = self._step(self.settings.quality), tiles(self.coded)
-            costs = {number: [self._cost(part, number, index) for part in parts] for number in PRIORS}
+            numbers = priors_for(self.settings.work)
+            costs = {number: [self._cost(part, number, index) for part in parts] for number in numbers}
             best = min(costs, key=lambda number: sum(cost for cost, _ in costs[number]))
             share = sum(part[..., 0].size for part in parts) / self.coded[..., 0].size
             self._chosen = best, sum(size for _, size in costs[best]) / share

@@ -229,7 +229,7 @@ def test_priors_live_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(prior, "FOLDER", tmp_path)
     prior.load.cache_clear()
     try:
-        monkeypatch.setattr("inr_core.save.latent.PRIORS", (7,))
+        monkeypatch.setattr(plan, "PRIORS", (7,))
         other = encode(picture(), fast())
         assert latent_of(read_head(io.BytesIO(other)).header).prior == 7
         assert decode(other).shape == whole.shape
@@ -275,5 +275,5 @@ def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.Mo
     monkeypatch.setattr(plan, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
     monkeypatch.setattr(plan, "SAMPLED_TILE", 20)
     chosen = latent_of(read_head(io.BytesIO(small)).header).prior
-    monkeypatch.setattr(latent, "PRIORS", (chosen,))
+    monkeypatch.setattr(plan, "PRIORS", (chosen,))
     assert encode(picture(), fast()) == small

@@ -6,6 +6,7 @@ import random
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -167,23 +168,29 @@ def test_limits_are_those_of_the_code() -> None:
 
 def test_the_priors_are_those_described() -> None:
     (files, networks, *_, others) = re.findall(r"(?:^\|.*\n)+", section("The priors"), re.MULTILINE)
-    stated: dict[str, tuple[int, ...]] = {}
-    for line in networks.splitlines()[2:]:
-        name, *shapes = (cell.strip() for cell in line.split("|")[1:-1])
-        for part, shape in zip(("luma", "chroma", "cell"), shapes, strict=True):
-            if name == "shifts":
-                stated |= {f"{part}_{shift}": () for shift in shape.split(", ")}
-            elif shape:
-                stated[f"{part}_{name}"] = tuple(map(int, shape.split(", ")))
-    for line in others.splitlines()[2:]:
-        name, shape, _ = (cell.strip() for cell in line.split("|")[1:-1])
-        stated[name] = tuple(map(int, shape.split(", ")))
+
+    def stated(neurons: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Shapes of all arrays, for neurons of luma, chroma and cell."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for line in networks.splitlines()[2:]:
+            name, *cells = (cell.strip() for cell in line.split("|")[1:-1])
+            for part, shape, n in zip(("luma", "chroma", "cell"), cells, neurons, strict=True):
+                if name == "shifts":
+                    shapes |= {f"{part}_{shift}": () for shift in shape.split(", ")}
+                elif shape:
+                    sizes = {"n": n, "4n": 4 * n}
+                    shapes[f"{part}_{name}"] = tuple(sizes.get(size) or int(size) for size in shape.split(", "))
+        for line in others.splitlines()[2:]:
+            name, shape, _ = (cell.strip() for cell in line.split("|")[1:-1])
+            shapes[name] = tuple(map(int, shape.split(", ")))
+        return shapes
+
     found = {}
     for line in files.splitlines()[2:]:
-        number, path, _, crc = (cell.strip().strip("`") for cell in line.split("|")[1:-1])
+        number, path, _, neurons, crc = (cell.strip().strip("`") for cell in line.split("|")[1:-1])
         arrays = prior.to_arrays(prior.load(int(number)))
         assert path == f"inr_core/latent/priors/{number}.npz"
-        assert stated == {name: array.shape for name, array in arrays.items()}
+        assert stated([int(n) for n in neurons.split(", ")]) == {name: array.shape for name, array in arrays.items()}
         found[f"{number}.npz"] = crc
         assert crc == f"{zlib.crc32(b''.join(arrays[name].astype('<i4').tobytes() for name in sorted(arrays))):08x}"
     assert found.keys() == {f"{number}.npz" for number in prior.known_ids()}

@@ -182,4 +182,6 @@ def files() -> dict[str, bytes]:
         "latent_deepest": random_values("L", 3, 2, 140, 16, 9),
         "latent_prior_2": picture("RGBA", palette(4)[places], 2, step=159),
         "latent_prior_2_differences": picture("L", palette(1)[places], 2, step=132, own=differing(2)),
+        "latent_prior_3": picture("RGBA", rgba, 3, step=139),
+        "latent_prior_3_differences": picture("RGB", rgb, 3, step=152, own=differing(3)),
     }

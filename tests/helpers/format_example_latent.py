@@ -27,14 +27,14 @@ from inr_core.latent.latents import Latents
 from inr_core.models import LatentShape
 
 START = "<!-- made by tests/helpers/format_example_latent.py -->\n"
-NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 130, 2, 3, 2
+NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 108, 2, 3, 2
 LUMA = 3  # bands
 
 
 def example() -> bytes:
     """A file of 3×2 grey pixels and two levels; one detail has no symbol, some symbols have raw bits."""
-    lowpass = [np.array([[[8]]], np.int32)]
-    bands = [[[1, 6]], [[-18, -14]], [[17, -2]]], [[[-81]], [[0]], [[0]]]
+    lowpass = [np.array([[[10]]], np.int32)]
+    bands = [[[2, -17]], [[-5, -20]], [[-8, 3]]], [[[136]], [[-2]], [[0]]]
     details = [[np.array(level, np.int32) for level in bands]]
     latents = Latents(WIDTH, HEIGHT, 8, (1,), STEP, LEVELS, lowpass, details)
     payloads, kept, _ = encode_latents(latents, prior.load(NUMBER))

@@ -97,7 +97,7 @@ def test_pictures_are_the_same(
 
 
 @pytest.mark.parametrize("step", [0, 7, 60, 127, 200, 255])
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_priors_and_steps_are_the_same(step: int, number: int) -> None:
     picture = smooth_picture(RNG(step), 53, 47, 3, 16 if step % 2 else 8)
     with switch.using("numpy"):

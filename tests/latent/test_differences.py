@@ -125,7 +125,7 @@ def test_no_differences_may_be_said_in_so_many_words() -> None:
         (bytes(5), "differences, luma_b3, scale: expected 1 bytes, got 0"),
         (bytes([65]) + bytes(20), "differences, luma_w1, scale: expected 0 to 64, got 65"),
         (bytes([1, 21]) + bytes(20), "differences, luma_w1, shift: expected 0 to 20, got 21"),
-        (bytes([0, 1, 0]) + bytes(17), "differences: expected at least 768 more symbols, got 0"),
+        (bytes([0, 1, 0]) + bytes(17), "differences: expected at least 1536 more symbols, got 0"),
         (bytes(18) + b"\x01", "differences, symbols: expected 0 to 0, got 1"),
         (bytes(18), "differences, symbols: expected 1 bytes, got 0"),
     ],

@@ -15,13 +15,13 @@ from inr_core import FormatError, TruncatedError, decode, read_head
 from inr_core.container.arrival import Arrival
 from inr_core.entropy.cut import CutSymbolReader
 from inr_core.entropy.symbols import SymbolWriter
+from inr_core.latent import plan
 from inr_core.latent.prior import load
 from inr_core.metrics import psnr
-from inr_core.save import latent
 
 PICTURE = photograph(240, 160)
 with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(latent, "PRIORS", (1,))  # how much the first bytes of such grain are worth depends on the prior
+    patch.setattr(plan, "PRIORS", (1,))  # how much the first bytes of such grain are worth depends on the prior
     DATA = inr_core.encode(np.asarray(PICTURE), inr_core.Settings(effort=0, quality=85))
 WHOLE = decode(DATA)
 

@@ -1,0 +1,44 @@
+"""Which prior a file is written with, and what a photograph costs with each."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import latent_of
+from PIL import Image
+
+from inr_core import Settings, decode, encode, psnr, read_head
+from inr_core.latent import plan, prior
+
+with Image.open(Path(__file__).parents[2] / "sample_images" / "chelsea.webp") as im:
+    PHOTOGRAPH = np.ascontiguousarray(np.asarray(im.convert("RGB"))[40:200, 120:312])
+
+
+def prior_of(data: bytes) -> int:
+    number: int = latent_of(read_head(io.BytesIO(data)).header).prior
+    return number
+
+
+@pytest.mark.parametrize(("number", "most", "least"), [(1, 2900, 32.1), (2, 2700, 30.9), (3, 2850, 32.15)])
+def test_bytes_and_decibels_of_each(number: int, most: int, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "PRIORS", (number,))
+    data = encode(PHOTOGRAPH, Settings(effort=0, quality=50, threads=1))
+    assert prior_of(data) == number
+    assert len(data) <= most
+    assert psnr(PHOTOGRAPH, decode(data)) >= least
+
+
+@pytest.mark.parametrize(("effort", "number"), [(0, 1), (6, 1), (7, 3), (9, 3)])
+def test_photographs_have_wider_networks_from_effort_7_on(
+    effort: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "REFINEMENTS", (1,) * 10)
+    assert prior_of(encode(PHOTOGRAPH, Settings(effort=effort, threads=1, device="cpu"))) == number
+
+
+def test_wider_networks_take_more_arithmetic() -> None:
+    assert [prior.load(number).macs for number in (2, 1, 3)] == [8048, 16096, 33643]
+    assert {*plan.PRIORS, *plan.WIDER_PRIORS} == set(prior.known_ids())
