@@ -133,7 +133,7 @@ class Model:
     several: bool  # of them, so that a picture can be shown before the last one is there
     lossless: bool  # every sample comes back; else ranges and a plane may stand beside it
     max_pixels: int
-    max_payload: int  # bytes of the pixel chunks
+    max_payload: int  # bytes of the pixel chunks, with their heads and CRCs
     options: tuple[str, ...]  # of `Settings`, that no other model has
     picture: str  # a `picture.Picture`, which decodes and describes
     job: str  # a `save.job.Job`, which saves

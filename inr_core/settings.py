@@ -50,7 +50,7 @@ DEFAULT_EFFORT = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of one encode. `None` means: chosen by `quality` and `effort` (see `plan`).
+    """Options of one encode. `None` means: chosen by `quality` and `effort` (see each model's `plan`).
 
     Raises SettingsError, naming the option, the value and the range, when any value is not usable.
     """

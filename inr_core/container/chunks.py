@@ -1,6 +1,7 @@
 """The file: signature, version, and chunks with a CRC each. Limits are checked before anything is allocated.
 
-The layout is specified in FORMAT.md; this module is its first half, `streams` the second.
+The layout is specified in FORMAT.md. What the pixel chunks hold is read by the models: `siren.streams`,
+`latent.payload` and `exact.strips`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from ..errors import FormatError, SettingsError, TruncatedError
+from ..models import MODELS
 from .header import HEAD, Header, check_header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
 from .ranges import Range, pack_ranges, parse_ranges
@@ -146,8 +148,9 @@ def _check_palette(data: bytes, header: Header) -> bytes:
 
 def _check_ranges(data: bytes, header: Header) -> tuple[Range, ...]:
     if header.bit_depth != 16 or header.row.lossless:
+        lossy = " or ".join(name for name, row in MODELS.items() if not row.lossless)
         got = f"{header.bit_depth} of model {header.model}"
-        raise FormatError(f"chunk 'RANG': expected with 16 bits a sample of model siren or latent only, got {got}")
+        raise FormatError(f"chunk 'RANG': expected with 16 bits a sample of model {lossy} only, got {got}")
     return parse_ranges(data, header.channels)
 
 

@@ -11,7 +11,8 @@ from ..models import MAX_PIXELS, MODELS, Model, Parameters
 from ..modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 from .ranges import Range
 
-HEAD = struct.Struct("<HHBBBBHHBI")  # the fields of Header in order; mode and model as numbers
+# Width, height, numbers of mode, bit depth, channels and model, the model's three numbers, payload bytes.
+HEAD = struct.Struct("<HHBBBBHHBI")
 MODEL_NAMES = tuple(MODELS)  # by number
 
 PLANE_MODES = {  # that may have a plane beside a siren or a pyramid: all of the alpha, or the ends of the last channel

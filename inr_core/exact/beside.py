@@ -7,7 +7,7 @@ them is at it again, and no other pixel is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..container.fields import FieldReader, pack_number
 from ..container.header import Raster
 from ..errors import FormatError, TruncatedError
-from ..kernels.resample import Box, Samples
+from ..kernels.resample import Box
 from .planes import check_patience, strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 
@@ -134,28 +134,3 @@ def take_beside(raster: Raster, payloads: Sequence[bytes]) -> tuple[Beside | Non
     if not payloads:
         raise TruncatedError(f"pixel chunks: expected the plane of {raster.plane}, got none of it")
     return Beside(raster, payloads[0]), list(payloads[1:])
-
-
-class Pyramid(Protocol):
-    """`latents.LatentDecoder`, or what completes one."""
-
-    def samples(self, level: int = 0) -> Samples:
-        """Samples (h, w, C) of a grid."""
-
-    def between(self, box: Box) -> Samples:
-        """Samples (2h, 2w, C) of pixels `box` and what is between them."""
-
-
-class CompletedPyramid:
-    """A pyramid of all channels, of one that lacks what stands beside it."""
-
-    def __init__(self, pyramid: Pyramid, beside: Beside) -> None:
-        self._pyramid, self._beside = pyramid, beside
-
-    def samples(self, level: int = 0) -> Samples:
-        """Samples (h, w, C) of a grid."""
-        return self._beside.completed(self._pyramid.samples(level), self._beside.grid(level))
-
-    def between(self, box: Box) -> Samples:
-        """Samples (2h, 2w, C) of pixels `box` and what is between them."""
-        return self._beside.completed(self._pyramid.between(box), self._beside.between(box))

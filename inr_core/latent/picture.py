@@ -10,15 +10,17 @@ from ..container.arrival import Arrival
 from ..container.chunks import Head
 from ..container.header import Raster
 from ..errors import TruncatedError
-from ..exact.beside import CompletedPyramid, Pyramid, take_beside
+from ..exact.beside import take_beside
 from ..fileinfo import Chunk, FileInfo, beside
 from ..kernels.resample import Box, resample
 from ..models import LatentShape
 from ..picture import Picture
 from ..pixels import Array, luma
 from . import prior, scaled
+from .completed import CompletedGrids, Grids
 from .decoding import LatentDecoder
 from .latents import PyramidShape
+from .plan import step_size
 
 BAND_PIXELS = 2**18  # of a decoded picture handed over at once
 
@@ -74,15 +76,15 @@ class LatentPicture(Picture):
         differences, size = self._pyramid().differences()
         moved = sum(int(np.count_nonzero(difference.steps)) for difference in differences.values())
         index, macs = self._parameters.step, self._prior.macs
-        step = 2.0 ** (index / 16 - 6) / self.header.share  # of 255 of the range; the index is what the file holds
+        step = step_size(index) / self.header.share  # of 255 of the range; the index is what the file holds
         shape = f"{self._parameters.levels} levels, step {index} ({step:.3g} of 255)"
         own = f", {moved:,} weights moved ({size:,} bytes)" if moved else ""
         line = f"latent, prior {self._parameters.prior}{own}, {shape}, {macs:,} multiply-adds a pixel"
         line += beside(self.head, chunks)
         return FileInfo(self.head, chunks, line, macs, moved=moved, moved_bytes=size)
 
-    def _completed(self, pyramid: LatentDecoder) -> Pyramid:
-        return CompletedPyramid(pyramid, self._beside) if self._beside else pyramid
+    def _completed(self, pyramid: LatentDecoder) -> Grids:
+        return CompletedGrids(pyramid, self._beside) if self._beside else pyramid
 
     def _pyramid(self) -> LatentDecoder:
         shape = pyramid_shape(self.header, self._parameters)

@@ -7,13 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..kernels.colour import Samples
 from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
 WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7  # the same with wider networks for photographs, and from which effort on
-SAMPLED, SAMPLED_TILE = 1 << 19, 256  # pixels that say which, and the side of the tiles they are of
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
 STEP_OCTAVES = ((0.0, 6.6), (75.0, 3.8), (100.0, 0.0))  # log2 of the step in 8-bit levels, by quality, lines between
@@ -28,18 +26,6 @@ SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
 
 
-def tiles(samples: Samples) -> list[Samples]:
-    """Samples (H, W, C), or evenly spread parts of those of a large picture."""
-    height, width = samples.shape[:2]
-    if height * width <= SAMPLED:
-        return [samples]
-    side = SAMPLED_TILE
-    rows, columns = max(1, height // side), max(1, width // side)
-    count = min(rows * columns, SAMPLED // side**2)
-    chosen = [divmod(k * rows * columns // count, columns) for k in range(count)]
-    return [samples[y * side : y * side + side, x * side : x * side + side] for y, x in chosen]
-
-
 def step_for(quality: float, share: float = 1.0) -> int:
     """Index of the quantisation step of a quality 0 … 100: Δ = 2^(index/16 − 6) of an 8-bit level.
 
@@ -48,6 +34,16 @@ def step_for(quality: float, share: float = 1.0) -> int:
     qualities, logs = zip(*STEP_OCTAVES, strict=True)
     octaves = float(np.interp(quality, qualities, logs)) + math.log2(share)
     return min(max(round(16 * (octaves + 6)), 0), MAX_STEP)
+
+
+def step_size(index: int) -> float:
+    """The quantisation step Δ of an index 0 … 255, in 8-bit levels."""
+    return math.exp2(index / 16 - 6)
+
+
+def price_of_bit(index: int) -> float:
+    """What a bit may cost at the step of an index: squared error of samples 0 … 1, the mean of a pixel's channels."""
+    return TRADE * (step_size(index) / 255) ** 2
 
 
 def levels_for(width: int, height: int) -> int:

@@ -6,9 +6,9 @@ import math
 
 from ..container.arrival import Arrival
 from ..container.header import Raster
-from ..exact.beside import Pyramid
 from ..kernels.resample import Box, Samples, opaque, resample
 from ..models import MAX_LATENT_PIXELS, LatentShape
+from .completed import Grids
 from .latents import grid_size
 from .payload import LEVELS_MASK
 
@@ -64,18 +64,18 @@ def _log2_of_details(arrival: Arrival, step: int, finest: int) -> float:
     return bits + log2_of_step - math.log2(header.share)
 
 
-def scaled(decoder: Pyramid, box: Box, size: tuple[int, int], raster: Raster, grids: tuple[int, int]) -> Samples:
+def scaled(pyramid: Grids, box: Box, size: tuple[int, int], raster: Raster, grids: tuple[int, int]) -> Samples:
     """The part `box` of a picture at another size, from one of the grids or finer: (h, w, C)."""
     x0, y0, x1, y1 = box
     if size[0] < x1 - x0 or size[1] < y1 - y0 or size == (x1 - x0, y1 - y0):
         level, mixed = grids
-        samples = decoder.samples(level)
+        samples = pyramid.samples(level)
         if mixed < level and not opaque(samples):
-            samples, level = decoder.samples(mixed), mixed
+            samples, level = pyramid.samples(mixed), mixed
         return resample(samples, box, size, level, alpha=raster.alpha)
     left, top = (max(0, low - MARGIN) & ~3 for low in (x0, y0))
     right, bottom = min(x1 + MARGIN, raster.width), min(y1 + MARGIN, raster.height)
     if 4 * (right - left) * (bottom - top) > MAX_LATENT_PIXELS:
-        return resample(decoder.samples(), box, size, alpha=raster.alpha)
-    part = decoder.between((left, top, right, bottom))
+        return resample(pyramid.samples(), box, size, alpha=raster.alpha)
+    part = pyramid.between((left, top, right, bottom))
     return resample(part, (x0 - left, y0 - top, x1 - left, y1 - top), size, -1, alpha=raster.alpha)

@@ -12,13 +12,13 @@ from ..container.ranges import Range
 from ..errors import Interrupted, TargetError
 from ..exact.planes import may_mix, plane_groups, strip_rows, strip_shapes, to_planes
 from ..exact.strips import pack_strip
-from ..latent.plan import tiles
 from ..models import ExactShape
 from ..pixels import Array
 from ..process.interrupts import first_interrupt
 from ..process.threads import Crew
 from ..settings import Progress
 from .job import Job, Request, Result
+from .spread import spread_parts
 
 LEVELS = (1, 6, 12, 15, *[19] * 3, *[22] * 3)  # of Zstandard, by effort: from 15 to 19 it is 1 to 15 % smaller
 GUESSED = 15  # the level that tells how large a file will be
@@ -28,7 +28,7 @@ HURRIED = 1  # the level of what is left when it is to end
 def guessed_size(pixels: Array, raster: Raster, level: int) -> float:
     """About how many bytes the strips of a picture take, judged by parts of it where it is large."""
     raster = dataclasses.replace(raster, plane="")
-    parts = [to_planes(part, raster.mode) for part in tiles(pixels.reshape(raster.height, raster.width, -1))]
+    parts = [to_planes(part, raster.mode) for part in spread_parts(pixels.reshape(raster.height, raster.width, -1))]
     size, groups = strip_shapes(raster)[0].size, plane_groups(raster)
     packed = sum(len(pack_strip(part, size, groups, level)) for part in parts)
     share = sum(part[0].size for part in parts) / (raster.width * raster.height)

@@ -25,11 +25,11 @@ from ..latent.plan import (
     iterations_for,
     last_true,
     levels_for,
+    price_of_bit,
     priors_for,
     shift_for_psnr,
     shift_for_size,
     step_for,
-    tiles,
 )
 from ..models import MAX_STEP, LatentShape
 from ..pixels import Array
@@ -37,6 +37,7 @@ from ..settings import Progress, Settings
 from .job import Request, Result, choose_device, why_no_torch
 from .lossy import LossyJob
 from .search import Made, reaching, search, smallest_reaching, too_small, within
+from .spread import spread_parts
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,9 @@ class LatentJob(LossyJob):
 
     @property
     def _tried(self) -> tuple[int, float]:
-        """The better prior, judged by evenly spread tiles of a large picture; bytes of the whole, not refined."""
+        """The better prior, judged by evenly spread parts of a large picture; bytes of the whole, not refined."""
         if self._chosen is None:
-            index, parts = self._step(self.settings.quality), tiles(self.coded)
+            index, parts = self._step(self.settings.quality), spread_parts(self.coded)
             numbers = priors_for(self.settings.work)
             costs = {number: [self._cost(part, number, index) for part in parts] for number in numbers}
             best = min(costs, key=lambda number: sum(cost for cost, _ in costs[number]))
@@ -178,9 +179,8 @@ class LatentJob(LossyJob):
         if samples.shape == self.coded.shape:
             self._unrefined[number, index] = Coded(latents, encoded)
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
-        step = math.exp2(index / 16 - 6) / 255
         size = sum(map(len, payloads))
-        return error + 8 * TRADE * step * step * size, size
+        return error + 8 * price_of_bit(index) * size, size
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""

@@ -10,12 +10,13 @@ import numpy as np
 from ..container import chunks
 from ..errors import TargetError
 from ..exact.beside import Beside
-from ..latent.plan import step_for, tiles
+from ..latent.plan import step_for
 from ..models import Parameters
 from ..pixels import Array
+from .beside import choose_plane
 from .exact import LEVELS
 from .job import Job, Request
-from .planes import choose_plane
+from .spread import spread_parts
 
 PLANE_LEVEL = 15  # of Zstandard at least: it is not much that is packed
 
@@ -30,7 +31,7 @@ class LossyJob(Job):
         if plane:
             step = step_for(self.settings.quality, self.raster.share)
             level = max(LEVELS[self.settings.work], PLANE_LEVEL)
-            found = choose_plane(self.samples, tiles(self.samples), self.raster, step, level, self.threads)
+            found = choose_plane(self.samples, spread_parts(self.samples), self.raster, step, level, self.threads)
             if found:
                 kind, payload = found
                 self.raster = dataclasses.replace(self.raster, plane=kind)

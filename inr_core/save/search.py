@@ -1,4 +1,8 @@
-"""The search for a target: files by a number that their size and PSNR follow, until one is near enough."""
+"""The search for a target: files by a number that their size and PSNR follow, until one is near enough.
+
+How near that is, and how many files are made at most, each model's `plan` says: `shift_for_size`, `shift_for_psnr` and
+`TRIALS` of latents, `next_quality` of a siren.
+"""
 
 from __future__ import annotations
 

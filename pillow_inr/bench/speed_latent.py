@@ -26,7 +26,7 @@ from inr_core.fit.latent.model import RGB_TO_YCC, LatentModel, Pyramid, laplace_
 from inr_core.fit.latent.refine import SHARES, refine
 from inr_core.latent import prior
 from inr_core.latent.latents import Latents, quantise
-from inr_core.latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for
+from inr_core.latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for, step_for, step_size
 from inr_core.settings import Settings
 
 from .pictures import Samples
@@ -191,7 +191,7 @@ class SimpleLoop:
         pyramid = Pyramid.of(self.target, latents.levels)
         self.low, self.sizes = pyramid.low, pyramid.sizes
         self.q = [torch.from_numpy(bands)[None].float().to(self.device) for bands in latents.details[0]]
-        self.step_size = 2.0 ** (latents.step / 16 - 6) / 255
+        self.step_size = step_size(latents.step) / 255
         self.price = TRADE * self.step_size**2
         norms = torch.linalg.inv(torch.tensor(RGB_TO_YCC)).square().sum(0).repeat_interleave(3)[:, None, None] / 3
         self.norms = norms.to(self.device)

@@ -32,7 +32,7 @@ from inr_core import (
 from inr_core.latent import encoding, plan, prior
 from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_for_psnr, shift_for_size, step_for
 from inr_core.models import MAX_LATENT_PIXELS, MODELS
-from inr_core.save import latent
+from inr_core.save import latent, spread
 from inr_core.save.choice import choose_models
 from inr_core.save.job import Request
 
@@ -272,8 +272,8 @@ def test_at_effort_0_choosing_the_prior_has_made_the_file(monkeypatch: pytest.Mo
     monkeypatch.setattr(latent, "encode_latents", counted)
     small = encode(picture(), fast())
     assert len(encoded) == len(plan.PRIORS)
-    monkeypatch.setattr(plan, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
-    monkeypatch.setattr(plan, "SAMPLED_TILE", 20)
+    monkeypatch.setattr(spread, "SAMPLED", 1000)  # the picture is larger now: parts of it are tried
+    monkeypatch.setattr(spread, "SIDE", 20)
     chosen = latent_of(read_head(io.BytesIO(small)).header).prior
     monkeypatch.setattr(plan, "PRIORS", (chosen,))
     assert encode(picture(), fast()) == small

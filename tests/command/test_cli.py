@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from tiny import inr
 
 import inr_core
+from inr_core.settings import MODEL_CHOICES, QUANTIZATIONS, SPARSITIES
 from pillow_inr import progress
 from pillow_inr.command import cli
 from pillow_inr.command.arguments import ENCODE_OPTIONS
@@ -95,6 +97,13 @@ def test_options_reach_the_encoder(photo: Path, tmp_path: Path, monkeypatch: pyt
     ]
     assert seen[2:] == [inr_core.Settings(model="siren", bits=8)]
     assert set(ENCODE_OPTIONS) == {*values, "target_size", "lossless"} == set(inr_core.Settings.__dataclass_fields__)
+
+
+def test_help_names_every_choice() -> None:
+    choices = {"model": MODEL_CHOICES, "sparsity": SPARSITIES, "quantization": QUANTIZATIONS}
+    for option, names in choices.items():
+        named = re.split(r", | or ", ENCODE_OPTIONS[option][2].split(";")[0])
+        assert sorted(named) == sorted(names)
 
 
 def test_encode_many_goes_on_after_a_bad_one(photo: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ...kernels.colour import UNIT_BITS, Samples, to_planes
 from ...kernels.wavelet import forward
 from ...latent.latents import Latents
+from ...latent.plan import step_size
 from ...latent.steps import Step
 from ...process.own_thread import Watch
 from ...process.threads import Crew
@@ -90,7 +91,7 @@ class Component:
         self.planes = latents.components[index]
         height, width = target.shape[:2]
         self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
-        self.step = 2.0 ** (latents.step / 16 - 6) / 255
+        self.step = step_size(latents.step) / 255  # for samples of 0 … 1
         self.price = how.trade * self.step**2
         unit = Step(latents.step, latents.bit_depth).low(latents.levels)
         self.low: Tensor = self._orthonormal(latents.lowpass[index] * unit, latents) / self.step

@@ -6,7 +6,6 @@ grey.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ from ..exact.colours import has_few_colours
 from ..latent import prior
 from ..latent.encoding import encode_latents
 from ..latent.latents import quantise
-from ..latent.plan import DEAD_ZONE, PRIORS, TRADE, levels_for
+from ..latent.plan import DEAD_ZONE, PRIORS, levels_for, price_of_bit
 from ..pixels import Array
 from ..stretch import to_values
 
@@ -81,15 +80,15 @@ def _whole_costs_less(
 ) -> bool:
     """Whether all of an alpha costs less distortion + λ · rate than its ends beside what a pyramid makes of it."""
     peak = np.iinfo(parts[0].dtype).max
-    bit = TRADE * (math.exp2(step / 16 - 6) / 255) ** 2
+    price = 8 * price_of_bit(step)  # of a byte
     whole, ends = 0.0, dict.fromkeys(PRIORS, 0.0)
     for alpha in parts:
-        whole += 8 * bit * len(pack_alpha(alpha, level))
+        whole += price * len(pack_alpha(alpha, level))
         between = ends_of(alpha, low, high) == BETWEEN
         for number in PRIORS:
             latents = quantise(alpha[..., None], prior.load(number), (1,), step, levels_for(*alpha.shape), DEAD_ZONE)
             payloads, _, made = encode_latents(latents, prior.load(number), threads)
             error = np.square((made[..., 0].astype(np.float32) - alpha) / peak)[between].sum() / channels
             size = sum(map(len, payloads)) + len(pack_ends(alpha, low, high, level))
-            ends[number] += float(error) + 8 * bit * size
+            ends[number] += float(error) + price * size
     return whole < min(ends.values())
