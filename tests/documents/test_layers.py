@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import inr_core
 from inr_core.models import MODELS, ExactShape, LatentShape, Model, SirenShape
 from inr_core.picture import Picture
 from inr_core.save.job import Job
@@ -87,6 +88,7 @@ def test_a_row_names_the_classes_of_a_model(model: Model) -> None:
     assert issubclass(picture, Picture)
     assert issubclass(job, Job)
     assert job.lossless == model.lossless
+    assert getattr(inr_core, model.parameters.__name__) is model.parameters  # `Header.parameters` is public
     assert set(model.options) <= set(Settings.__dataclass_fields__)
 
 
