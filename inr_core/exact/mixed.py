@@ -27,8 +27,10 @@ def unpack_mixed(data: bytes, shape: tuple[int, int, int], bits: int, asks: bool
     pixels = mixing.read_pixels(data, height, width, planes, bits, asks)
     if pixels is None:
         return None
-    kind = np.uint8 if bits <= 8 else np.uint16
-    return np.stack([(pixels >> np.uint64(16 * number)).astype(kind) for number in range(planes)])
+    made = np.empty((planes, height, width), np.uint8 if bits <= 8 else np.uint16)
+    for number, plane in enumerate(made):
+        np.right_shift(pixels, np.uint64(16 * number), out=plane, casting="unsafe")
+    return made
 
 
 def _ways(pixels: mixing.Pixels, planes: int) -> tuple[bool, ...]:

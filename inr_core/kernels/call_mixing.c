@@ -2,12 +2,107 @@
 
 #include "calls.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "mixing.h"
 
 const char mix_pixels_doc[] = PyDoc_STR(
-    "mix_pixels(height, width, planes, bits, asks, squash, stretch, rates, pixels, data, out) -> size\n\n"
-    "Read `data` into `pixels`, uint64 (height, width), or write them to `out` if it is not empty. `size`: of the\n"
-    "bytes, as far as they have to be there; more than `out` has: they did not fit.");
+    "mix_pixels(level, height, width, planes, bits, asks, squash, stretch, rates, pixels, data, out) -> size\n\n"
+    "Read `data` into `pixels`, uint64 (height + 3, width + 16), or write them to `out` if it is not empty. Its first three\n"
+    "rows, and the first and last eight of each, are 0 at first, and the coder's. `size`: of the bytes, as far as they\n"
+    "have to be there; more than `out` has: they did not fit.");
+
+/* Zeros, by pages that are as large as the system has them: the coder is all over them. NULL: there is no memory. */
+static void *pages(size_t size) {
+#ifdef __linux__
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(memory, size, MADV_HUGEPAGE);
+#endif
+    return memory;
+#else
+    return calloc(size, 1);
+#endif
+}
+
+static void no_pages(void *memory, size_t size) {
+#ifdef __linux__
+    if (memory)
+        munmap(memory, size);
+#else
+    (void)size;
+    free(memory);
+#endif
+}
+
+/* The next `size` bytes of the coder's memory, from the begin of a line of the cache on. */
+static void *part(Mixing *m, size_t size) {
+    const size_t line = 64, at = m->used;
+    m->used += (size + line - 1) / line * line;
+    return m->memory ? (char *)m->memory + line - (uintptr_t)m->memory % line + at : NULL;
+}
+
+static uint32_t *counters(Mixing *m, size_t n) {
+    uint32_t *c = part(m, n * sizeof *c);
+    for (size_t i = 0; c && i < n; i++)
+        c[i] = 0x80000000u;
+    return c;
+}
+
+static void start_mixer(Mixing *m, Mixer *mixer, size_t rows, size_t shares) {
+    mixer->weights = part(m, rows * sizeof *mixer->weights);
+    mixer->shares = part(m, shares * sizeof *mixer->shares);
+    for (size_t i = 0; m->memory && i < rows * INPUTS; i++)
+        mixer->weights[0][i] = 14418; /* 0.22 */
+    for (size_t i = 0; m->memory && i < shares * 4; i++)
+        mixer->shares[0][i] = 21845; /* a third */
+}
+
+static int bits_between(size_t area, int less, int least, int most) {
+    int n = 0;
+    while (n < 40 && (area - 1) >> n)
+        n++;
+    n -= less;
+    return n < least ? least : n > most ? most : n;
+}
+
+/* Everything has its place in the memory, if there is any yet, with nothing learnt; `used` is how much that takes. */
+static void lay_out(Mixing *m) {
+    const size_t seen = (size_t)1 << m->seen_bits, slots = (size_t)SLOT << m->slot_bits;
+    m->used = 0;
+    for (int i = 0; i < CONTEXTS; i++)
+        m->slots[i] = counters(m, slots);
+    for (int i = 0; m->asks && i < CONTEXTS; i++)
+        m->questions[i] = counters(m, seen);
+    for (int i = 0; m->asks && i < NEIGHBOURHOODS; i++)
+        m->seen[i] = part(m, seen * sizeof *m->seen[i]);
+    m->places = m->asks ? part(m, seen * sizeof *m->places) : NULL;
+    m->ranks = part(m, (m->height + ABOVE_ROWS) * m->stride);
+    m->depth = part(m, m->stride);
+    m->run1 = part(m, m->stride * sizeof *m->run1);
+    m->run2 = part(m, m->stride * sizeof *m->run2);
+    for (int i = 0; i < FLAT_CONTEXTS; i++)
+        m->flats[i] = counters(m, (size_t)1 << FLAT_BITS);
+    start_mixer(m, &m->question, QUESTION_ROWS, CANDIDATES);
+    start_mixer(m, &m->sample, SAMPLE_ROWS, 16);
+    start_mixer(m, &m->flat, FLAT_ROWS, 1);
+}
+
+/* 0: there is no memory. */
+static int start_mixing(Mixing *m) {
+    m->seen_bits = bits_between(m->width * m->height, 2, 8, 17);
+    m->slot_bits = bits_between(m->width * m->height, 3, 6, 16);
+    lay_out(m);
+    m->size = m->used + 64;
+    m->memory = pages(m->size);
+    if (m->memory)
+        lay_out(m);
+    return m->memory != NULL;
+}
 
 /* Whether logits and rates of counters are such that products with them fit; otherwise ValueError. */
 static int check_mixing(const MixingTables *t) {
@@ -25,18 +120,17 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
     enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT };
     Call call = {0};
     Mixing m = {0};
-    uint64_t *given;
-    int ok = 1;
+    int ok = 1, level;
     (void)self;
-    if (!PyArg_ParseTuple(args, "nniiiy*y*y*w*y*w*", SIZE(m.height), SIZE(m.width), &m.planes, &m.bits, &m.asks,
+    if (!PyArg_ParseTuple(args, "inniiiy*y*y*w*y*w*", &level, SIZE(m.height), SIZE(m.width), &m.planes, &m.bits, &m.asks,
                           BUFFER(SQUASH), BUFFER(STRETCH), BUFFER(RATES), BUFFER(PIXELS), BUFFER(DATA), BUFFER(OUT)))
         return NULL;
-    m.coder.high = UINT32_MAX, m.coder.size = length(&call, DATA, 1);
-    if (!within("height", m.height, 1, 65535) || !within("width", m.width, 1, 65535) ||
+    m.coder.high = UINT32_MAX, m.coder.size = length(&call, DATA, 1), m.stride = m.width + 2 * EDGE;
+    if (!has_level(&call, level) || !within("height", m.height, 1, 65535) || !within("width", m.width, 1, 65535) ||
         !within("pixels", m.height * m.width, 1, 1 << 30) || !within("planes", m.planes, 1, 4) ||
         !within("bits", m.bits, 1, 16) || !TAKE("squash", SQUASH, m.tables.squash, LOGITS) ||
         !TAKE("stretch", STRETCH, m.tables.stretch, STRETCHED) || !TAKE("rates", RATES, m.tables.rates, COUNTS) ||
-        !check_mixing(&m.tables) || !TAKE("pixels", PIXELS, given, m.height * m.width) ||
+        !check_mixing(&m.tables) || !TAKE("pixels", PIXELS, m.pixels, (m.height + ABOVE_ROWS) * m.stride) ||
         !TAKE("data", DATA, m.coder.from, m.coder.size))
         goto end;
     if (call.buffers[OUT].len) {
@@ -49,22 +143,18 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
         PyErr_NoMemory();
         goto end;
     }
-    if (m.coder.to)
-        ALONE(take_pixels(&m, given);)
     begin_coding(&m.coder);
     const size_t rows = 1 + AT_ONCE / m.width;
     for (size_t y = 0; y < m.height; y += rows) {
-        ALONE(code_rows(&m, y, y + rows < m.height ? y + rows : m.height);)
+        ALONE(call.kernels->mix_rows(&m, y, y + rows < m.height ? y + rows : m.height);)
         if (PyErr_CheckSignals()) /* Ctrl-C is heard, although a strip may take ten seconds */
             goto end;
         if (!m.coder.to && m.coder.at > m.coder.size + 4) /* no writer's data: what is left need not be read */
             break;
     }
     end_coding(&m.coder);
-    if (!m.coder.to)
-        ALONE(give_pixels(&m, given);)
 end:;
-    end_mixing(&m);
+    no_pages(m.memory, m.size);
     PyObject *none = finished(&call);
     Py_XDECREF(none);
     return none ? PyLong_FromSize_t(m.coder.at) : NULL;

@@ -23,6 +23,9 @@
 
 #include "vectors.h"
 
+#if LANES <= 8 /* no more than the mixing coder has inputs */
+#include "mixing_rows.h"
+#endif
 #include "networks.h"
 #include "samples.h"
 #include "shown.h"
@@ -70,9 +73,9 @@ static size_t NAME(products)(const int32_t *at, size_t repeats, int32_t *to) {
 #undef VECTOR_LEVEL
 #undef SUFFIX
 #undef LEVEL_ROW
-#define LEVEL_ROW(suffix)                                                                                      \
+#define LEVEL_ROW(suffix, mixing)                                                                              \
     {                                                                                                          \
         #suffix, 0, parity_keys_##suffix, cell_rows_##suffix, highpass_##suffix, wavelet_rows_##suffix,         \
             colour_##suffix, forward_##suffix, quantise_##suffix, uncolour_##suffix, resample_##suffix,        \
-            siren_rows_##suffix, sines_##suffix, products_##suffix, show_##suffix                                             \
+            siren_rows_##suffix, sines_##suffix, products_##suffix, show_##suffix, mix_rows_##mixing \
     }

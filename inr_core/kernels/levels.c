@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "arguments.h"
+#include "mixing.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "pairs of int16 are expected to have their first one in the low half of 32 bits"
@@ -70,13 +71,13 @@ END_TARGET
 #endif
 
 Kernels levels[LEVELS_MAX] = {
-    LEVEL_ROW(plain),
+    LEVEL_ROW(plain, plain),
 #if defined(X86) || defined(ARM)
-    LEVEL_ROW(baseline),
+    LEVEL_ROW(baseline, baseline),
 #endif
 #ifdef X86
-    LEVEL_ROW(avx2),
-    LEVEL_ROW(vnni),
+    LEVEL_ROW(avx2, avx2),
+    LEVEL_ROW(vnni, avx2),
 #endif
 };
 

@@ -22,6 +22,7 @@ from .neighbours import Match, Neighbours, Seen, limited, runs_of
 Pixels = NDArray[np.uint64]  # (h, w): of each pixel 16 bits a plane, the first one lowest
 
 EDGE, ROWS_ABOVE = 8, 3  # pixels beyond the ends of rows, rows above the first
+INSIDE = np.s_[ROWS_ABOVE:, EDGE:-EDGE]
 CANDIDATES = 6
 NO_HIT = 7  # the rank of no candidate
 FROM_MATCH, FROM_NEIGHBOUR = 7, 6  # sources of candidates; those of the six neighbourhoods are 0 … 5
@@ -40,8 +41,9 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
     height, width = pixels.shape
     most = height * width * planes * (2 if bits > 8 else 1) + 64
     if found := switch.compiled():
-        out = bytearray(most)
-        size = found[0].mix_pixels(height, width, planes, bits, asks, *tables(), pixels, b"", out)
+        around, out = _with_room(height, width), bytearray(most)
+        around[INSIDE] = pixels
+        size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, b"", out)
         return bytes(out[:size]) if size <= most else None
     coder = BitCoder(None)
     Mixing(coder, height, width, planes, bits, asks).code(pixels)
@@ -51,9 +53,10 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
 
 def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, asks: bool) -> Pixels | None:
     """The pixels that `write_pixels` was given. None: the bytes are too few or too many."""
-    pixels = np.zeros((height, width), np.uint64)
+    around = _with_room(height, width)
+    pixels = around[INSIDE]
     if found := switch.compiled():
-        size = found[0].mix_pixels(height, width, planes, bits, asks, *tables(), pixels, data, bytearray())
+        size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, data, bytearray())
     else:
         coder = BitCoder(data)
         Mixing(coder, height, width, planes, bits, asks).code(pixels)
@@ -61,18 +64,17 @@ def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, as
     return pixels if size <= len(data) <= size + 4 else None
 
 
+def _with_room(height: int, width: int) -> Pixels:
+    """Zeros for pixels, INSIDE, and what is around them."""
+    return np.zeros((height + ROWS_ABOVE, width + 2 * EDGE), np.uint64)
+
+
 class Mixing:
     """Everything that is learnt of one array of pixels, and the pixels themselves."""
 
     def __init__(self, coder: BitCoder, height: int, width: int, planes: int, bits: int, asks: bool) -> None:
-        self._coder, self._height, self._width, self._planes, self._bits, self._asks = (
-            coder,
-            height,
-            width,
-            planes,
-            bits,
-            asks,
-        )
+        self._coder, self._asks = coder, asks
+        self._height, self._width, self._planes, self._bits = height, width, planes, bits
         self._stride = width + 2 * EDGE
         size = (height + ROWS_ABOVE) * self._stride
         self._pixels, self._ranks, self._depth = [0] * size, [0] * size, [0] * self._stride
@@ -121,7 +123,7 @@ class Mixing:
                     continue
                 due = BLOCK
             a = Neighbours(pixels, here, self._stride)
-            if not match.length and (place := self._places.get(a.longest >> 32 - self._seen_bits)):
+            if self._asks and not match.length and (place := self._places.get(a.longest >> 32 - self._seen_bits)):
                 match = Match(place, 1)
             rank, pixel = self._code_questions(here, a, match, due) if self._asks else (NO_HIT, 0)
             if rank == NO_HIT:
@@ -129,7 +131,8 @@ class Mixing:
             pixels[here], self._ranks[here] = pixel, rank
             due = due - 1 if due and pixel == a.w else 0
             self._depth[x + EDGE] = 0 if pixel != a.n else min(self._depth[x + EDGE] + 1, 255)
-            self._remember(here, a, match)
+            if self._asks:
+                self._remember(here, a, match)
             x += 1
 
     def _in_flat_area(self, here: int, x: int, run1: list[int], run2: list[int]) -> bool:
@@ -231,7 +234,7 @@ class Mixing:
 
     def _code_samples(self, a: Neighbours, pixel: int) -> int:
         """Code a pixel's samples bit by bit, the highest first."""
-        top, bits = (1 << self._bits) - 1, self._bits
+        top, bits, coarse = (1 << self._bits) - 1, self._bits, max(self._bits - 6, 0)
         value = value_w = value_n = value_nw = done = made = 0  # of the plane before: here and next to here
         for plane, number in enumerate(ORDERS[self._planes - 1]):
             w, n, nw, ne, ww, nn, given = (
@@ -249,7 +252,7 @@ class Mixing:
                 hashed(plane * 65536 + value, done * 3 + 1 & 0xFFFFFFFF),
                 hashed(slope, plane * 3 + 0x300),
                 hashed(a.fn, hashed(done, 0x600 + plane)),
-                hashed(hashed(nw, ne), hashed(value, 0x900 + plane)),
+                hashed((left >> coarse) * 64 + (above >> coarse), 0x900 + plane),
                 hashed(hashed(ww, w), hashed(value, 0xB00 + plane)),
                 hashed(expected, 0x1200 + plane * 16 + rough),
                 hashed(left, hashed(value, 0xD00 + plane)),
@@ -280,7 +283,7 @@ class Mixing:
         return prefix - (1 << self._bits)
 
     def _remember(self, here: int, a: Neighbours, match: Match) -> None:
-        """What followed the neighbourhoods is as it is now."""
+        """What followed the neighbourhoods is as it is now, where pixels are asked for."""
         pixel = self._pixels[here]
         for known, hash_ in zip(self._seen, a.hashes, strict=True):
             seen = known.setdefault(hash_ >> 32 - self._seen_bits, Seen())

@@ -245,6 +245,8 @@ typedef struct { /* of a row of a parity: by band and column, and what is coded,
     uint16_t rows[6 * BLOCK_COLUMNS], places[6 * BLOCK_COLUMNS];
 } Block;
 
+typedef struct Mixing Mixing; /* mixing.h */
+
 /* The kernels that come once for each level. */
 typedef struct {
     const char *name;
@@ -262,6 +264,7 @@ typedef struct {
     void (*sines)(const int32_t *, int32_t *);
     size_t (*products)(const int32_t *, size_t, int32_t *);
     void (*show)(const Parity *, int, const Block *, size_t, size_t, size_t);
+    void (*mix_rows)(Mixing *, size_t, size_t);
 } Kernels;
 
 #endif

@@ -8,6 +8,7 @@
    SIREN_V vectors of neighbouring pixels that a siren evaluates together, two sums each
 
    vspread(to, v) writes every second integer of `to`, where the processor can; otherwise there is none.
+   vset(…) has its LANES arguments in it, the first one lowest; vtotal(v) is the sum of them.
    vdp(sum, x, w) adds to each sum the products of two pairs of int16: `pmaddwd` and `paddd`, or `vpdpwssd`. */
 
 #undef V
@@ -19,7 +20,9 @@
 #undef TILE
 #undef vload
 #undef vstore
+#undef vset
 #undef vset1
+#undef vtotal
 #undef vadd
 #undef vmul
 #undef vand
@@ -49,6 +52,12 @@
 #define vload(p) _mm_loadu_si128((const __m128i *)(p))
 #define vstore(p, v) _mm_storeu_si128((__m128i *)(p), v)
 #define vset1(i) _mm_set1_epi32(i)
+#define vset(...) _mm_setr_epi32(__VA_ARGS__)
+static INLINE int32_t NAME(vtotal)(V v) {
+    v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
+}
+#define vtotal NAME(vtotal)
 #define vadd(a, b) _mm_add_epi32(a, b)
 static INLINE V NAME(vmul)(V a, V b) {
     V even = _mm_mul_epu32(a, b), odd = _mm_mul_epu32(_mm_srli_epi64(a, 32), _mm_srli_epi64(b, 32));
@@ -88,6 +97,13 @@ static INLINE V NAME(vmax)(V a, V b) {
 #define vload(p) _mm256_loadu_si256((const __m256i *)(p))
 #define vstore(p, v) _mm256_storeu_si256((__m256i *)(p), v)
 #define vset1(i) _mm256_set1_epi32(i)
+#define vset(...) _mm256_setr_epi32(__VA_ARGS__)
+static INLINE int32_t NAME(vtotal)(V v) {
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+}
+#define vtotal NAME(vtotal)
 #define vadd(a, b) _mm256_add_epi32(a, b)
 #define vmul(a, b) _mm256_mullo_epi32(a, b)
 #define vand(a, b) _mm256_and_si256(a, b)
@@ -147,6 +163,8 @@ static INLINE void NAME(vspread)(int32_t *to, V v) {
 #define vload(p) vld1q_s32((const int32_t *)(p))
 #define vstore(p, v) vst1q_s32((int32_t *)(p), v)
 #define vset1(i) vdupq_n_s32(i)
+#define vset(...) vld1q_s32((const int32_t[]){__VA_ARGS__})
+#define vtotal(v) vaddvq_s32(v)
 #define vadd(a, b) vaddq_s32(a, b)
 #define vmul(a, b) vmulq_s32(a, b)
 #define vand(a, b) vandq_s32(a, b)
@@ -187,6 +205,7 @@ typedef struct {
 static INLINE V NAME(vload)(const int32_t *p) { EACH(p[k]); }
 static INLINE void NAME(vstore)(int32_t *p, V v) { memcpy(p, v.i, sizeof v.i); }
 static INLINE V NAME(vset1)(int32_t i) { EACH(i); }
+static INLINE int32_t NAME(vtotal)(V v) { return v.i[0] + v.i[1] + v.i[2] + v.i[3]; }
 static INLINE V NAME(vadd)(V a, V b) { EACH((uint32_t)a.i[k] + (uint32_t)b.i[k]); }
 static INLINE V NAME(vmul)(V a, V b) { EACH((uint32_t)a.i[k] * (uint32_t)b.i[k]); }
 static INLINE V NAME(vsll)(V a, int n) { EACH((uint32_t)a.i[k] << n); }
@@ -202,7 +221,9 @@ static INLINE V NAME(vsine)(V phase) { EACH(sine_table[(uint32_t)phase.i[k] >> 2
 #undef EACH
 #define vload NAME(vload)
 #define vstore NAME(vstore)
+#define vset(...) {{__VA_ARGS__}}
 #define vset1 NAME(vset1)
+#define vtotal NAME(vtotal)
 #define vadd NAME(vadd)
 #define vmul NAME(vmul)
 #define vsll NAME(vsll)

@@ -134,7 +134,7 @@ class Mixed:
                 return 16
             match.due = 16
         *hashes, h20 = near.hashes()
-        if match.length == 0 and h20 >> self.table in self.places:
+        if self.asks and match.length == 0 and h20 >> self.table in self.places:
             match.place, match.length = self.places[h20 >> self.table], 1
         entries = [self.seen[k, hashed >> self.table] for k, hashed in enumerate(hashes)][::-1]
         hashes.reverse()
@@ -246,7 +246,7 @@ class Mixed:
                 h(65536 * q + value, 3 * done + 1),
                 h(slope, 3 * q + 0x300),
                 h(fold(near.n), h(done, 0x600 + q)),
-                h(h(nw, ne), h(value, 0x900 + q)),
+                h(64 * (left >> max(bits - 6, 0)) + (above >> max(bits - 6, 0)), 0x900 + q),
                 h(h(ww, w), h(value, 0xB00 + q)),
                 h(expected, 0x1200 + 16 * q + rough),
                 h(left, h(value, 0xD00 + q)),
