@@ -131,6 +131,7 @@ def _integers(values: Iterable[Any]) -> list[int]:
 
 
 def _check_region(region: Box, width: int, height: int) -> Box:
+    """A region of Python's integers; SettingsError unless it lies in a picture of width × height pixels."""
     try:
         x0, y0, x1, y1 = _integers(region)
         if 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height:

@@ -94,6 +94,7 @@ def _similarity(a: Floats, b: Floats, peak: float) -> tuple[float, float]:
 
 
 def _blur(plane: Floats) -> Floats:
+    """(h, w) → (h − 10, w − 10): means under a Gaussian window that lies inside."""
     taps = np.exp(-((np.arange(WINDOW_TAPS) - WINDOW_TAPS // 2) ** 2) / (2 * WINDOW_SIGMA**2))
     taps /= taps.sum()
     for _ in range(2):  # rows, then columns
@@ -103,6 +104,7 @@ def _blur(plane: Floats) -> Floats:
 
 
 def _halve(plane: Floats) -> Floats:
+    """Means of 2 × 2; an odd last row or column counts twice."""
     height, width = plane.shape
     even = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
@@ -173,6 +175,7 @@ class Pchip:
 
 
 def _end_slope(h0: float, h1: float, secant0: float, secant1: float) -> float:
+    """The three-point slope at an end, by the widths and secants of the two intervals there, kept monotonic."""
     slope = ((2 * h0 + h1) * secant0 - h0 * secant1) / (h0 + h1)
     if slope * secant0 <= 0:
         return 0.0

@@ -178,6 +178,7 @@ def read_payloads(header: Header, payload: bytes, *, whole: bool = True) -> list
 
 
 def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
+    """What those of the whole payload hold, in their order; FormatError for another number or kind of them."""
     found: list[bytes] = []
     chunks = 0
     while source.offset < header.payload_bytes:

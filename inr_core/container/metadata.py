@@ -95,6 +95,7 @@ def check_text(text: Mapping[str, str]) -> None:
 
 
 def _pack_text(text: Mapping[str, str]) -> bytes:
+    """Keys and values, each with a zero behind it; SettingsError for what a file cannot hold."""
     if len(text) > MAX_TEXTS:
         raise SettingsError(f"text: expected at most {MAX_TEXTS} pairs, got {len(text)}")
     for key, value in text.items():
@@ -106,6 +107,7 @@ def _pack_text(text: Mapping[str, str]) -> bytes:
 
 
 def _is_unicode(value: str) -> bool:
+    """Whether UTF-8 can hold it, without a zero."""
     if "\0" in value:
         return False
     try:
@@ -116,6 +118,7 @@ def _is_unicode(value: str) -> bool:
 
 
 def _parse_text(data: bytes) -> dict[str, str]:
+    """What `_pack_text` wrote; FormatError for anything else."""
     ends = data.count(0)
     if ends > 2 * MAX_TEXTS:
         raise FormatError(f"chunk 'text': expected at most {2 * MAX_TEXTS} strings, got {ends}")

@@ -75,6 +75,7 @@ class Beside:
         return self._plane
 
     def _unpacked(self) -> Plane:
+        """`plane`, from its strips."""
         for k, parts in enumerate(self.strips):
             check_patience(parts, self._shapes, f"{self.kind}, strip {k}")
         strips = [

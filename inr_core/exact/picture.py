@@ -93,6 +93,7 @@ class ExactPicture(Picture):
         return pixels
 
     def _pixels(self, k: int) -> Array:
+        """Strip k in the file's mode, (h, W) or (h, W, C); all samples 0 where the file has ended."""
         shape = self._shapes[k]
         if k >= len(self._payloads):
             blank: Planes = np.zeros((shape.planes, shape.height, shape.width), sample_type(shape.size))
@@ -105,6 +106,7 @@ class ExactPicture(Picture):
         return from_planes(planes, self.header.mode)
 
     def _parts(self, k: int) -> list[Part]:
+        """What strip k is stored as, not expanded; FormatError: more follows, or it is mixed and may not be."""
         fields = FieldReader(self._payloads[k])
         parts = read_parts(fields, self._shapes[k], f"strip {k}")
         if any(part.mixed for part in parts) and not may_mix(self.header):

@@ -117,6 +117,7 @@ def _smallest(ways: Sequence[Way], level: int) -> bytes:
 
 
 def _part(head: bytes, body: bytes, level: int) -> bytes:
+    """A part with its body squeezed, or as it is (length 0) where that is not smaller."""
     frame = zstd_squeeze(body, level)
     return head + min(pack_number(len(frame)) + frame, pack_number(0) + body, key=len)
 
@@ -149,6 +150,7 @@ def _plain(planes: Planes, size: int) -> Iterator[Way]:
 
 
 def _body(symbols: Planes | Ints, predictor: int, size: int) -> bytes:
+    """Symbols (P, h, w) of 0 … size − 1, as differences from their prediction, in so many bits as the size needs."""
     stored = differences(symbols.astype(_kind(size)), predictor, size)
     if predictor == NONE:  # pixel by pixel: colours that come again come as a whole
         stored = stored.transpose(1, 2, 0).reshape(1, stored.shape[1], -1)
@@ -237,6 +239,7 @@ def unpack_parts(parts: Sequence[Part], shape: Shape, what: str) -> Planes:
 
 
 def _unpack(part: Part, shape: Shape, what: str) -> Planes:
+    """The planes (`part.planes`, h, w) of a part; FormatError, beginning with `what`: it does not hold them."""
     if part.mixed:
         bits = (shape.size - 1).bit_length()
         planes = unpack_mixed(part.stored, (part.planes, shape.height, shape.width), bits, part.asks)

@@ -55,6 +55,7 @@ class Held:
                         self._give_back()
 
     def _enter(self, ours: Any) -> int:
+        """Wait for those who hold it otherwise, and make it ours; the number of the process that did."""
         with _left:
             while self.depth and self._ours != ours:
                 _left.wait()
@@ -69,6 +70,7 @@ class Held:
             return self._process
 
     def _give_back(self) -> None:
+        """What the program had, unless it has set it since, and wake those who wait."""
         if self._before != self._ours and self._get() == self._ours:
             self._put(self._before)
         _left.notify_all()

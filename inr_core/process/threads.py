@@ -155,6 +155,7 @@ class Crew:
         return item, first.result()
 
     def _call_for(self, helpers: int) -> None:
+        """Start threads until there are so many helpers, or as many as can be had."""
         while self._helpers < helpers:
             if not start_thread(_help, self._tasks, self._around, before=self._helpers):
                 self.threads = self._helpers + 1  # it is not tried again
@@ -163,6 +164,7 @@ class Crew:
 
 
 def _help(tasks: SimpleQueue[Task[Any] | None], around: Callable[[], AbstractContextManager[object]]) -> None:
+    """A helper's life: tasks, until one is None."""
     with around():
         while (task := tasks.get()) is not None:
             with suppress(BaseException):  # `result` raises it
@@ -180,6 +182,7 @@ def single_threaded_blas() -> AbstractContextManager[object]:
 
 
 def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """What reads and sets the number of threads of the OpenBLAS that NumPy has loaded; None: it has another."""
     root = Path(np.__file__).parent
     for path in [*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]:
         try:

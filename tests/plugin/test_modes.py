@@ -100,6 +100,7 @@ def test_integers_of_16_bits_are_stored(values: tuple[int, int]) -> None:
         assert stored.array.dtype == np.uint16
         with reopened(tiny.encoded(im, model="latent", steps=None, width=None, depth=None)) as again:
             assert again.mode == "I;16"
+            np.testing.assert_array_equal(np.asarray(again), content)  # two values: both are ends, which are kept
 
 
 @pytest.mark.parametrize("values", [(-1, 5), (0, 65_536), (-(2**31), 2**31 - 1)])
@@ -202,6 +203,7 @@ def test_a_transparent_colour_becomes_alpha(mode: str, clear: Any, stored: str) 
     assert (np.delete(alpha.ravel(), 3 * 24 + 2) == np.iinfo(alpha.dtype).max).all()
     with reopened(tiny.encoded(im)) as again:
         assert again.mode == stored
+        np.testing.assert_array_equal(bands(again)[..., -1], 255 * (alpha > 0))  # also of 16 bits: it opens in 8
         assert "transparency" not in again.info
 
 
