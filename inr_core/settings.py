@@ -18,6 +18,7 @@ from .models import MODELS, Model
 AUTO = "auto"
 MODEL_CHOICES = (AUTO, *MODELS)
 SPARSITIES = ("rigl", "prune", "small-dense")
+TUNES = ("look", "psnr")  # of the latent model; the others know no difference
 QUANTIZATIONS = ("qat", "range", "distribution", "kmeans", "float16")
 
 MIN_TARGET_SIZE = 128  # bytes; no file of ours is smaller than its chunks
@@ -58,6 +59,7 @@ class Settings:
     quality: float = 75  # 0 … 100; monotonic in bytes and PSNR; with 16 bits, relative to the range values use
     target_size: int | None = None  # bytes of the whole file, never exceeded
     target_psnr: float | None = None  # dB of the decoded file, reached or TargetError; the peak is Progress.psnr's
+    tune: str | None = None  # one of TUNES: what errors count by; None: "psnr" with a target_psnr, else "look"
     effort: int | None = None  # 0 (no training steps) … 9; None: DEFAULT_EFFORT, or 0 where only that can be
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     threads: int | None = None  # torch and decoder threads; None: all cores this process may use
@@ -83,6 +85,9 @@ class Settings:
             choice: object = getattr(self, name)
             if not isinstance(choice, str) or choice not in choices:
                 raise SettingsError(f"{name}: expected one of {', '.join(choices)}, got {shown(choice)}")
+        tune: object = self.tune
+        if tune is not None and (not isinstance(tune, str) or tune not in TUNES):
+            raise SettingsError(f"tune: expected one of {', '.join(TUNES)}, got {shown(tune)}")
         device: object = self.device
         if type(device).__name__ == "device":  # torch's own
             object.__setattr__(self, "device", device := str(device))
@@ -103,6 +108,11 @@ class Settings:
     def work(self) -> int:
         """The effort, as a number."""
         return DEFAULT_EFFORT if self.effort is None else self.effort
+
+    @property
+    def look(self) -> bool:
+        """Whether errors count by how they look."""
+        return self.target_psnr is None if self.tune is None else self.tune == "look"
 
     @property
     def asked(self) -> str | None:

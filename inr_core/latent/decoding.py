@@ -19,9 +19,10 @@ from . import differences
 from .differences import Differences
 from .latents import PyramidShape
 from .parity import NoSymbols
-from .payload import ALL_CODED, DIFFERENT, read_lowpass, skip_lowpass
+from .payload import ALL_CODED, DIFFERENT, LOOK, read_lowpass, skip_lowpass
 from .prior import MAX_LEVELS, Prior
 from .pyramid import Pyramid
+from .tunes import tuned
 
 Ints = NDArray[np.int32]
 
@@ -51,7 +52,7 @@ class LatentDecoder:
         self._cut = cut is not None
         self.finest = levels
         for k, payload in enumerate([*payloads, cut] if cut else payloads):
-            flags = ALL_CODED if k else ALL_CODED | DIFFERENT
+            flags = ALL_CODED if k else ALL_CODED | DIFFERENT | LOOK
             group = FieldReader(payload).byte(f"latents {k}, levels", 0, 255) & ~flags
             expect(f"latents {k}, levels", group, 1, MAX_LEVELS)
             if group > self.finest:
@@ -73,6 +74,11 @@ class LatentDecoder:
         skip_lowpass(fields, sum(self._shape.components), self._shape.grid(self._shape.levels))
         size = fields.number("differences, bytes", 1, len(fields.data))
         return differences.unpack(fields.take(size, "differences"), self._prior), size
+
+    @property
+    def look(self) -> bool:
+        """Whether steps are weighted for looks. Before anything is decoded only."""
+        return bool(self._pending[-1][1][0] & LOOK)
 
     def planes(self, level: int = 0) -> list[Ints]:
         """Planes of every component (planes, h, w) at a level: 0 is the picture, each further one half the size.
@@ -178,8 +184,9 @@ class LatentDecoder:
     def _start(self, fields: FieldReader, flags: int) -> None:
         """What is in the first payload only."""
         lowpass = read_lowpass(fields, self._shape.components, self._shape.grid(self._shape.levels))
+        self._pyramid.prior = tuned(self._prior, bool(flags & LOOK))
         if flags & DIFFERENT:
             size = fields.number("differences, bytes", 1, len(fields.data))
             own = differences.unpack(fields.take(size, "differences"), self._prior)
-            self._pyramid.prior = differences.adapted(self._prior, own)
+            self._pyramid.prior = differences.adapted(self._pyramid.prior, own)
         self._pyramid.start(lowpass)

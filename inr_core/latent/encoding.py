@@ -12,9 +12,10 @@ from ..kernels.colour import Samples
 from ..kernels.strips import Strips
 from . import differences
 from .latents import Latents
-from .payload import ALL_CODED, DIFFERENT, pack_lowpass
+from .payload import ALL_CODED, DIFFERENT, LOOK, pack_lowpass
 from .prior import Prior
 from .pyramid import Pyramid
+from .tunes import tuned
 
 # A symbol that is left out loses its square, in squared steps. Only what is beyond WORTH_OF_BITS counts as lost: where
 # 0 has a probability of 0.9985 and more, another symbol takes 10 bits and more, and a bit is worth about 0.12 squared
@@ -50,24 +51,25 @@ def _encode(
 ) -> tuple[list[bytes], Latents, Samples]:
     """Payloads, what is kept and samples, as `encode_latents`; `skip`: leave out what is surely 0."""
     kept = [[band.copy() for band in bands] for bands in latents.details]
-    pyramid = Pyramid(latents, differences.adapted(prior, latents.differences), Strips(threads, device))
+    own = differences.adapted(tuned(prior, latents.look), latents.differences)
+    pyramid = Pyramid(latents, own, Strips(threads, device))
     writer = SymbolWriter(prior.tables)
 
     def code() -> tuple[list[bytes], Samples]:
         nonlocal writer
         pyramid.start(latents.lowpass)
-        payloads, head, group, different = [], pack_lowpass(latents.lowpass), 0, 0
+        payloads, head, group, flags = [], pack_lowpass(latents.lowpass), 0, LOOK if latents.look else 0
         if latents.differences:
             head += with_length(differences.pack(prior, latents.differences)[0])
-            different = DIFFERENT
+            flags |= DIFFERENT
         for level in range(latents.levels - 1, -1, -1):
             for component, bands in zip(pyramid.components, kept, strict=True):
                 component.refine(level, skip, writer, bands[level])
             group += 1
             if not level or writer.ideal_bits >= GROUP_BITS:
-                first = bytes([group | different | (0 if skip else ALL_CODED)])
+                first = bytes([group | flags | (0 if skip else ALL_CODED)])
                 payloads.append(first + head + writer.finish())
-                writer, head, group, different = SymbolWriter(prior.tables), b"", 0, 0
+                writer, head, group, flags = SymbolWriter(prior.tables), b"", 0, 0
         return payloads, pyramid.samples(0)
 
     payloads, samples = pyramid.strips.run(code)

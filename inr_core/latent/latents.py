@@ -13,6 +13,7 @@ from ..kernels.wavelet import forward, quantise_band
 from .differences import Differences
 from .prior import Prior
 from .steps import Step
+from .tunes import tuned
 
 Ints = NDArray[np.int32]
 
@@ -45,6 +46,7 @@ class Latents(PyramidShape):
     lowpass: list[Ints]  # by component (planes, h, w) of grid L, in low-pass steps
     details: list[list[Ints]]  # by component and level, finest first: (planes·3, h, w) of grid l + 1
     differences: Differences = field(default_factory=dict)  # of the networks, to the prior's
+    look: bool = False  # whether the steps of the bands are weighted for looks
 
 
 def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
@@ -55,12 +57,18 @@ def grid_size(width: int, height: int, level: int) -> tuple[int, int]:
 
 
 def quantise(
-    samples: Samples, prior: Prior, components: Sequence[int], step: int, levels: int, dead_zone: float = 0.6
+    samples: Samples,
+    prior: Prior,
+    components: Sequence[int],
+    step: int,
+    levels: int,
+    dead_zone: float = 0.6,
+    look: bool = False,
 ) -> Latents:
     """Samples (H, W, C) uint8 or uint16 → latents: sign(y)·floor(|y| + 1 − dead_zone) of details y in steps."""
     height, width = samples.shape[:2]
     bit_depth = 8 * samples.itemsize
-    size = Step(step, bit_depth)
+    size, gains = Step(step, bit_depth), tuned(prior, look).gains
     lowpass, details = [], []
     first = 0
     for channels in components:
@@ -69,7 +77,7 @@ def quantise(
         bands = []
         for level in range(levels):
             planes, coefficients = forward(planes)
-            factors = 64 * size.coefficients(level, prior.gains[min(level, prior.levels - 1), : 3 * channels])
+            factors = 64 * size.coefficients(level, gains[min(level, prior.levels - 1), : 3 * channels])
             quantised = np.empty(coefficients.shape, np.int32)
             for band, values in enumerate(coefficients):
                 quantise_band(values, float(factors[band]), 1 - dead_zone, quantised[band])
@@ -77,4 +85,4 @@ def quantise(
         unit = size.low(levels)
         lowpass.append((planes + unit // 2) // unit)
         details.append(bands)
-    return Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details)
+    return Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details, look=look)

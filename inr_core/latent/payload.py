@@ -13,7 +13,8 @@ Ints = NDArray[np.int32]
 
 ALL_CODED = 0x80  # in a payload's first byte, beside the number of levels: no symbol was left out
 DIFFERENT = 0x40  # in the first payload's: differences of the networks follow the low-pass
-LEVELS_MASK = 0x3F  # of that byte: how many levels the payload holds
+LOOK = 0x20  # in the first payload's: steps are weighted for looks
+LEVELS_MASK = 0x1F  # of that byte: how many levels the payload holds
 LOW_BITS = 24  # of a coarsest low-pass value above its plane's least
 LOW_MAX = 1 << 23  # of that least
 

@@ -73,11 +73,13 @@ class LatentPicture(Picture):
 
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """As `Picture.describe`: the step, and how the networks differ from the prior's."""
-        differences, size = self._pyramid().differences()
+        pyramid = self._pyramid()
+        differences, size = pyramid.differences()
         moved = sum(int(np.count_nonzero(difference.steps)) for difference in differences.values())
         index, macs = self._parameters.step, self._prior.macs
         step = step_size(index) / self.header.share  # of 255 of the range; the index is what the file holds
-        shape = f"{self._parameters.levels} levels, step {index} ({step:.3g} of 255)"
+        tune = "look" if pyramid.look else "psnr"
+        shape = f"{self._parameters.levels} levels, step {index} ({step:.3g} of 255), tune {tune}"
         own = f", {moved:,} weights moved ({size:,} bytes)" if moved else ""
         line = f"latent, prior {self._parameters.prior}{own}, {shape}, {macs:,} multiply-adds a pixel"
         line += beside(self.head, chunks)

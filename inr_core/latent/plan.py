@@ -11,10 +11,12 @@ from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
-WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7  # the same with wider networks for photographs, and from which effort on
+# from WIDER_EFFORT on the same with wider networks for photographs, which know no weights for looks
+WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
 STEP_OCTAVES = ((0.0, 6.6), (75.0, 3.8), (100.0, 0.0))  # log2 of the step in 8-bit levels, by quality, lines between
+LOOK_OCTAVES = ((0.0, 6.35), (75.0, 3.55), (100.0, -0.6))  # the same for looks: a quality looks much the same by either
 DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
 TRADE = 0.085  # λ over the square of the step
 REFINEMENTS = (0, 2, 4, 7, 12, 20, 40, 70, 120, 200)  # iterations, by effort
@@ -26,12 +28,12 @@ SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
 
 
-def step_for(quality: float, share: float = 1.0) -> int:
+def step_for(quality: float, share: float = 1.0, look: bool = False) -> int:
     """Index of the quantisation step of a quality 0 … 100: Δ = 2^(index/16 − 6) of an 8-bit level.
 
-    share: of the scale that nearly all samples take.
+    share: of the scale that nearly all samples take. look: whether steps are weighted for looks.
     """
-    qualities, logs = zip(*STEP_OCTAVES, strict=True)
+    qualities, logs = zip(*(LOOK_OCTAVES if look else STEP_OCTAVES), strict=True)
     octaves = float(np.interp(quality, qualities, logs)) + math.log2(share)
     return min(max(round(16 * (octaves + 6)), 0), MAX_STEP)
 
@@ -58,9 +60,9 @@ def iterations_for(effort: int, pixels: int) -> int:
     return min(wanted, max(1, int(budget / pixels))) if wanted else 0
 
 
-def priors_for(effort: int) -> tuple[int, ...]:
-    """The priors that a file may be written with."""
-    return WIDER_PRIORS if effort >= WIDER_EFFORT else PRIORS
+def priors_for(effort: int, look: bool) -> tuple[int, ...]:
+    """The priors that a file may be written with; look: whether its steps are weighted for looks."""
+    return WIDER_PRIORS if effort >= WIDER_EFFORT and not look else PRIORS
 
 
 def adapts(effort: int) -> bool:

@@ -34,6 +34,7 @@ STEP_RANGE = 40  # of t, the step index beside 160
 MAX_SHIFT = 20
 MAX_HIDDEN = 256
 MAX_LEVELS = 16
+GAIN_MAX = 8191  # twice the file's step
 LAYERS = {  # arrays of the networks that a file may move away from
     "luma": ("w1", "b1", "w2", "b2", "w3", "b3"),
     "chroma": ("w1", "b1", "w2", "b2", "w3", "b3"),
@@ -96,7 +97,7 @@ class Prior:
     luma: ParityNet
     chroma: ParityNet
     cell: CellNet
-    gains: Ints  # (levels, 9) step of each detail band in 2^-12 of the file's, 1 … 8191
+    gains: Ints  # (levels, 9) step of each detail band in 2^-12 of the file's, 1 … GAIN_MAX
     recon: Ints  # (64,) how far a value may move towards its mean, by scale, in 1/64 of a step, 0 … 32
     mag: Ints  # (256,) feature of |q|, 0 … 128
     tables: SymbolTables
@@ -132,7 +133,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Prior:
     Raises FormatError for a missing array, a wrong shape, a value out of range, or a layer whose sums could reach 2^24.
     """
     get = _Arrays(arrays)
-    gains = get("gains", (-1, 9), 1, 8191)
+    gains = get("gains", (-1, 9), 1, GAIN_MAX)
     levels = len(gains)
     if not 1 <= levels <= MAX_LEVELS:
         raise FormatError(f"prior, gains: expected 1 … {MAX_LEVELS} levels, got {levels}")

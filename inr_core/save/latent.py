@@ -39,6 +39,8 @@ from .lossy import LossyJob
 from .search import Made, reaching, search, smallest_reaching, too_small, within
 from .spread import spread_parts
 
+MEASURED = ("I;16",)  # modes that are tuned for PSNR always
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -99,7 +101,7 @@ class LatentJob(LossyJob):
         return Result(*self._write(self._quantised(index)), stopped=False, steps=0)
 
     def _step(self, quality: float) -> int:
-        return step_for(quality, self.raster.share)
+        return step_for(quality, self.raster.share, self._look)
 
     def _approach(self, first: int, shift: Callable[[Result], int]) -> dict[float, Result]:
         """Files from a first step index on to where `shift` of the file made says, until it says 0."""
@@ -147,7 +149,13 @@ class LatentJob(LossyJob):
         """Samples (h, w, C) by a prior and the index of a step, not refined."""
         height, width = samples.shape[:2]
         levels = levels_for(width, height)
-        return quantise(samples, prior.load(number), self.raster.components, index, levels, DEAD_ZONE)
+        components = self.raster.components
+        return quantise(samples, prior.load(number), components, index, levels, DEAD_ZONE, self._look)
+
+    @property
+    def _look(self) -> bool:
+        """Whether steps are weighted for looks: not those of measured values, which mode I;16 mostly holds."""
+        return self.settings.look and self.raster.mode not in MEASURED
 
     @property
     def guessed_size(self) -> float:
@@ -165,7 +173,7 @@ class LatentJob(LossyJob):
         """The better prior, judged by evenly spread parts of a large picture; bytes of the whole, not refined."""
         if self._chosen is None:
             index, parts = self._step(self.settings.quality), spread_parts(self.coded)
-            numbers = priors_for(self.settings.work)
+            numbers = priors_for(self.settings.work, self._look)
             costs = {number: [self._cost(part, number, index) for part in parts] for number in numbers}
             best = min(costs, key=lambda number: sum(cost for cost, _ in costs[number]))
             share = sum(part[..., 0].size for part in parts) / self.coded[..., 0].size

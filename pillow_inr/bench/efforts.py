@@ -93,8 +93,8 @@ def _recipes(others: Sequence[Codec], efforts: Sequence[int], args: argparse.Nam
 
 
 def _recipe(effort: int, quality: float, threads: int) -> Recipe:
-    options = {"quality": quality, "effort": effort, "threads": threads, "device": "cpu"}
-    return dataclasses.replace(our_recipe("auto", options), codec=_name(effort))
+    given = {"quality": quality, "effort": effort, "tune": options.TUNE, "threads": threads, "device": "cpu"}
+    return dataclasses.replace(our_recipe("auto", given), codec=_name(effort))
 
 
 def _middle(qualities: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from inr_core.encoder import encode
 from inr_core.settings import MODEL_CHOICES, Settings
 
 DEFAULT = "(default: %(default)s)"  # ends the help of an argument
+TUNE = "psnr"  # of what is measured by PSNR
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
 
 _FIT_OPTIONS: dict[str, tuple[type, str]] = {
@@ -79,9 +80,9 @@ def _add(parser: argparse.ArgumentParser, options: dict[str, tuple[type, str]]) 
 
 def fit_options(args: argparse.Namespace) -> dict[str, object]:
     """Options for `Settings` or for `im.save`, of those arguments that the measurement has and the user gave."""
-    names = ["quality", *_NETWORK_OPTIONS, *_FIT_OPTIONS]
+    names = ["quality", "tune", *_NETWORK_OPTIONS, *_FIT_OPTIONS]
     given = {name: getattr(args, name, None) for name in names}
     model = getattr(args, "model", None)
     if isinstance(model, str):  # some measurements compare several
         given["model"] = model
-    return {"device": "cpu", **{name: value for name, value in given.items() if value is not None}}
+    return {"device": "cpu", "tune": TUNE, **{name: value for name, value in given.items() if value is not None}}

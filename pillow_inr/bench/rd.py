@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inr_core.errors import InrError
-from inr_core.settings import MODEL_CHOICES, Settings
+from inr_core.settings import MODEL_CHOICES, TUNES, Settings
 
 from . import options
 from .codecs import CODECS, Codec, chosen
@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", nargs="*", choices=keys, default=keys, metavar="NAME", help=f"of {', '.join(keys)} (default: all)"
     )
+    parser.add_argument("--tune", choices=TUNES, default=options.TUNE, help=f"of ours {text}")
     parser.add_argument("--device", default="cpu", metavar="NAME", help=f"to fit on {text}")
     options.add_fit(parser)
 

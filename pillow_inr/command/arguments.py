@@ -35,6 +35,7 @@ ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
     "quality": (float, "N", "0 to 100: larger is better and bigger"),
     "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
     "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
+    "tune": (str, "NAME", "look or psnr: what errors count by (default: look, but psnr with --target-psnr)"),
     "lossless": (bool, "", "every sample comes back as it was"),
     "effort": (int, "N", "0 to 9: time spent on the picture"),
     "time_limit": (float, "SECONDS", "of fitting for each picture"),

@@ -64,6 +64,7 @@ def test_end_to_end(pictures: list[Path], tmp_path: Path) -> None:
     ours = next(row for row in rows if row["codec"] == "inr auto")
     assert json.loads(ours["options"]) == {
         "device": "cpu",
+        "tune": "psnr",
         "model": "auto",
         "quality": 10.0,
         "steps": 10,

@@ -147,7 +147,7 @@ def test_effort_lowers_the_cost() -> None:
     pixels = picture(64, 96)
     costs = []
     for effort in (0, 3):
-        data = encode(pixels, fast(effort=effort, quality=60))
+        data = encode(pixels, fast(effort=effort, quality=60, tune="psnr"))
         error = np.square(decode(data).astype(float) - pixels).mean() / 255**2
         step = 2.0 ** (step_for(60) / 16 - 6) / 255
         costs.append(error + plan.TRADE * step**2 * 8 * len(data) / (64 * 96))

@@ -25,18 +25,21 @@ def prior_of(data: bytes) -> int:
 @pytest.mark.parametrize(("number", "most", "least"), [(1, 2900, 32.1), (2, 2700, 30.9), (3, 2850, 32.15)])
 def test_bytes_and_decibels_of_each(number: int, most: int, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "PRIORS", (number,))
-    data = encode(PHOTOGRAPH, Settings(effort=0, quality=50, threads=1))
+    data = encode(PHOTOGRAPH, Settings(effort=0, quality=50, threads=1, tune="psnr"))
     assert prior_of(data) == number
     assert len(data) <= most
     assert psnr(PHOTOGRAPH, decode(data)) >= least
 
 
-@pytest.mark.parametrize(("effort", "number"), [(0, 1), (6, 1), (7, 3), (9, 3)])
+@pytest.mark.parametrize(
+    ("effort", "tune", "number"),
+    [(0, "psnr", 1), (6, "psnr", 1), (7, "psnr", 3), (9, "psnr", 3), (9, "look", 1), (9, None, 1)],
+)
 def test_photographs_have_wider_networks_from_effort_7_on(
-    effort: int, number: int, monkeypatch: pytest.MonkeyPatch
+    effort: int, tune: str | None, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "REFINEMENTS", (1,) * 10)
-    assert prior_of(encode(PHOTOGRAPH, Settings(effort=effort, threads=1, device="cpu"))) == number
+    assert prior_of(encode(PHOTOGRAPH, Settings(effort=effort, tune=tune, threads=1, device="cpu"))) == number
 
 
 def test_wider_networks_take_more_arithmetic() -> None:

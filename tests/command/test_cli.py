@@ -70,6 +70,7 @@ def test_options_reach_the_encoder(photo: Path, tmp_path: Path, monkeypatch: pyt
     values = {
         "quality": 40.0,
         "target_psnr": 33.5,
+        "tune": "look",
         "effort": 2,
         "device": "cpu",
         "threads": 3,

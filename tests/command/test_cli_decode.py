@@ -132,7 +132,7 @@ def test_info_of_ranges(tmp_path: Path) -> None:
         (dotted, ["1,000 … 2,663, outliers 0 and 60,000 … 65,535"]),
         (apart, ["1,000 … 2,663 in channel 0", "4,000 … 10,652 in channel 1", "125 … 332 in channel 2"]),
     ):
-        path.write_bytes(inr_core.encode(pixels, inr_core.Settings(effort=0, model="latent")))
+        path.write_bytes(inr_core.encode(pixels, inr_core.Settings(effort=0, model="latent", tune="psnr")))
         code, out, err = inr("info", path)
         assert (code, err) == (0, "")
         assert [line[12:] for line in out.splitlines() if line.startswith("  range ")] == lines
@@ -151,7 +151,7 @@ def test_info_of_the_latent_model(tmp_path: Path) -> None:
     macs, parameters = facts.macs, facts.head.header.parameters
     assert isinstance(parameters, inr_core.LatentShape)
     step, number = parameters.step, parameters.prior
-    shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255)"
+    shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255), tune look"
     assert lines[2] == f"  network   latent, prior {number}, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
     assert "LATS" in lines[4]
     assert len(lines) == 5

@@ -29,7 +29,7 @@ from inr_core.entropy import densities, rans
 from inr_core.entropy.symbols import SymbolWriter
 from inr_core.exact import planes
 from inr_core.kernels import sine
-from inr_core.latent import prior, steps
+from inr_core.latent import prior, steps, tunes
 from inr_core.siren import weights
 
 DOCUMENT = format_example.DOCUMENT.read_text("utf-8")
@@ -201,6 +201,15 @@ def test_the_steps_are_those_described() -> None:
     assert [round(2 ** (k / 16) * 2**16) for k in range(16)] == list(steps.MANTISSAS)
     assert [round(2 ** (-k / 16) * 2**16) for k in range(16)] == list(steps.RECIPROCALS)
     assert [round(2 ** (k / 16) * 2**8) for k in range(16)] == list(steps.COARSE_MANTISSAS)
+
+
+def test_the_weights_for_looks_are_those_described() -> None:
+    rows = [[int(value) for value in row] for row in table("Weights for looks")]
+    assert [row[0] for row in rows] == list(range(len(tunes.LOOK)))
+    assert [row[1:] for row in rows] == tunes.LOOK.tolist()
+    assert f"+ {1 << tunes.FACTOR_BITS >> 1}) >> {tunes.FACTOR_BITS}, 1, {prior.GAIN_MAX})" in section(
+        "Weights for looks"
+    )
 
 
 def test_header_fields_are_those_of_the_code() -> None:

@@ -181,7 +181,8 @@ def wild_latent(rng: np.random.Generator) -> bytes:
     components = header.components
     noise = rng.integers(0, 2 ** max(8, depth), (height, width, sum(components)))
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
-    picture = latents.quantise(samples, prior.load(1), components, step, levels)
+    look = bool(rng.random() < 0.3)
+    picture = latents.quantise(samples, prior.load(1), components, step, levels, look=look)
     top = int(rng.choice((1, 3, 300, 2**15, 2**22)))
     for bands in picture.details:
         for band in bands:

@@ -80,11 +80,12 @@ def picture(
     own: Differences | None = None,
     metadata: Metadata | None = None,
     ranges: tuple[Range, ...] = (),
+    look: bool = False,
 ) -> bytes:
     """The file of samples (H, W, C) as a quick save makes it, of a step and levels of our choice."""
     components = COMPONENTS[mode]
     components = components if sum(components) == samples.shape[2] else (*components, 1)
-    quantised = quantise(samples, prior.load(number), components, step, levels, DEAD_ZONE)
+    quantised = quantise(samples, prior.load(number), components, step, levels, DEAD_ZONE, look)
     return written(mode, replace(quantised, differences=own or {}), number, metadata, ranges)
 
 
@@ -183,5 +184,8 @@ def files() -> dict[str, bytes]:
         "latent_prior_2": picture("RGBA", palette(4)[places], 2, step=159),
         "latent_prior_2_differences": picture("L", palette(1)[places], 2, step=132, own=differing(2)),
         "latent_prior_3": picture("RGBA", rgba, 3, step=139),
+        "latent_look": picture("RGB", rgb, step=140, look=True),
+        "latent_look_alpha_16_bits": picture("RGBA", colours(4, 16), step=120, look=True),
+        "latent_look_differences": picture("RGB", rgb, 2, step=143, own=differing(2), look=True),
         "latent_prior_3_differences": picture("RGB", rgb, 3, step=152, own=differing(3)),
     }

@@ -27,14 +27,14 @@ from inr_core.latent.latents import Latents
 from inr_core.models import LatentShape
 
 START = "<!-- made by tests/helpers/format_example_latent.py -->\n"
-NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 108, 2, 3, 2
+NUMBER, STEP, LEVELS, WIDTH, HEIGHT = 1, 116, 3, 3, 2
 LUMA = 3  # bands
 
 
 def example() -> bytes:
-    """A file of 3×2 grey pixels and two levels; one detail has no symbol, some symbols have raw bits."""
-    lowpass = [np.array([[[10]]], np.int32)]
-    bands = [[[2, -17]], [[-5, -20]], [[-8, 3]]], [[[136]], [[-2]], [[0]]]
+    """A file of 3×2 grey pixels and three levels; one detail has no symbol, some symbols have raw bits."""
+    lowpass = [np.array([[[24]]], np.int32)]
+    bands = [[[16, 26]], [[12, -9]], [[-10, -2]]], [[[-89]], [[1]], [[4]]], [[[12]], [[2]], [[0]]]
     details = [[np.array(level, np.int32) for level in bands]]
     latents = Latents(WIDTH, HEIGHT, 8, (1,), STEP, LEVELS, lowpass, details)
     payloads, kept, _ = encode_latents(latents, prior.load(NUMBER))
@@ -98,7 +98,7 @@ def text() -> str:
     content = Reader(file.latents[0], data.index(b"LATS") + 4, fields)
     content.unsigned(1, "levels", LEVELS, LEVELS)
     (lowpass,) = [latent.read_lowpass(content, shape, count) for count in shape.components]
-    symbols = TracedSymbols(content, arrays, 9)
+    symbols = TracedSymbols(content, arrays, 12)
     component = TracedComponent(shape, arrays, reference.SINE, lowpass)
     table: list[str] = []
     for level in range(LEVELS - 1, -1, -1):
@@ -114,7 +114,7 @@ def text() -> str:
 def steps(shape: latent.Shape, lowpass: Sequence[Grid]) -> Iterator[str]:
     octave, k = shape.octave, shape.index % 16
     low = max(1, scaled(latent.MANTISSA[k], 22 + shape.levels - octave))
-    yield "The step, and the plane of grid 2, which is 1 × 1:"
+    yield f"The step, and the plane of grid {LEVELS}, which is 1 × 1:"
     yield ""
     yield "```text"
     yield f"k, o         {k}, {octave}"

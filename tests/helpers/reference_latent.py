@@ -30,6 +30,13 @@ MANTISSA = [round(2 ** (k / 16) * 2**16) for k in range(16)]
 RECIPROCAL = [round(2 ** (-k / 16) * 2**16) for k in range(16)]
 SHORT = [round(2 ** (k / 16) * 2**8) for k in range(16)]
 BAND_GAINS = (-16384, -16384, 21653)
+LOOK = (
+    ((134, 134, 168), (295, 295, 368)),
+    ((70, 70, 88), (154, 154, 194)),
+    ((41, 41, 41), (90, 90, 90)),
+    ((32, 32, 32), (70, 70, 70)),
+    ((29, 29, 29), (63, 63, 63)),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,12 @@ def prior(number: int) -> Arrays:
     return arrays
 
 
+def looking(d: int, gains: Sequence[int]) -> list[int]:
+    """Gains of the prior's level d, weighted for looks."""
+    luma, chroma = LOOK[min(d, 4)]
+    return [clip(gain * (chroma if c > 2 else luma)[c % 3] + 32 >> 6, 1, 8191) for c, gain in enumerate(gains)]
+
+
 def window(maps: Sequence[Grid], y: int, x: int) -> list[int]:
     """The 3×3 neighbours of a position in every map, zero outside."""
     return [
@@ -93,10 +106,13 @@ def samples_of(
         levels = content.unsigned(1, "levels", 0, 255)
         skip, levels = levels < 128, levels % 128
         different = not components and levels & 64
-        levels -= different
+        look = not components and levels & 32
+        levels -= different + look
         require(1 <= levels <= level, "levels")
         if not components:
             lowpass = [read_lowpass(content, shape, count) for count in shape.components]
+            if look:
+                arrays = {**arrays, "gains": [looking(d, gains) for d, gains in enumerate(arrays["gains"])]}
             if different:
                 size = content.number("differences", 1, content.left)
                 arrays = changed(arrays, Reader(content.take(size, "differences"), 0, []))

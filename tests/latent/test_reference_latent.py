@@ -110,7 +110,7 @@ def test_the_same_files_are_refused() -> None:
         rng = random.Random(seed)
         *before, (kind, content) = hostile.split(make("L", 2, 2, 8, rng.choice((60, 100))))
         accepted += accepted_by_both(before, [(kind, hostile.edit(content, rng))])
-    assert EDITS / 20 < accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
+    assert EDITS / 30 < accepted < EDITS * 19 / 20, "edits that are all refused, or all accepted, test little"
 
 
 def test_other_chunks_between_and_after_levels() -> None:
@@ -131,7 +131,7 @@ def test_levels_in_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     data = make.__wrapped__("RGBA", 15, 9, 8, 75)
     pieces = reference.read(data).latents
     assert len(pieces) > 2
-    assert sum(chunk[0] % 128 for chunk in pieces) == reference.read(data).head.layers
+    assert sum(chunk[0] % 32 for chunk in pieces) == reference.read(data).head.layers
     assert_same(data)
     *before, _, last = hostile.split(data)
     assert not accepted_by_both(before[:1], [*before[1:], last])

@@ -18,19 +18,20 @@ from ...kernels.colour import UNIT_BITS, Samples, to_planes
 from ...kernels.wavelet import forward
 from ...latent.latents import Latents
 from ...latent.plan import step_size
+from ...latent.prior import Prior
 from ...latent.steps import Step
 from ...process.own_thread import Watch
 from ...process.threads import Crew
 from ...process.torch_settings import products
 from .adapt import Networks
+from .distortion import Distortion
 from .laplace import allowed_share, changes
-from .model import RGB_TO_YCC, LatentModel, low_precision
+from .model import LatentModel, low_precision
 from .networks import Moved, Weights
 from .parities import clear_padding, from_parities, to_parities
 from .passes import Pass, Window
 from .tiles import MARGINS, Tile, tiles_of
 
-NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
 STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
 
 
@@ -71,7 +72,7 @@ class _Part:
     last: int  # one beyond the coarsest
     tiles: list[Tile]  # of grid `first`
     target: Tensor  # (planes, h, w) of that grid: samples at grid 0, planes in orthonormal scaling at others
-    weight: Tensor | None = None  # (h, w) of each pixel's error
+    visible: Tensor | None = None  # (h, w) where errors count
 
 
 class Component:
@@ -80,6 +81,7 @@ class Component:
     def __init__(
         self,
         model: LatentModel,
+        prior: Prior,
         latents: Latents,
         index: int,
         target: Samples,
@@ -87,7 +89,7 @@ class Component:
         how: Refinement,
         crew: Crew,
     ) -> None:
-        self.model, self.how, self.index, self.crew = model, how, index, crew
+        self.model, self.prior, self.how, self.index, self.crew = model, prior, how, index, crew
         self.planes = latents.components[index]
         height, width = target.shape[:2]
         self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
@@ -98,15 +100,14 @@ class Component:
         self.q = [to_parities(_floats(bands).to(how.device)) for bands in latents.details[index]]  # in parities
         peak = (1 << latents.bit_depth) - 1
         samples = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), np.float32) / peak - 0.5)
-        weight = None if visible is None else torch.from_numpy(visible).to(how.device)
+        seen = None if visible is None else torch.from_numpy(visible).to(how.device)
         tiles = tiles_of(height, width)
         whole = Window(0, height, 0, width)
         coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
         if len(tiles) == 1:
             tiles = [Tile(whole, [whole] * coarse)]
-        ycc = np.array(RGB_TO_YCC if self.planes == 3 else [[1.0]], np.float32)
-        self._to_samples = torch.linalg.inv(torch.from_numpy(ycc)).to(how.device)
-        self.parts = [_Part(0, coarse, tiles, samples.to(how.device), weight)]
+        self.distortion = Distortion(self.planes, prior, latents.look, how.device)
+        self.parts = [_Part(0, coarse, tiles, samples.to(how.device), seen)]
         if coarse < latents.levels:
             planes = to_planes(target, latents.bit_depth)
             for _ in range(coarse):
@@ -203,34 +204,20 @@ class Component:
         return _Result(error.sum().item() * self.planes, bits, gradients, better)
 
     def _error(self, planes: Tensor, part: _Part, window: Window) -> tuple[Tensor, Tensor]:
-        """Squared errors of a window (planes, h, w), over the samples of a pixel, and their gradients by the planes.
-
-        Clipped samples count as they are seen; gradients pass straight through.
-        """
+        """Squared errors of a window's samples (planes, h, w), and gradients of what counts by its planes."""
         wanted = part.target[:, *window.on(0)]
+        levels = part.last - part.first
         if part.first:
-            apart = planes - wanted
-            weighted = apart * self._norms()
-            return weighted * apart, weighted.mul_(2)
-        to_samples = self._to_samples
-        samples = torch.mm(to_samples, planes.flatten(1)).view_as(planes)
-        apart = samples.clamp_(-0.5, 0.5).sub_(wanted)
-        slope = apart * (2 / self.planes)
-        error = apart.square_().mul_(1 / self.planes)
-        if part.weight is not None:
-            weight = part.weight[window.on(0)]
-            error, slope = error.mul_(weight), slope.mul_(weight)
-        return error, torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
-
-    def _norms(self) -> Tensor:
-        """What a unit of each plane does to the mean of its samples' squared errors (planes, 1, 1)."""
-        norms = np.array(NORMS, np.float32) / 3 if self.planes == 3 else np.ones(1, np.float32)
-        return torch.from_numpy(norms)[:, None, None].to(self.low.device)
+            return self.distortion.of_planes(planes, wanted, part.first, levels)
+        visible = None if part.visible is None else part.visible[window.on(0)]
+        return self.distortion.of_samples(planes, wanted, visible, levels)
 
     def _stiffness(self, level: int) -> Tensor:
-        """Second derivatives of the error by latents' parities (4·3·planes, 1, 1)."""
-        steps = self.model.steps(level, self.step)[: 3 * self.planes].repeat_interleave(4, 0)
-        stiffness: Tensor = 2 * STIFFNESS * self._norms().repeat_interleave(12, 0) * steps**2
+        """Second derivatives of what counts by latents' parities (4·3·planes, 1, 1): weights for looks cancel out."""
+        gains = self.prior.gains[self.model.level(level), : 3 * self.planes] / 4096
+        steps = torch.from_numpy((self.step * gains).astype(np.float32))[:, None, None].to(self.low.device)
+        norms = self.distortion.norms.repeat_interleave(3, 0)
+        stiffness: Tensor = (2 * STIFFNESS * norms * steps**2).repeat_interleave(4, 0)
         return stiffness
 
 

@@ -21,6 +21,7 @@ from dataclasses import replace
 from ...kernels.colour import Samples
 from ...latent.latents import Latents
 from ...latent.prior import Prior
+from ...latent.tunes import tuned
 from ...process.own_thread import Watch, watched
 from ...process.threads import Crew
 from ...process.torch_settings import undisturbed
@@ -55,15 +56,16 @@ class _Search:
 
     def __init__(self, samples: Samples, latents: Latents, prior: Prior, how: Refinement, crew: Crew) -> None:
         self.samples, self.latents, self.how = samples, latents, how
-        model = LatentModel.of(float_state(prior)).to(how.device).requires_grad_(False)
+        own = tuned(prior, latents.look)
+        model = LatentModel.of(float_state(own)).to(how.device).requires_grad_(False)
         self.components = []
         first = 0
         for k, planes in enumerate(latents.components):
             target = samples[..., first : first + planes]
             visible = None if how.alpha and first + planes == samples.shape[2] else how.visible
-            self.components.append(Component(model, latents, k, target, visible, how, crew))
+            self.components.append(Component(model, prior, latents, k, target, visible, how, crew))
             first += planes
-        self.networks = Networks(model, prior, self.components[0].price) if how.adapt else None
+        self.networks = Networks(model, own, self.components[0].price) if how.adapt else None
 
     def run(self, watch: Watch) -> tuple[Latents, bool]:
         """Iterate; what `refine` gives."""

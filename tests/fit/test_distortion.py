@@ -1,0 +1,106 @@
+"""What errors of planes count for while latents are refined: gradients, and weights for looks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from toy_prior import smooth_picture, toy_prior
+
+from inr_core import metrics
+from inr_core.fit.latent.band_products import analysis, analysis_back, synthesis
+from inr_core.fit.latent.distortion import Distortion
+from inr_core.fit.latent.float_wavelet import forward_wavelet
+from inr_core.fit.latent.model import RGB_TO_YCC
+from inr_core.fit.latent.refine import Refinement, refine
+from inr_core.latent import prior
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
+from inr_core.latent.plan import DEAD_ZONE, TRADE
+from inr_core.latent.tunes import looking, tuned
+
+
+@pytest.mark.parametrize("size", [(16, 24), (13, 7), (1, 5)])
+def test_analysis_is_the_forward_wavelet_and_has_its_adjoint(size: tuple[int, int]) -> None:
+    x = torch.randn(3, *size)
+    low, bands = analysis(x)
+    wanted = forward_wavelet(x[None])
+    assert torch.allclose(low, wanted[0][0], atol=1e-5)
+    assert torch.allclose(bands, wanted[1][0], atol=1e-5)
+    other = torch.randn_like(low), torch.randn_like(bands)
+    products = (low * other[0]).sum() + (bands * other[1]).sum()
+    assert torch.allclose(products, (x * analysis_back(*other, size)).sum(), atol=1e-3)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_gradients_are_those_of_what_counts(planes: int, first: int, hidden: bool) -> None:
+    counts = Distortion(planes, prior.load(1), True, "cpu")
+    generator = torch.Generator().manual_seed(planes)
+    x, change = (torch.randn(planes, 24, 20, generator=generator) * 0.04 for _ in range(2))
+    wanted = torch.zeros_like(x)
+    visible = torch.rand(24, 20, generator=generator) > 0.3 if hidden and not first else None
+
+    def slope(at: torch.Tensor) -> torch.Tensor:
+        if first:
+            return counts.of_planes(at.clone(), wanted, first, 3)[1]
+        return counts.of_samples(at.clone(), wanted, visible, 3)[1]
+
+    def total(at: torch.Tensor) -> float:  # a quadratic form, so half of what its own gradient says
+        return 0.5 * (at * slope(at)).sum().item()
+
+    small = 1e-2 * change
+    assert total(x + small) - total(x - small) == pytest.approx(2 * (slope(x) * small).sum().item(), rel=2e-2)
+    assert total(x) > 0
+
+
+def test_a_latent_that_is_one_off_counts_the_same_with_weights_and_without() -> None:
+    known = prior.load(1)
+    for level in (0, 1, 3):
+        for band in (0, 2, 4, 8):
+            counted = []
+            for look in (False, True):
+                counts, gains = Distortion(3, known, look, "cpu"), tuned(known, look).gains / 4096
+                planes = torch.zeros(3, 64, 64)
+                low, details = planes, []
+                for _ in range(level + 1):
+                    low, bands = analysis(low)
+                    details.append(torch.zeros_like(bands))
+                details[level][band, details[level].shape[1] // 2, 1] = 1e-3 * gains[level, band]
+                for k in range(level, -1, -1):
+                    low = synthesis(low, details[k], (64 >> k, 64 >> k))
+                slope = counts.of_samples(low.clone(), planes, None, 5)[1]
+                counted.append(0.5 * (low * slope).sum().item())
+            assert counted[1] == pytest.approx(counted[0], rel=0.35), (level, band)
+
+
+def test_refining_for_looks_costs_fewer_bytes_and_not_what_counts() -> None:
+    known, samples = prior.load(1), smooth_picture(np.random.default_rng(3), 72, 88, 3, 8)
+    found = []
+    for iterations in (0, 6):
+        latents = quantise(samples, known, (3,), 150, 6, DEAD_ZONE, True)
+        if iterations:
+            latents, _ = refine(samples, latents, known, Refinement(iterations, TRADE), lambda *_: True)
+        assert latents.look
+        payloads, _, decoded = encode_latents(latents, known)
+        apart = torch.from_numpy((decoded.astype(np.float32) - samples).transpose(2, 0, 1) / 255)
+        planes = torch.einsum("ij,jhw->ihw", torch.tensor(RGB_TO_YCC), apart)
+        counts = Distortion(3, known, True, "cpu")
+        slope = counts.of_planes(planes, torch.zeros_like(planes), 0, 6)[1]
+        price = 8 * TRADE * (2 ** (150 / 16 - 6) / 255) ** 2
+        found.append(0.5 * (planes * slope).sum().item() + price * sum(map(len, payloads)))
+        assert metrics.psnr(samples, decoded) > 25
+    assert found[1] < found[0]
+
+
+def test_gains_for_looks_are_within_the_format() -> None:
+    for known in (toy_prior(), *(prior.load(number) for number in prior.known_ids())):
+        gains = looking(known.gains)
+        assert gains.shape == known.gains.shape
+        assert gains.min() >= 1
+        assert gains.max() <= prior.GAIN_MAX
+        assert (gains[0] > known.gains[0]).all()
+        assert (gains[-1, :3] < known.gains[-1, :3]).all()
+        assert (tuned(known, True).gains == gains).all()
+        assert tuned(known, False) is known
