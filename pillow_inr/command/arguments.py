@@ -5,32 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from .. import __version__
+from . import helptexts
 
-# Lines that fit into a narrow terminal, in ASCII, which every terminal can show.
-_EXIT_CODES = """exit codes: 0 all done, 1 something failed (other files were still done),
-2 wrong usage, 130 interrupted."""
-_FOLDER = """-o names a folder if it is one, if it ends in /, or if there may be several
-results; --recursive keeps the folders below it."""
-_NAMES = f"""- is stdin, whose result goes to stdout unless -o says otherwise; -o - is
-stdout. A name that begins with a dash is spelled ./-name.
-
-{_EXIT_CODES}"""
-_ENCODE = f"""{_FOLDER}
-A file's name ends in .inr or stands for no format: others are refused.
-{_NAMES}
-Ctrl-C while encoding keeps the best file so far; a second one stops at once."""
-_DECODE = f"""The format is that of --format, else the one that the name behind -o stands
-for, else PNG; where both are there they must agree. What it cannot hold, like
-transparency in JPEG, is converted, and told of.
-{_FOLDER}
-{_NAMES}"""
-
-# Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there.
+# Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there;
+# a default that depends on others is said here.
+_WANTED, _WORK, _SIREN = "what the file is to be", "how it is made", "of the siren model, which any of these chooses"
+_GROUPS: dict[str, tuple[str, ...]] = {
+    _WANTED: ("quality", "target_size", "target_psnr", "lossless", "model"),
+    _WORK: ("effort", "time_limit", "device", "threads", "seed"),
+}
 ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
     "quality": (float, "N", "0 to 100: larger is better and bigger"),
     "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
@@ -38,21 +27,21 @@ ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
     "tune": (str, "NAME", "look or psnr: what errors count by (default: look, but psnr with --target-psnr)"),
     "lossless": (bool, "", "every sample comes back as it was"),
     "effort": (int, "N", "0 to 9: time spent on the picture"),
-    "time_limit": (float, "SECONDS", "of fitting for each picture"),
+    "time_limit": (float, "SECONDS", "of fitting for each picture (default: none)"),
     "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
-    "threads": (int, "N", "CPU threads"),
+    "threads": (int, "N", "of the CPU (default: as many as there are cores)"),
     "seed": (int, "N", "of everything random"),
-    "model": (str, "NAME", "auto, latent, exact or siren; the options below are the siren's"),
-    "width": (int, "N", "neurons of each hidden layer"),
-    "depth": (int, "N", "linear layers"),
-    "omega_first": (float, "X", "frequency factor of the first sine layer"),
+    "model": (str, "NAME", "auto, latent, exact or siren"),
+    "width": (int, "N", "neurons of each hidden layer (default: by quality)"),
+    "depth": (int, "N", "linear layers (default: by quality)"),
+    "omega_first": (float, "X", "frequency factor of the first sine layer (default: by content)"),
     "omega_hidden": (float, "X", "frequency factor of the hidden sine layers"),
-    "density": (float, "X", "fraction of the weights that are not zero"),
-    "bits": (int, "N", "bits of a quantised weight"),
+    "density": (float, "X", "fraction of the weights that are not zero (default: 1)"),
+    "bits": (int, "N", "bits of a quantised weight (default: 7)"),
     "sparsity": (str, "NAME", "rigl, prune or small-dense"),
     "quantization": (str, "NAME", "qat, range, distribution, kmeans or float16"),
-    "steps": (int, "N", "training steps"),
-    "batch": (int, "PIXELS", "pixels of a training step"),
+    "steps": (int, "N", "training steps (default: by effort)"),
+    "batch": (int, "PIXELS", "pixels of a training step (default: 2048 on a CPU)"),
 }
 
 Run = Callable[[argparse.Namespace], int]
@@ -75,18 +64,23 @@ class _Version(argparse.Action):
 def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     """The parser. It leaves in `run` what does the command, by its name, and in `parser` the command's own parser."""
     whole = argparse.ArgumentParser(
-        prog="inr", description="Pictures stored as small neural networks.", epilog=_EXIT_CODES
+        prog="inr", description="Pictures stored as small neural networks.", epilog=helptexts.EXIT_CODES
     )
     whole.add_argument("--version", action=_Version, nargs=0, help="the version, and which kernels decode here")
     commands = whole.add_subparsers(required=True, metavar="command")
 
     def add(
-        name: str, summary: str, description: str | None = None, epilog: str | None = None
+        name: str,
+        summary: str,
+        description: str | None = None,
+        epilog: str | None = None,
+        many: str = "",  # what is behind the options, where these are too many to be listed in one line
     ) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(
             name,
+            usage=f"inr {name} [options] {many}" if many else None,
             help=summary,
-            description=description or f"{summary[0].upper()}{summary[1:]}.",
+            description=textwrap.fill(description or f"{summary[0].upper()}{summary[1:]}.", 79),
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter
             if epilog and "\n" in epilog
@@ -95,20 +89,20 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
         command.set_defaults(run=run[name], parser=command)
         return command
 
-    _encode(add("encode", "pictures to .inr", "Encode pictures as .inr.", _ENCODE))
-    _decode(add("decode", ".inr to pictures", "Decode .inr files.", _DECODE))
+    _encode(add("encode", "pictures to .inr", "Encode pictures as .inr.", helptexts.ENCODE, "PICTURE ..."))
+    _decode(add("decode", ".inr to pictures", "Decode .inr files.", helptexts.DECODE, "FILE ..."))
 
-    info = add("info", "what is in .inr files", "Header, metadata, layers and chunks.")
+    info = add("info", "what is in .inr files", "Header, metadata, layers and chunks.", helptexts.INFO)
     info.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
     info.add_argument("--json", action="store_true", help="one JSON list for all files")
 
-    _verify(add("verify", "whether a file is whole, or two hold the same picture", _VERIFY, _EXIT_CODES))
-    _set(add("set", "change metadata, never the pixels", _SET, "--strip and --no-... come first, wherever they stand."))
+    _verify(add("verify", "whether a file is whole, or two hold the same picture", _VERIFY, helptexts.VERIFY))
+    _set(add("set", "change metadata, never the pixels", _SET, helptexts.SET, "FILE ..."))
 
     view = add("view", "show pictures in a window", "Right, left: the next, the last picture; Escape ends.")
     view.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or another that Pillow opens")
 
-    thumbnail = add("thumbnail", "one small PNG of a .inr file, upright")
+    thumbnail = add("thumbnail", "one small PNG of a .inr file, upright", epilog=helptexts.THUMBNAIL)
     thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
     thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
@@ -124,6 +118,9 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     enable.add_argument("--user", action="store_true", help="for your user only, where site-packages is read-only")
     add("disable", "undo enable")
     add("status", "whether it is enabled: exit code 0 or 1")
+
+    completion = add("completion", "a script that completes inr's words in a shell", epilog=helptexts.COMPLETION)
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return whole
 
 
@@ -140,12 +137,28 @@ def _encode(encode: argparse.ArgumentParser) -> None:
         help="pictures encoded at the same time, by processes that share the cores; those of more than 6 megapixels "
         "take the place of several (default: as many as there are cores)",
     )
+    groups = {name: title for title, names in _GROUPS.items() for name in names}
+    sections = {title: encode.add_argument_group(title) for title in (_WANTED, _WORK, _SIREN)}
     for name, (kind, metavar, text) in ENCODE_OPTIONS.items():
-        option = f"--{name.replace('_', '-')}"
+        section, option = sections[groups.get(name, _SIREN)], f"--{name.replace('_', '-')}"
         if kind is bool:
-            encode.add_argument(option, action="store_true", default=None, help=text)
+            section.add_argument(option, action="store_true", default=None, help=text)
         else:
-            encode.add_argument(option, type=kind, metavar=metavar, help=text)
+            section.add_argument(option, type=kind, metavar=metavar, help=text + _default(name))
+
+
+def _default(name: str) -> str:
+    """What to add to an option's help where it has a default of its own."""
+    from inr_core import Settings
+
+    default = Settings().work if name == "effort" else getattr(Settings(), name)
+    return (
+        ""
+        if default is None
+        else f" (default: {default:g})"
+        if isinstance(default, float)
+        else f" (default: {default})"
+    )
 
 
 def _decode(decode: argparse.ArgumentParser) -> None:

@@ -203,6 +203,15 @@ def _status(args: argparse.Namespace) -> int:
     return 0 if folders else 1
 
 
+def _completion(args: argparse.Namespace) -> int:
+    try:
+        import shtab
+    except ModuleNotFoundError:
+        return _failed("completion needs the package shtab: pip install shtab")
+    print(shtab.complete(parser(_RUN), args.shell))
+    return 0
+
+
 _RUN = {
     "encode": _encode,
     "decode": _decode,
@@ -215,6 +224,7 @@ _RUN = {
     "enable": _enable,
     "disable": _disable,
     "status": _status,
+    "completion": _completion,
 }
 
 
