@@ -14,6 +14,7 @@ from typing import Any
 import format_example
 import format_example_exact
 import format_example_latent
+import format_example_mixing
 import hostile
 import numpy as np
 import pytest
@@ -38,10 +39,12 @@ NAMES = sorted(path.stem for path in GOLDEN.glob("*.inr"))
 EDITED = ("every_coder", "palette_alpha", "rgb_codebook", "rgb_sparse")
 EDITS = 250  # of each
 LATENT_TITLE = "A worked example of the latent model"
+MIXING_TITLE = "A worked example of the mixing coder"
 EXAMPLES = {
     "A worked example": format_example,
     LATENT_TITLE: format_example_latent,
     "A worked example of the exact model": format_example_exact,
+    MIXING_TITLE: format_example_mixing,
 }
 SMALL = 2**18  # multiply-adds: plain Python takes a tenth of a second
 
@@ -127,6 +130,23 @@ def test_worked_example_decodes_to_the_pixels_it_states(title: str) -> None:
     assert [len(row) for row in picture] == [3, 3]
     assert reference.decode(data) == picture
     assert (decode(data).reshape(2, 3, -1) == picture).all()
+
+
+def test_answers_of_the_mixing_example_follow_from_its_table() -> None:
+    """Each state of the coder, with p, makes the answer and the next one; the bytes are the file's."""
+    rows = re.findall(r"^\| (\d+) \| (?:candidate|bit) \|(.*)\|$", section(MIXING_TITLE), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(len(rows)))
+    body = iter(format_example_mixing.body_of(format_example_mixing.example()) + bytes(8))
+    low, high, window = 0, 2**32 - 1, int.from_bytes(bytes(next(body) for _ in range(4)), "big")
+    for _, row in rows:
+        *_, p, stated_low, stated_high, stated_window, answer = (cell.strip() for cell in row.split("|"))
+        assert (low, high, window) == tuple(int(cell, 16) for cell in (stated_low, stated_high, stated_window))
+        middle = low + (high - low) * int(p) // 65536
+        assert int(answer) == (window <= middle)
+        low, high = (low, middle) if window <= middle else (middle + 1, high)
+        while low >> 24 == high >> 24:
+            low, high = low << 8 & 0xFFFFFFFF, high << 8 & 0xFFFFFFFF | 255
+            window = window << 8 & 0xFFFFFFFF | next(body)
 
 
 def test_symbols_of_the_latent_example_follow_from_its_table() -> None:
