@@ -65,7 +65,7 @@ typedef struct {
 } BitCoder;
 
 /* 1 or 0, of which 1 has a probability of p / 65536; `bit` where it is known. */
-static inline int code_bit(BitCoder *c, int bit, uint32_t p) {
+static INLINE int code_bit(BitCoder *c, int bit, uint32_t p) {
     const uint32_t middle = c->low + (uint32_t)((uint64_t)(c->high - c->low) * p >> 16);
     if (!c->to)
         bit = c->window <= middle;
@@ -83,7 +83,7 @@ static inline int code_bit(BitCoder *c, int bit, uint32_t p) {
     return bit;
 }
 
-static inline void begin_coding(BitCoder *c) {
+static INLINE void begin_coding(BitCoder *c) {
     for (int k = 0; !c->to && k < 4; k++, c->at++)
         c->window = c->window << 8 | (c->at < c->size ? c->from[c->at] : 0);
 }
@@ -107,35 +107,35 @@ typedef struct {
     int32_t (*shares)[4];
 } Mixer;
 
-static inline int32_t logit_of(int32_t sum) {
+static INLINE int32_t logit_of(int32_t sum) {
     return sum > LOGIT_MAX ? LOGIT_MAX : sum < -LOGIT_MAX ? -LOGIT_MAX : sum;
 }
 
-static inline int32_t moved(int32_t weight, int32_t by) {
+static INLINE int32_t moved(int32_t weight, int32_t by) {
     const int32_t v = weight + ((by + 0x8000) >> 16);
     return v > WEIGHT_MAX ? WEIGHT_MAX : v < -WEIGHT_MAX ? -WEIGHT_MAX : v;
 }
 
 /* What a counter says; 0 of one that has seen nothing yet, for it is in the middle. */
-static inline int32_t stretched(const MixingTables *t, uint32_t counter) {
+static INLINE int32_t stretched(const MixingTables *t, uint32_t counter) {
     return t->stretch[counter >> 20];
 }
 
-static inline void count(const MixingTables *t, uint32_t *counter, int bit, uint32_t limit) {
+static INLINE void count(const MixingTables *t, uint32_t *counter, int bit, uint32_t limit) {
     const uint32_t n = *counter % COUNTS;
     int32_t p = (int32_t)(*counter >> 10);
     p += (int32_t)((int64_t)((bit ? 0x3fffff : 0) - p) * t->rates[n] >> 16);
     *counter = (uint32_t)p << 10 | (n < limit ? n + 1 : limit);
 }
 
-static inline uint32_t hash(uint32_t a, uint32_t b) {
+static INLINE uint32_t hash(uint32_t a, uint32_t b) {
     uint32_t h = a * 0x2c1b3c6du ^ b * 0x297a2d39u;
     h ^= h >> 15;
     h *= 0x85ebca6bu;
     return h ^ h >> 13;
 }
 
-static inline uint32_t folded(uint64_t pixel) {
+static INLINE uint32_t folded(uint64_t pixel) {
     return (uint32_t)(pixel ^ pixel >> 29);
 }
 
@@ -163,14 +163,14 @@ struct Mixing {
 };
 
 /* How many pixels to the right of each are as it is, up to 255. */
-static inline void count_runs(const uint64_t *row, size_t stride, uint16_t *runs) {
+static INLINE void count_runs(const uint64_t *row, size_t stride, uint16_t *runs) {
     runs[stride - 1] = 0;
     for (size_t x = stride - 1; x-- > 0;)
         runs[x] = row[x] != row[x + 1] ? 0 : runs[x + 1] < 255 ? (uint16_t)(runs[x + 1] + 1) : 255;
 }
 
 /* Whether a pixel begins a block that is likely to be flat: so are its neighbours to the left and above. */
-static inline int in_flat_area(const Mixing *m, const uint64_t *row, size_t x) {
+static INLINE int in_flat_area(const Mixing *m, const uint64_t *row, size_t x) {
     const uint64_t *up = row - m->stride, *up2 = up - m->stride, w = row[-1];
     return x + BLOCK <= m->width && w == row[-2] && w == row[-3] && w == up[-3] && w == up2[-2] &&
            m->run1[x + EDGE - 3] >= BLOCK + 6 && m->run2[x + EDGE - 2] >= BLOCK + 3;
@@ -189,7 +189,7 @@ typedef struct {
 } Neighbours;
 
 /* `asks`: with the hashes that candidates and matches are found by. */
-static inline Neighbours neighbours_of(const uint64_t *now, size_t stride, int asks) {
+static INLINE Neighbours neighbours_of(const uint64_t *now, size_t stride, int asks) {
     const uint64_t *up = now - stride, *up2 = up - stride, *up3 = up2 - stride;
     Neighbours a = {
         .w = now[-1], .n = up[0], .nw = up[-1], .ne = up[1], .ww = now[-2], .nn = up2[0], .nee = up[2], .nww = up[-2],
@@ -219,7 +219,7 @@ typedef struct {
     uint32_t source, trust;
 } Candidate;
 
-static inline void propose(Candidate *list, uint32_t *count, uint64_t pixel, uint32_t source, uint32_t trust) {
+static INLINE void propose(Candidate *list, uint32_t *count, uint64_t pixel, uint32_t source, uint32_t trust) {
     if (*count == CANDIDATES)
         return;
     for (uint32_t k = 0; k < *count; k++)
@@ -229,24 +229,24 @@ static inline void propose(Candidate *list, uint32_t *count, uint64_t pixel, uin
 }
 
 /* Where the counters of a context's next four bits are. */
-static inline uint32_t *slot_of(const Mixing *m, int i, uint32_t context, uint32_t prefix) {
+static INLINE uint32_t *slot_of(const Mixing *m, int i, uint32_t context, uint32_t prefix) {
     return m->slots[i] + (size_t)(hash(context, prefix) >> (32 - m->slot_bits)) * SLOT;
 }
 
-static inline uint32_t at_most_3(uint32_t v) {
+static INLINE uint32_t at_most_3(uint32_t v) {
     return v < 3 ? v : 3;
 }
 
-static inline int32_t limited(int32_t v, int32_t top) {
+static INLINE int32_t limited(int32_t v, int32_t top) {
     return v < 0 ? 0 : v > top ? top : v;
 }
 
-static inline uint32_t apart(int32_t a, int32_t b) {
+static INLINE uint32_t apart(int32_t a, int32_t b) {
     return (uint32_t)(a < b ? b - a : a - b);
 }
 
 /* What followed the neighbourhoods is as it is now; where pixels are asked for. */
-static inline void remember(Mixing *m, size_t here, const Neighbours *a, Match *match) {
+static INLINE void remember(Mixing *m, size_t here, const Neighbours *a, Match *match) {
     const uint64_t pixel = m->pixels[here];
     for (int i = 0; i < NEIGHBOURHOODS; i++) {
         Seen *seen = m->seen[i] + (a->hashes[i] >> (32 - m->seen_bits));

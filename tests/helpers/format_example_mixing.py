@@ -100,8 +100,9 @@ def first(answer: Answer) -> Iterator[str]:
     (a, *_), p = answer.said, answer.p
     error, share = 65536 * answer.answer - SQUASH[a + 2047], 65536 * answer.answer - p
     b = mixed([21845] * 3, answer.said)
-    yield "The picture has 6 pixels, so A = 3, T = 8 and S = 6. The first pixel's neighbours are all 0: there is one candidate,"
-    yield "0, of source 6 and trust 0. All counters are new and say 0, so x = 0, 0, 0, 0, 0, 0, 0, 256, and in each row"
+    yield "The picture has 6 pixels, so A = 3, T = 8 and S = 6. The first pixel's neighbours are all 0: there is one"
+    yield "candidate, 0, of source 6 and trust 0. All counters are new and say 0, so that x is 0 seven times, then 256."
+    yield "In each row"
     yield ""
     yield f"    a = (14418 · 256 >> 8) >> 8 = {a}"
     yield f"    b = 3 · (21845 · {a} >> 8) >> 8 = {b}"
