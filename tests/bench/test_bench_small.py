@@ -22,7 +22,7 @@ def picture(tmp_path: Path) -> Path:
 
 def test_thumbnails_of_every_format(picture: Path) -> None:
     results = picture.with_suffix(".json")
-    code = main(["thumbnail", str(picture), "--pixels", "40000", "--size", "24", "--json", str(results)])
+    code = main(["thumbnail", str(picture), "--pixels", "160000", "--size", "24", "--json", str(results)])
     assert code == 0
     rows = json.loads(results.read_text("utf-8"))["tables"]["thumbnail"]
     ours, whole = rows[:2]
