@@ -57,9 +57,9 @@ static void start_mixer(Mixing *m, Mixer *mixer, size_t rows, size_t shares) {
     mixer->weights = part(m, rows * sizeof *mixer->weights);
     mixer->shares = part(m, shares * sizeof *mixer->shares);
     for (size_t i = 0; m->memory && i < rows * INPUTS; i++)
-        mixer->weights[0][i] = 14418; /* 0.22 */
+        mixer->weights[i / INPUTS][i % INPUTS] = 14418; /* 0.22 */
     for (size_t i = 0; m->memory && i < shares * 4; i++)
-        mixer->shares[0][i] = 21845; /* a third */
+        mixer->shares[i / 4][i % 4] = 21845; /* a third */
 }
 
 static int bits_between(size_t area, int less, int least, int most) {
