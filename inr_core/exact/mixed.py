@@ -13,9 +13,7 @@ TRIED = 1 << 18  # pixels: up to so many, both ways are tried in doubt
 
 def pack_mixed(planes: Planes, bits: int) -> tuple[bool, bytes] | None:
     """Whether pixels are asked for, and the bytes of planes (1 … 4, h, w) of so many bits. None: they are too many."""
-    pixels = np.zeros(planes.shape[1:], np.uint64)
-    for number, plane in enumerate(planes):
-        pixels |= plane.astype(np.uint64) << np.uint64(16 * number)
+    pixels = joined(planes)
     found = [(asks, mixing.write_pixels(pixels, len(planes), bits, asks)) for asks in _ways(pixels, len(planes))]
     possible = [(asks, data) for asks, data in found if data is not None]
     return min(possible, key=lambda way: len(way[1]), default=None)
@@ -25,19 +23,35 @@ def unpack_mixed(data: bytes, shape: tuple[int, int, int], bits: int, asks: bool
     """The planes (P, h, w). None: the bytes are too few or too many."""
     planes, height, width = shape
     pixels = mixing.read_pixels(data, height, width, planes, bits, asks)
-    if pixels is None:
-        return None
-    made = np.empty((planes, height, width), np.uint8 if bits <= 8 else np.uint16)
+    return None if pixels is None else parted(pixels, planes, bits)
+
+
+def joined(planes: Planes) -> mixing.Pixels:
+    """The pixels (h, w) of planes (P, h, w)."""
+    pixels = np.zeros(planes.shape[1:], np.uint64)
+    for number, plane in enumerate(planes):
+        pixels |= plane.astype(np.uint64) << np.uint64(16 * number)
+    return pixels
+
+
+def parted(pixels: mixing.Pixels, planes: int, bits: int) -> Planes:
+    """What `joined` was given."""
+    made = np.empty((planes, *pixels.shape), np.uint8 if bits <= 8 else np.uint16)
     for number, plane in enumerate(made):
         np.right_shift(pixels, np.uint64(16 * number), out=plane, casting="unsafe")
     return made
 
 
-def _ways(pixels: mixing.Pixels, planes: int) -> tuple[bool, ...]:
-    """Where a pixel seldom is like a neighbour, or has one sample only, asking for all of it often costs more."""
+def share_alike(pixels: mixing.Pixels) -> float:
+    """The share of pixels that are like a neighbour."""
     own, up = pixels[1:, 1:-1], pixels[:-1]
     like = (own == pixels[1:, :-2]) | (own == up[:, 1:-1]) | (own == up[:, :-2]) | (own == up[:, 2:])
-    share = float(like.mean()) if like.size else 1.0
+    return float(like.mean()) if like.size else 1.0
+
+
+def _ways(pixels: mixing.Pixels, planes: int) -> tuple[bool, ...]:
+    """Where a pixel seldom is like a neighbour, or has one sample only, asking for all of it often costs more."""
+    share = share_alike(pixels)
     if planes > 1 and share > SURE:
         return (True,)
     if share < DOUBTFUL:

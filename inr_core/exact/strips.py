@@ -95,10 +95,12 @@ def pack_strip(planes: Planes, size: int, groups: Sequence[int], level: int, may
 def _mixed(planes: Planes, size: int) -> bytes | None:
     """A part of the mixing coder."""
     found = pack_mixed(planes, (size - 1).bit_length())
-    if found is None:
-        return None
-    asks, data = found
-    return bytes([MIXED | len(planes) - 1 << PLANES_SHIFT | asks]) + pack_number(len(data)) + data
+    return None if found is None else mixed_part(len(planes), *found)
+
+
+def mixed_part(planes: int, asks: bool, data: bytes) -> bytes:
+    """The part of some planes of which the mixing coder made `data`."""
+    return bytes([MIXED | planes - 1 << PLANES_SHIFT | asks]) + pack_number(len(data)) + data
 
 
 Way = tuple[bytes, bytes]  # to store some planes: a part's first bytes, and what is to be squeezed

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "arguments.h"
-#include "mixing.h"
+#include "reducing.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "pairs of int16 are expected to have their first one in the low half of 32 bits"

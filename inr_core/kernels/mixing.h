@@ -144,6 +144,15 @@ typedef struct {
     uint8_t times, tag; /* how often it came; of the hash */
 } Seen;
 
+/* What a writer may change (reducing.h). */
+typedef struct {
+    const uint64_t *wanted; /* pixels as they should be, laid out like those that are coded */
+    const uint16_t *weights; /* the same: how often an error counts */
+    const uint16_t *costs;  /* (4096,) of what had a probability, in 2^-8 bits, by its highest 12 bits */
+    int64_t trade;          /* 2^-8 of the square error that a bit is worth */
+    int kept, low, high;    /* the plane that stays, an alpha; of a single one, values that do; -1: none */
+} Reduction;
+
 struct Mixing {
     MixingTables tables;
     BitCoder coder;
@@ -158,6 +167,7 @@ struct Mixing {
     uint32_t *places; /* of what followed a neighbourhood */
     uint32_t *questions[CONTEXTS], *slots[CONTEXTS], *flats[FLAT_CONTEXTS];
     Mixer question, sample, flat;
+    const Reduction *reduction; /* NULL: the pixels are coded as they are */
     void *memory; /* of all of these but the pixels */
     size_t size, used;
 };
@@ -243,6 +253,103 @@ static INLINE int32_t limited(int32_t v, int32_t top) {
 
 static INLINE uint32_t apart(int32_t a, int32_t b) {
     return (uint32_t)(a < b ? b - a : a - b);
+}
+
+/* What all questions about a pixel have in common. */
+typedef struct {
+    Candidate list[CANDIDATES];
+    uint32_t count, length, due, rw, rn, recent; /* due: until blocks may be flat again; the rest: ranks nearby */
+    uint64_t expected;
+} Questions;
+
+static inline Questions questions_of(const Mixing *m, size_t here, const Neighbours *a, Match match, uint32_t due) {
+    const uint8_t *ranks = m->ranks + here, *above = ranks - m->stride;
+    const uint32_t rw = ranks[-1], rn = above[0], rne = above[1], rnw = above[-1], rww = ranks[-2];
+    Questions q;
+    q.count = 0, q.due = due, q.rw = rw, q.rn = rn;
+    q.expected = match.length ? m->pixels[match.at] : 0;
+    q.length = match.length == 0   ? 0
+               : match.length < 8  ? 1
+               : match.length < 16 ? 2
+               : match.length < 32 ? 3
+               : match.length < 64 ? 4
+                                   : 5;
+    q.recent = at_most_3(rw) * 256 + at_most_3(rn) * 64 + at_most_3(rne) * 16 + at_most_3(rnw) * 4 + at_most_3(rww);
+    if (match.length >= 16)
+        propose(q.list, &q.count, q.expected, FROM_MATCH, match.length >= 32 ? 3 : 2);
+    for (uint32_t i = 0; i < NEIGHBOURHOODS; i++) {
+        const Seen *seen = m->seen[i] + (a->hashes[i] >> (32 - m->seen_bits));
+        if (seen->times && seen->tag == (uint8_t)a->hashes[i])
+            propose(q.list, &q.count, seen->pixel, i, at_most_3(seen->times));
+    }
+    propose(q.list, &q.count, a->w, FROM_NEIGHBOUR, 0);
+    propose(q.list, &q.count, a->n, FROM_NEIGHBOUR, 1);
+    propose(q.list, &q.count, a->ne, FROM_NEIGHBOUR, 2);
+    propose(q.list, &q.count, a->nw, FROM_NEIGHBOUR, 3);
+    return q;
+}
+
+/* Of a pixel's samples, as far as they are coded. */
+typedef struct {
+    int planes;
+    int32_t value, value_w, value_n, value_nw; /* of the plane before, here and next to here */
+    uint32_t done;
+    uint64_t made;
+} Made;
+
+/* The next sample. */
+typedef struct {
+    int shift; /* of its plane */
+    int32_t w, n, nw;
+    uint32_t plane, nearby, contexts[CONTEXTS];
+} Sample;
+
+#define OF_PLANE(pixel) ((int32_t)((pixel) >> shift & 65535))
+
+static inline Sample sample_of(const Mixing *m, const Neighbours *a, const Made *made) {
+    static const int orders[4][4] = {{0}, {0, 1}, {1, 0, 2}, {1, 0, 2, 3}};
+    const int32_t top = (int32_t)((1u << m->bits) - 1);
+    const int shift = 16 * orders[m->planes - 1][made->planes], coarse = m->bits > 6 ? m->bits - 6 : 0;
+    const int32_t w = OF_PLANE(a->w), n = OF_PLANE(a->n), nw = OF_PLANE(a->nw), ne = OF_PLANE(a->ne);
+    const int32_t ww = OF_PLANE(a->ww), nn = OF_PLANE(a->nn), value = made->value;
+    int32_t left = w, above = n, slope = w + n - nw, step = 0; /* step: from where the plane before was expected */
+    if (made->planes) {
+        const int32_t expected = made->value_w + made->value_n - made->value_nw;
+        left += value - made->value_w, above += value - made->value_n, slope += value - expected;
+        step = value - limited(expected, top);
+    }
+    left = limited(left, top), above = limited(above, top), slope = limited(slope, top);
+    const uint32_t plane = (uint32_t)made->planes, before = (uint32_t)value, done = made->done;
+    const uint32_t change = (apart(w, nw) + apart(n, nw) + apart(ne, n)) >> (2 + (m->bits > 8 ? m->bits - 8 : 0));
+    const uint32_t rough = change < 15 ? change : 15;
+    const uint32_t split = apart(left, above) >> (m->bits > 4 ? m->bits - 4 : 0);
+    const uint32_t edge = apart(nw, n) >> (m->bits > 3 ? m->bits - 3 : 0);
+    return (Sample){
+        .shift = shift,
+        .w = w,
+        .n = n,
+        .nw = nw,
+        .plane = plane,
+        .nearby = (split & 15) * 8 + (edge & 7),
+        .contexts =
+            {
+                hash(plane * 65536 + before, done * 3 + 1),
+                hash((uint32_t)slope, plane * 3 + 0x300),
+                hash(a->fn, hash(done, 0x600 + plane)),
+                hash((uint32_t)((left >> coarse) * 64 + (above >> coarse)), 0x900 + plane),
+                hash(hash((uint32_t)ww, (uint32_t)w), hash(before, 0xb00 + plane)),
+                hash((uint32_t)limited(((w + ne) >> 1) + ((n - nn) >> 1) + step, top), 0x1200 + plane * 16 + rough),
+                hash((uint32_t)left, hash(before, 0xd00 + plane)),
+            },
+    };
+}
+
+/* The sample has this value: the next plane's follows. */
+static inline void sample_made(Made *made, const Sample *s, int32_t value) {
+    made->planes++;
+    made->value = value, made->value_w = s->w, made->value_n = s->n, made->value_nw = s->nw;
+    made->made |= (uint64_t)value << s->shift;
+    made->done = made->done * 65536 + (uint32_t)value + 1;
 }
 
 /* What followed the neighbourhoods is as it is now; where pixels are asked for. */

@@ -41,7 +41,7 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
     height, width = pixels.shape
     most = height * width * planes * (2 if bits > 8 else 1) + 64
     if found := switch.compiled():
-        around, out = _with_room(height, width), bytearray(most)
+        around, out = with_room(height, width), bytearray(most)
         around[INSIDE] = pixels
         size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, b"", out)
         return bytes(out[:size]) if size <= most else None
@@ -53,7 +53,7 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
 
 def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, asks: bool) -> Pixels | None:
     """The pixels that `write_pixels` was given. None: the bytes are too few or too many."""
-    around = _with_room(height, width)
+    around = with_room(height, width)
     pixels = around[INSIDE]
     if found := switch.compiled():
         size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, data, bytearray())
@@ -64,7 +64,7 @@ def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, as
     return pixels if size <= len(data) <= size + 4 else None
 
 
-def _with_room(height: int, width: int) -> Pixels:
+def with_room(height: int, width: int) -> Pixels:
     """Zeros for pixels, INSIDE, and what is around them."""
     return np.zeros((height + ROWS_ABOVE, width + 2 * EDGE), np.uint64)
 

@@ -76,10 +76,12 @@ static int NAME(code_flat)(Mixing *m, size_t here, size_t x, Match *match, uint3
     NAME(Awaited) awaited = {.inputs = INPUTS_OF(LOGIT)};
 #undef LOGIT
     int flat = 1;
-    for (size_t k = 0; m->coder.to && k < BLOCK; k++)
-        flat &= now[k] == w;
     const uint32_t p = NAME(mixed)(&awaited, &m->flat, &m->tables, state * 4 + far, 16 + (recent & 31),
                                    48 + (d < 31 ? d : 31), 0);
+    if (m->reduction)
+        flat = may_be_flat(m, here, w, p);
+    for (size_t k = 0; m->coder.to && !m->reduction && k < BLOCK; k++)
+        flat &= now[k] == w;
     flat = code_bit(&m->coder, flat, p);
     NAME(learn)(&awaited, flat);
     for (int i = 0; i < FLAT_CONTEXTS; i++)
@@ -98,133 +100,89 @@ static int NAME(code_flat)(Mixing *m, size_t here, size_t x, Match *match, uint3
     return 1;
 }
 
-/* Ask for each candidate whether it is the pixel at `here`. Gives the rank of the one that is, NO_HIT if none. */
-static uint32_t NAME(code_questions)(Mixing *m, size_t here, const Neighbours *a, Match match, uint32_t due,
-                                     uint64_t *pixel) {
-    const uint64_t expected = match.length ? m->pixels[match.at] : 0;
-    const uint8_t *ranks = m->ranks + here, *above = ranks - m->stride;
-    const uint32_t rw = ranks[-1], rn = above[0], rne = above[1], rnw = above[-1], rww = ranks[-2];
-    const uint32_t length = match.length == 0   ? 0
-                            : match.length < 8  ? 1
-                            : match.length < 16 ? 2
-                            : match.length < 32 ? 3
-                            : match.length < 64 ? 4
-                                                : 5;
-    const uint32_t recent =
-        at_most_3(rw) * 256 + at_most_3(rn) * 64 + at_most_3(rne) * 16 + at_most_3(rnw) * 4 + at_most_3(rww);
-    Candidate list[CANDIDATES];
-    uint32_t proposed = 0;
-    if (match.length >= 16)
-        propose(list, &proposed, expected, FROM_MATCH, match.length >= 32 ? 3 : 2);
-    for (uint32_t i = 0; i < NEIGHBOURHOODS; i++) {
-        const Seen *seen = m->seen[i] + (a->hashes[i] >> (32 - m->seen_bits));
-        if (seen->times && seen->tag == (uint8_t)a->hashes[i])
-            propose(list, &proposed, seen->pixel, i, at_most_3(seen->times));
-    }
-    propose(list, &proposed, a->w, FROM_NEIGHBOUR, 0);
-    propose(list, &proposed, a->n, FROM_NEIGHBOUR, 1);
-    propose(list, &proposed, a->ne, FROM_NEIGHBOUR, 2);
-    propose(list, &proposed, a->nw, FROM_NEIGHBOUR, 3);
-    for (uint32_t k = 0; k < proposed; k++) {
-        const uint64_t c = list[k].pixel;
-        const uint32_t fc = folded(c), source = list[k].source, trust = list[k].trust;
-        const uint32_t like =
-            (uint32_t)((c == a->w) | (c == a->n) << 1 | (c == a->nw) << 2 | (c == a->ne) << 3 | (c == a->ww) << 4 |
-                       (c == a->nn) << 5 | (c == a->nee) << 6 | (c == a->nne) << 7 | (c == a->nnw) << 8 |
-                       (c == a->nww) << 9);
-        const uint32_t matched = !match.length ? 0 : c == expected ? length : length + 5;
-        const uint32_t contexts[CONTEXTS] = {
-            hash(like, a->equal * 8 + k),
-            hash(a->h4, fc + 1),
-            hash(hash(a->fn, a->fne), hash(a->fnn, fc)),
-            hash(hash(a->fw, a->fww), hash(a->fwww, fc)),
-            hash(matched * 1024 + like, k + 8 + due * 16),
-            hash(hash(a->fn, fc), like + 78),
-            hash((source * 8 + k) * 4 + trust, (rw * 8 + rn) * 512 + a->equal),
-        };
-        uint32_t *counter[CONTEXTS], known = 0;
-        for (int i = 0; i < CONTEXTS; i++)
-            counter[i] = m->questions[i] + (contexts[i] >> (32 - m->seen_bits));
+/* How likely candidate k is right, and the counters that say so. */
+static INLINE uint32_t NAME(asked)(const Mixing *m, const Neighbours *a, const Questions *q, uint32_t k,
+                                   uint32_t **counter, NAME(Awaited) *awaited) {
+    const uint64_t c = q->list[k].pixel;
+    const uint32_t fc = folded(c), source = q->list[k].source, trust = q->list[k].trust;
+    const uint32_t like =
+        (uint32_t)((c == a->w) | (c == a->n) << 1 | (c == a->nw) << 2 | (c == a->ne) << 3 | (c == a->ww) << 4 |
+                   (c == a->nn) << 5 | (c == a->nee) << 6 | (c == a->nne) << 7 | (c == a->nnw) << 8 |
+                   (c == a->nww) << 9);
+    const uint32_t matched = !q->length ? 0 : c == q->expected ? q->length : q->length + 5;
+    const uint32_t contexts[CONTEXTS] = {
+        hash(like, a->equal * 8 + k),
+        hash(a->h4, fc + 1),
+        hash(hash(a->fn, a->fne), hash(a->fnn, fc)),
+        hash(hash(a->fw, a->fww), hash(a->fwww, fc)),
+        hash(matched * 1024 + like, k + 8 + q->due * 16),
+        hash(hash(a->fn, fc), like + 78),
+        hash((source * 8 + k) * 4 + trust, (q->rw * 8 + q->rn) * 512 + a->equal),
+    };
+    uint32_t known = 0;
+    for (int i = 0; i < CONTEXTS; i++)
+        counter[i] = m->questions[i] + (contexts[i] >> (32 - m->seen_bits));
 #define LOGIT(i) stretched(&m->tables, *counter[i])
-        NAME(Awaited) awaited = {.inputs = INPUTS_OF(LOGIT)};
+    *awaited = (NAME(Awaited)){.inputs = INPUTS_OF(LOGIT)};
 #undef LOGIT
-        for (int i = 1; i < 4; i++)
-            known += *counter[i] % COUNTS != 0;
-        const uint32_t p =
-            NAME(mixed)(&awaited, &m->question, &m->tables, (k * 8 + source) * 16 + trust * 4 + known,
-                        1024 + at_most_3(k) * 1024 + recent, 5120 + matched * 128 + (like & 15) * 8 + k, k);
-        const int right = code_bit(&m->coder, *pixel == c, p);
+    for (int i = 1; i < 4; i++)
+        known += *counter[i] % COUNTS != 0;
+    return NAME(mixed)(awaited, &m->question, &m->tables, (k * 8 + source) * 16 + trust * 4 + known,
+                       1024 + at_most_3(k) * 1024 + q->recent, 5120 + matched * 128 + (like & 15) * 8 + k, k);
+}
+
+/* Ask for each candidate whether it is the pixel. Gives the rank of the one that is, NO_HIT if none. */
+static uint32_t NAME(code_questions)(Mixing *m, const Neighbours *a, const Questions *q, uint64_t *pixel) {
+    for (uint32_t k = 0; k < q->count; k++) {
+        uint32_t *counter[CONTEXTS];
+        NAME(Awaited) awaited;
+        const uint32_t p = NAME(asked)(m, a, q, k, counter, &awaited);
+        const int right = code_bit(&m->coder, *pixel == q->list[k].pixel, p);
         NAME(learn)(&awaited, right);
         for (int i = 0; i < CONTEXTS; i++)
             count(&m->tables, counter[i], right, i == 0 || i == CONTEXTS - 1 ? SLOW_LIMIT : LIMIT);
         if (right) {
-            *pixel = c;
+            *pixel = q->list[k].pixel;
             return k;
         }
     }
     return NO_HIT;
 }
 
-#undef OF_PLANE
-#define OF_PLANE(pixel) ((int32_t)((pixel) >> shift & 65535))
+/* How likely a bit of a sample is 1, by the counters at `place` of the slots. */
+static INLINE uint32_t NAME(bit_asked)(const Mixing *m, const Sample *s, int bit, uint32_t prefix, uint32_t place,
+                                       uint32_t **slot, NAME(Awaited) *awaited) {
+    uint32_t known = 0;
+    for (int i = 0; i < CONTEXTS; i++)
+        known += slot[i][place] % COUNTS != 0;
+#define LOGIT(i) stretched(&m->tables, slot[i][place])
+    *awaited = (NAME(Awaited)){.inputs = INPUTS_OF(LOGIT)};
+#undef LOGIT
+    return NAME(mixed)(awaited, &m->sample, &m->tables, s->plane * 256 + (prefix & 255),
+                       1024 + s->plane * 1024 + (uint32_t)(bit & 7) * 128 + s->nearby, 5120 + s->plane * 64 + known,
+                       (size_t)bit);
+}
 
 /* Code a pixel's samples bit by bit, the highest first: the second plane, the first, the others. */
 static uint64_t NAME(code_samples)(Mixing *m, const Neighbours *a, uint64_t pixel) {
-    static const int orders[4][4] = {{0}, {0, 1}, {1, 0, 2}, {1, 0, 2, 3}};
-    const int32_t top = (int32_t)((1u << m->bits) - 1);
-    const int coarse = m->bits > 6 ? m->bits - 6 : 0;
-    int32_t value = 0, value_w = 0, value_n = 0, value_nw = 0; /* of the plane before, here and next to here */
-    uint32_t done = 0;
-    uint64_t made = 0;
-    for (int q = 0; q < m->planes; q++) {
-        const int shift = 16 * orders[m->planes - 1][q];
-
-        const int32_t w = OF_PLANE(a->w), n = OF_PLANE(a->n), nw = OF_PLANE(a->nw), ne = OF_PLANE(a->ne);
-        const int32_t ww = OF_PLANE(a->ww);
-        const int32_t given = OF_PLANE(pixel);
-        const int32_t nn = OF_PLANE(a->nn);
-        int32_t left = w, above = n, slope = w + n - nw, step = 0; /* step: from where the plane before was expected */
-        if (q) {
-            left += value - value_w, above += value - value_n, slope += value - (value_w + value_n - value_nw);
-            step = value - limited(value_w + value_n - value_nw, top);
-        }
-        left = limited(left, top), above = limited(above, top), slope = limited(slope, top);
-        const uint32_t plane = (uint32_t)q, before = (uint32_t)value;
-        const uint32_t change = (apart(w, nw) + apart(n, nw) + apart(ne, n)) >> (2 + (m->bits > 8 ? m->bits - 8 : 0));
-        const uint32_t rough = change < 15 ? change : 15;
-        const uint32_t contexts[CONTEXTS] = {
-            hash(plane * 65536 + before, done * 3 + 1),
-            hash((uint32_t)slope, plane * 3 + 0x300),
-            hash(a->fn, hash(done, 0x600 + plane)),
-            hash((uint32_t)((left >> coarse) * 64 + (above >> coarse)), 0x900 + plane),
-            hash(hash((uint32_t)ww, (uint32_t)w), hash(before, 0xb00 + plane)),
-            hash((uint32_t)limited(((w + ne) >> 1) + ((n - nn) >> 1) + step, top), 0x1200 + plane * 16 + rough),
-            hash((uint32_t)left, hash(before, 0xd00 + plane)),
-        };
-        const uint32_t split = apart(left, above) >> (m->bits > 4 ? m->bits - 4 : 0);
-        const uint32_t edge = apart(nw, n) >> (m->bits > 3 ? m->bits - 3 : 0);
-        const uint32_t nearby = (split & 15) * 8 + (edge & 7);
-        uint32_t *slot[CONTEXTS] = {0}, *next[CONTEXTS][2] = {0}, prefix = 1, place = 1, known;
+    Made made = {0};
+    while (made.planes < m->planes) {
+        const Sample s = sample_of(m, a, &made);
+        const int32_t given = (int32_t)(pixel >> s.shift & 65535);
+        uint32_t *slot[CONTEXTS] = {0}, *next[CONTEXTS][2] = {0}, prefix = 1, place = 1;
         for (int i = 0; i < CONTEXTS; i++)
-            slot[i] = slot_of(m, i, contexts[i], prefix);
+            slot[i] = slot_of(m, i, s.contexts[i], prefix);
         for (int bit = m->bits - 1; bit >= 0; bit--) {
             if ((bit & 3) == 3 && bit < m->bits - 1) {
                 for (int i = 0; i < CONTEXTS; i++)
                     slot[i] = next[i][prefix & 1];
                 place = 1;
             }
-            known = 0;
-            for (int i = 0; i < CONTEXTS; i++)
-                known += slot[i][place] % COUNTS != 0;
-#define LOGIT(i) stretched(&m->tables, slot[i][place])
-            NAME(Awaited) awaited = {.inputs = INPUTS_OF(LOGIT)};
-#undef LOGIT
-            const uint32_t p = NAME(mixed)(&awaited, &m->sample, &m->tables, plane * 256 + (prefix & 255),
-                                           1024 + plane * 1024 + (uint32_t)(bit & 7) * 128 + nearby,
-                                           5120 + plane * 64 + known, (size_t)bit);
+            NAME(Awaited) awaited;
+            const uint32_t p = NAME(bit_asked)(m, &s, bit, prefix, place, slot, &awaited);
             for (uint32_t one = 0; (bit & 3) == 0 && bit && one < 2; one++)
                 for (int i = 0; i < CONTEXTS; i++) {
-                    next[i][one] = slot_of(m, i, contexts[i], prefix * 2 + one);
+                    next[i][one] = slot_of(m, i, s.contexts[i], prefix * 2 + one);
                     FETCH(next[i][one]);
                 }
             const int one = code_bit(&m->coder, given >> bit & 1, p);
@@ -233,13 +191,12 @@ static uint64_t NAME(code_samples)(Mixing *m, const Neighbours *a, uint64_t pixe
                 count(&m->tables, &slot[i][place], one, i == 0 ? SLOW_LIMIT : LIMIT);
             prefix = prefix * 2 + (uint32_t)one, place = place * 2 + (uint32_t)one;
         }
-        value = (int32_t)(prefix & (uint32_t)top);
-        value_w = w, value_n = n, value_nw = nw;
-        made |= (uint64_t)value << shift;
-        done = done * 65536 + (uint32_t)value + 1;
+        sample_made(&made, &s, (int32_t)(prefix & ((1u << m->bits) - 1)));
     }
-    return made;
+    return made.made;
 }
+
+#include "reducing_rows.h"
 
 /* Code rows first … last − 1: those in `pixels` where the coder writes, or into it. */
 static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
@@ -269,10 +226,13 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
                 if (place)
                     match = (Match){place, 1};
             }
-            uint64_t pixel = row[x];
+            Questions questions;
+            if (m->asks)
+                questions = questions_of(m, here, &a, match, due);
+            uint64_t pixel = m->reduction ? NAME(reduced)(m, here, &a, &questions) : row[x];
             uint32_t rank = NO_HIT;
             if (m->asks)
-                rank = NAME(code_questions)(m, here, &a, match, due, &pixel);
+                rank = NAME(code_questions)(m, &a, &questions, &pixel);
             if (rank == NO_HIT)
                 pixel = NAME(code_samples)(m, &a, pixel);
             row[x] = pixel;

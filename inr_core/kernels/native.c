@@ -73,6 +73,7 @@ static PyMethodDef methods[] = {
     METHOD(code_parity),
     METHOD(encode),
     METHOD(mix_pixels),
+    METHOD(reduce_pixels),
     {NULL, NULL, 0, NULL},
 };
 

@@ -48,6 +48,11 @@ def price_of_bit(index: int) -> float:
     return TRADE * (step_size(index) / 255) ** 2
 
 
+def trade_for(quality: float, samples: int) -> float:
+    """The squared error of all samples of a pixel, in 8-bit levels, that a bit is worth."""
+    return samples * 255**2 * price_of_bit(step_for(quality))
+
+
 def levels_for(width: int, height: int) -> int:
     """Levels of a picture's pyramid."""
     return min(max(math.ceil(math.log2(max(width, height) / COARSEST)), FEWEST_LEVELS), MAX_LEVELS)

@@ -40,12 +40,11 @@ def choose_plane(
     low, high = int(last.min()), int(last.max())
     if raster.alpha and has_few_colours(last[None], FEW_VALUES):
         return "alpha", pack_alpha(last, level)
-    at_low, at_high = (float(np.mean(last == end)) for end in (low, high))
     if raster.alpha:
         peak = np.iinfo(last.dtype).max
-        means_something = low == 0 or high == peak or max(at_low, at_high) >= AREA
+        means_something = low == 0 or high == peak or max(np.mean(last == low), np.mean(last == high)) >= AREA
     else:
-        means_something = min(at_low, at_high) >= AREA and (at_low + at_high >= MASK or _is_smooth(last, low, high))
+        means_something = mask_ends(last) is not None
     if high - low < 2 or not means_something:
         return None
     parts_of_it = [part[..., -1] for part in parts]
@@ -53,6 +52,14 @@ def choose_plane(
     if raster.alpha and _whole_costs_less(parts_of_it, low, high, step, raster.channels, tried, threads):
         return "alpha", pack_alpha(last, level)
     return "ends", pack_ends(last, low, high, level, _innermost(low, high, raster))
+
+
+def mask_ends(grey: Plane) -> tuple[int, int] | None:
+    """The ends of a grey picture that is a mask."""
+    low, high = int(grey.min()), int(grey.max())
+    at_low, at_high = (float(np.mean(grey == end)) for end in (low, high))
+    means_something = min(at_low, at_high) >= AREA and (at_low + at_high >= MASK or _is_smooth(grey, low, high))
+    return (low, high) if high - low >= 2 and means_something else None
 
 
 def _innermost(low: int, high: int, raster: Raster) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from ..exact.planes import to_planes
 from ..exact.strips import MAX_LISTED
 from ..models import MODELS
 from .exact import GUESSED, HURRIED, LEVELS, guessed_size
+from .graphics import reduced_instead
 from .job import Job, Request
 
 LOSSY, LOSSLESS = ("latent", "siren"), "exact"  # to choose from: the first that can do with so many pixels; and for all
@@ -23,8 +24,8 @@ def save(request: Request) -> bytes:
     """The file; TargetError for a target that cannot be met, SettingsError for a model that cannot be."""
     first, *others = choose_models(request)
     job = _job(first, request)
-    if request.settings.asked is None and job.guessed_size is not None:
-        return _lossy_or_exact(job, job.guessed_size)
+    if request.settings.asked is None and job.guessed_size is not None and job.guessed_cost is not None:
+        return reduced_instead(job, job.guessed_cost) or _lossy_or_exact(job, job.guessed_size)
     try:
         return job.saved()
     except TargetError:

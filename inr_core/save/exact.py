@@ -80,7 +80,7 @@ class ExactJob(Job):
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit
                 level = HURRIED if stopped or late or interrupted.is_set() else LEVELS[self.settings.work]
-                return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(header), level, may_mix(header))
+                return self._packed(rows, size, level)
 
             for (_, bottom), payload in crew.in_order(pack, strips):
                 payloads.append(payload)
@@ -89,6 +89,10 @@ class ExactJob(Job):
         if interrupted.is_set():
             raise Interrupted(data)
         return data, stopped
+
+    def _packed(self, rows: tuple[int, int], size: int, level: int) -> bytes:
+        """The payload of some rows of samples 0 … size − 1, with a level of Zstandard."""
+        return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(self.header), level, may_mix(self.header))
 
     def _told(self, payloads: list[bytes], strips: int, rows: int) -> bool:
         """Report so many rows done, but not the last ones; whether the caller says stop."""

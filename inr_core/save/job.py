@@ -101,6 +101,19 @@ class Job(ABC):
         return None
 
     @property
+    def guessed_cost(self) -> float | None:
+        """About the squared error of all samples + `plan.trade_for` · bits, where that can be told."""
+        return None
+
+    def unrefined(self) -> Result | None:
+        """The file that meets the target asked for without any effort; None: there is none, or no telling."""
+        return None
+
+    def refined_size(self, unrefined: float) -> float:
+        """About how many bytes a file of so many has when all effort is made."""
+        return unrefined
+
+    @property
     def threads(self) -> int:
         """That may work on it."""
         return self.settings.threads or cores()

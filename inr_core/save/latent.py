@@ -30,6 +30,7 @@ from ..latent.plan import (
     shift_for_psnr,
     shift_for_size,
     step_for,
+    trade_for,
 )
 from ..models import MAX_STEP, LatentShape
 from ..pixels import Array
@@ -56,7 +57,7 @@ class LatentJob(LossyJob):
     def __init__(self, request: Request, *, plane: bool = True) -> None:
         super().__init__(request, plane=plane)
         self._device = str(choose_device(self.settings.device)) if self.settings.work else "cpu"
-        self._chosen: tuple[int, float] | None = None
+        self._chosen: tuple[int, float, float] | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int], Coded] = {}
 
@@ -160,8 +161,30 @@ class LatentJob(LossyJob):
     @property
     def guessed_size(self) -> float:
         """As `Job.guessed_size`."""
-        refined = SIZE_GAIN if self._iterations() else 1.0
-        return self._tried[1] / refined + sum(map(len, self._payloads))
+        return self.refined_size(self._tried[1]) + sum(map(len, self._payloads))
+
+    @property
+    def guessed_cost(self) -> float:
+        """As `Job.guessed_cost`."""
+        _, size, error = self._tried
+        coded, trade = self.raster.coded, trade_for(self.settings.quality, self.raster.coded)
+        cost = self.refined_size(coded * 255**2 * error + 8 * trade * size)
+        return cost + 8 * trade * sum(map(len, self._payloads))
+
+    def refined_size(self, unrefined: float) -> float:
+        """As `Job.refined_size`."""
+        return unrefined / (SIZE_GAIN if self._iterations() else 1.0)
+
+    def unrefined(self) -> Result | None:
+        """As `Job.unrefined`."""
+        settings, first = self.settings, self._step(self.settings.quality)
+        if settings.target_psnr is not None:
+            least = settings.target_psnr
+            index = last_true(lambda i: self._unrefined_file(i).psnr >= least, first)
+        else:
+            most = settings.target_size or math.inf
+            index = last_true(lambda i: len(self._unrefined_file(i).data) > most, first) + 1
+        return self._unrefined_file(index) if 0 <= index <= MAX_STEP else None
 
     @property
     def _prior(self) -> int:
@@ -169,26 +192,26 @@ class LatentJob(LossyJob):
         return self._tried[0]
 
     @property
-    def _tried(self) -> tuple[int, float]:
-        """The better prior, judged by evenly spread parts of a large picture; bytes of the whole, not refined."""
+    def _tried(self) -> tuple[int, float, float]:
+        """The better prior, judged by evenly spread parts of a large picture; bytes and error of all, not refined."""
         if self._chosen is None:
             index, parts = self._step(self.settings.quality), spread_parts(self.coded)
             numbers = priors_for(self.settings.work, self._look)
             costs = {number: [self._cost(part, number, index) for part in parts] for number in numbers}
-            best = min(costs, key=lambda number: sum(cost for cost, _ in costs[number]))
+            best = min(costs, key=lambda number: sum(error + 8 * price_of_bit(index) * n for n, error in costs[number]))
             share = sum(part[..., 0].size for part in parts) / self.coded[..., 0].size
-            self._chosen = best, sum(size for _, size in costs[best]) / share
+            size, error = (sum(each) / share for each in zip(*costs[best], strict=True))
+            self._chosen = best, size, error
         return self._chosen
 
-    def _cost(self, samples: Array, number: int, index: int) -> tuple[float, int]:
-        """Distortion + λ · rate of samples (h, w, C) that a prior codes, and the bytes."""
+    def _cost(self, samples: Array, number: int, index: int) -> tuple[int, float]:
+        """The bytes of samples (h, w, C) that a prior codes, and the squared error of a pixel's mean sample, 0 … 1."""
         latents = self._latents(samples, number, index)
         payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self.threads)
         if samples.shape == self.coded.shape:
             self._unrefined[number, index] = Coded(latents, encoded)
         error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
-        size = sum(map(len, payloads))
-        return error + 8 * price_of_bit(index) * size, size
+        return sum(map(len, payloads)), error
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""

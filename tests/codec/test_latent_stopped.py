@@ -32,7 +32,7 @@ def test_interrupt_keeps_what_was_refined() -> None:
 def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     from inr_core.latent.encoding import encode_latents as write
 
-    monkeypatch.setattr(latent.LatentJob, "_tried", (1, 0.0))
+    monkeypatch.setattr(latent.LatentJob, "_tried", (1, 0.0, 0.0))
     calls = 0
 
     def interrupted_once(*arguments: Any) -> Any:

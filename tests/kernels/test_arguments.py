@@ -17,7 +17,7 @@ from networks import header_of, make_file, make_layers
 from toy_prior import smooth_picture
 
 from inr_core import Settings, decode, encode
-from inr_core.kernels import switch
+from inr_core.kernels import reducing, switch
 
 CHANGES = 60  # of each recorded call
 CALLS = 3  # recorded of each kernel, of different sizes
@@ -64,6 +64,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, backend: str) -> Iterator[dict[str, l
             decode(data)
             decode(data, size=(7, 5))
             decode(encode(picture, Settings(lossless=True, threads=1), mode=mode))
+        reducing.reduce_pixels(np.arange(35, dtype=np.uint64).reshape(5, 7), 1, 8, True, 9.0)
+        reducing.reduce_pixels(np.arange(35, dtype=np.uint64).reshape(5, 7), 3, 8, False, 9.0)
+        reducing.reduce_pixels(np.arange(12, dtype=np.uint64).reshape(3, 4), 2, 8, True, 9.0, kept=1)
         decode(make_file(siren, make_layers(siren, 1)))
         decode(make_file(siren, make_layers(siren, 1, density=0.3)))
         monkeypatch.undo()
