@@ -243,7 +243,7 @@ def test_the_simple_loop_lowers_what_ours_does() -> None:
     for number in range(5):
         loop.step(number)
         costs.append(loop.cost)
-    assert costs[-1] < 0.98 * costs[0]
+    assert costs[-1] < 0.99 * costs[0]
     how = Refinement(5, TRADE)
     refined, _ = refine(picture.samples, picture.latents, picture.prior, how, lambda *_: True)
     again = speed_latent.SimpleLoop(picture.model, picture.samples, refined)
@@ -257,7 +257,7 @@ def test_multiply_adds_of_a_level_by_hand() -> None:
         dataclasses.replace(picture.latents, details=[picture.latents.details[0][k : k + 1]]) for k in (0, 1)
     )
     picture.latents = finest
-    hidden, luma, chroma = 40, 32, 16
+    hidden, luma, chroma = 64, 64, 32
     seen = {"luma": 13 * 4 + 6 * 6, "chroma": 32 * 4 + 6 * 6}  # inputs that the four parities see, together
     parities = luma * 9 * seen["luma"] + 4 * luma**2 + 4 * 6 * luma
     parities += chroma * 9 * seen["chroma"] + 4 * chroma**2 + 4 * 12 * chroma
