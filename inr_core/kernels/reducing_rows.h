@@ -47,7 +47,7 @@ static void NAME(reduce_samples)(Mixing *m, const Neighbours *a, size_t here, in
     while (made.planes < m->planes) {
         const Sample sample = sample_of(m, a, &made);
         const int64_t weight = sample.shift == 16 * kept ? NEVER >> 16 : seen ? (int64_t)m->reduction->weights[here] << 16 : 0;
-        NAME(Search) s = {m, &sample, weight, *best - cost, (int32_t)(wanted >> sample.shift & 65535), -1};
+        NAME(Search) s = {m, &sample, weight, *best - cost, (int32_t)(wanted >> sample.shift & ((1u << m->bits) - 1)), -1};
         NAME(search)(&s, m->bits - 1, 1, 1, NULL, 0);
         if (s.value < 0)
             return;

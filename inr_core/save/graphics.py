@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 
 from ..errors import TargetError
-from ..exact.mixed import joined, share_alike
+from ..exact.planes import to_planes
 from .job import Job, Result
-from .reduced import ReducedJob, may_reduce
+from .reduced import ReducedJob, is_graphics, may_reduce
 
-GRAPHICS = 0.6  # of the pixels are like a neighbour: of photographs up to 0.52, of screens and text from 0.79 on
 HOPE = 1.5  # parts of a picture cost hardly more than this times what all of it does: the coder has to learn
+LARGE, LARGE_PART, LARGE_HOPE = 2**19, 128, 1.15  # pixels from which on larger parts are asked, too, which tell better
 REFINED = 0.4  # dB, about, that refining gains
 
 
 def reduced_instead(lossy: Job, guessed_cost: float) -> bytes | None:
     """The file of a picture that is reduced, where that is better than what a lossy model will make; else None."""
-    if not may_reduce(lossy.raster):
+    request = lossy.request
+    if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.pixels, request.mode)):
         return None
-    job = ReducedJob(lossy.request)
-    if share_alike(joined(job.planes)) < GRAPHICS or job.guess() > HOPE * guessed_cost:
+    job = ReducedJob(request)
+    if job.guess() > HOPE * guessed_cost:
+        return None
+    if request.count > LARGE and job.guess(LARGE_PART) > LARGE_HOPE * guessed_cost:
         return None
     found = _meets(job, lossy, guessed_cost)
     return None if found is None else job.handed_back(found)
@@ -30,7 +33,10 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
     settings = job.settings
     if settings.target_size is None and settings.target_psnr is None:
         found = job.of_quality(settings.quality)
-        return found if job.cost(found) <= guessed_cost else None
+        if job.cost(found) > guessed_cost:
+            return None
+        other = lossy.unrefined()  # of a large picture, parts do not tell all
+        return found if other is None or job.cost(found) <= lossy.refined_size(job.cost(other)) else None
     try:
         found = job.of_target()
     except TargetError:

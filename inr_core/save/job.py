@@ -106,7 +106,7 @@ class Job(ABC):
         return None
 
     def unrefined(self) -> Result | None:
-        """The file that meets the target asked for without any effort; None: there is none, or no telling."""
+        """The file of the target or quality asked for without any effort; None: there is none, or no telling."""
         return None
 
     def refined_size(self, unrefined: float) -> float:

@@ -178,7 +178,9 @@ class LatentJob(LossyJob):
     def unrefined(self) -> Result | None:
         """As `Job.unrefined`."""
         settings, first = self.settings, self._step(self.settings.quality)
-        if settings.target_psnr is not None:
+        if settings.target_psnr is None and settings.target_size is None:
+            index = first
+        elif settings.target_psnr is not None:
             least = settings.target_psnr
             index = last_true(lambda i: self._unrefined_file(i).psnr >= least, first)
         else:

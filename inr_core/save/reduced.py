@@ -9,6 +9,8 @@ import numpy as np
 
 from ..container.header import Raster
 from ..errors import TargetError
+from ..exact.colours import Planes
+from ..exact.mixed import joined, share_alike
 from ..exact.planes import may_mix, plane_groups, strip_shapes
 from ..exact.reduction import Kept, quick_cost, reduce_strip
 from ..kernels import reducing
@@ -21,6 +23,7 @@ MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB")  # not those whose sa
 # of what a bit is worth: a changed pixel also changes what its neighbours are expected to be, which nobody foresees;
 # with this share error and bits together are least on screens and text alike (1 costs up to 70 % more, 1/9 up to 17 %)
 OWN_SHARE = 1 / 4
+ALIKE = 0.6  # of the pixels, to a neighbour: photographs up to 0.52, screens and text from 0.79 on
 PART, PARTS = 64, 4  # pixels of the side of the parts that are judged, and how many in a row and in a column
 OCTAVES, TOLERANCE = (-8.0, 14.0), 0.25  # log2 of the least and the most trade that a target may need; how exactly
 
@@ -30,12 +33,23 @@ def may_reduce(raster: Raster) -> bool:
     return raster.mode in MODES and raster.bit_depth == 8 and reducing.available() and may_mix(raster)
 
 
-def parts_of(side: int) -> list[slice]:
+def is_graphics(planes: Planes) -> bool:
+    """Whether most pixels are like a neighbour, judged by small parts of planes (P, H, W)."""
+    return share_alike(joined(small_parts(planes))) >= ALIKE
+
+
+def small_parts(planes: Planes, part: int = PART) -> Planes:
+    """Parts of planes (P, H, W), squares of so many pixels, below each other, evenly spread; all of a small picture."""
+    rows, columns = (_parts_of(side, part) for side in planes.shape[1:])
+    return np.concatenate([planes[:, own, across] for own in rows for across in columns], 1)
+
+
+def _parts_of(side: int, part: int) -> list[slice]:
     """Parts of a side, evenly spread; all of a short one."""
-    if side <= PARTS * PART:
+    if side <= PARTS * part:
         return [slice(side)]
-    first = (k * (side - PART) // (PARTS - 1) for k in range(PARTS))
-    return [slice(at, at + PART) for at in first]
+    first = (k * (side - part) // (PARTS - 1) for k in range(PARTS))
+    return [slice(at, at + part) for at in first]
 
 
 class ReducedJob(ExactJob):
@@ -69,11 +83,9 @@ class ReducedJob(ExactJob):
         error = self.planes.size * 255**2 * 10 ** (-result.psnr / 10)
         return error + 8 * self.price(self.settings.quality) * len(result.data)
 
-    def guess(self) -> float:
-        """About what `cost` will be, or more, judged by small parts of the picture."""
-        rows, columns = (parts_of(side) for side in self.planes.shape[1:])
-        parts = [self.planes[:, own, across] for own in rows for across in columns]
-        planes = np.concatenate(parts, 1)
+    def guess(self, part: int = PART) -> float:
+        """About what `cost` will be, or more, judged by parts of the picture, squares of so many pixels."""
+        planes = small_parts(self.planes, part)
         share = planes.size / self.planes.size
         price = self.price(self.settings.quality)
         return quick_cost(planes, OWN_SHARE * price, self.kept, price) / share
