@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 
 from ..container.header import Raster
-from ..errors import TargetError
 from ..exact.colours import Planes
 from ..exact.mixed import joined, share_alike
 from ..exact.planes import may_mix, plane_groups, strip_shapes
@@ -18,10 +18,11 @@ from ..latent.plan import trade_for
 from .beside import mask_ends
 from .exact import HURRIED, LEVELS, ExactJob
 from .job import Request, Result
+from .search import Made, reaching, search, smallest_reaching, too_small
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB")  # not those whose samples mean something else than a level
 # of what a bit is worth: a changed pixel also changes what its neighbours are expected to be, which nobody foresees;
-# with this share error and bits together are least on screens and text alike (1 costs up to 70 % more, 1/9 up to 17 %)
+# with this share error and bits together are least on screens and text alike (1 costs up to 76 % more, 1/9 up to 15 %)
 OWN_SHARE = 1 / 4
 ALIKE = 0.6  # of the pixels, to a neighbour: photographs up to 0.52, screens and text from 0.79 on
 PART, PARTS = 64, 4  # pixels of the side of the parts that are judged, and how many in a row and in a column
@@ -65,7 +66,7 @@ class ReducedJob(ExactJob):
         self.kept = Kept(self.alpha, mask_ends(self.planes[0]) if self.raster.mode == "L" else None)
 
     def run(self, quality: float) -> Result:
-        """Save once."""
+        """As `Job.run`."""
         result = self.of_quality(quality)
         self.handed_back(result)
         return result
@@ -91,11 +92,11 @@ class ReducedJob(ExactJob):
         return quick_cost(planes, OWN_SHARE * price, self.kept, price) / share
 
     def meet_size(self, target: int) -> bytes:
-        """The file with the least error found of at most `target` bytes."""
+        """As `Job.meet_size`."""
         return self.handed_back(self.of_target())
 
     def reach_psnr(self, target: float) -> bytes:
-        """The smallest file found whose decoded pixels reach `target` dB."""
+        """As `Job.reach_psnr`."""
         return self.handed_back(self.of_target())
 
     def of_target(self) -> Result:
@@ -103,30 +104,21 @@ class ReducedJob(ExactJob):
         size, least = self.settings.target_size, self.settings.target_psnr
         if size is None:
             assert least is not None
-            tried = self._search(lambda result: result.psnr < least)
-            return min((r for r in tried if r.psnr >= least), key=lambda r: len(r.data))
-        tried = self._search(lambda result: len(result.data) <= size)
-        small = [result for result in tried if len(result.data) <= size]
-        if not small:
-            smallest = min(len(result.data) for result in tried)
-            raise TargetError(f"target_size: expected at least {smallest} bytes for this picture, got {size}")
-        return max(small, key=lambda result: (result.psnr, -len(result.data)))
-
-    def _search(self, holds: Callable[[Result], bool]) -> list[Result]:
-        """Files near the least trade with which `holds`, which it does with larger ones; the exact one comes first."""
-        tried = [self.saved_with(0.0)]
-        low, high = OCTAVES
-        if holds(tried[0]) or not may_reduce(self.header):
-            return tried
-        while high - low > TOLERANCE and not any(result.stopped for result in tried):
-            middle = (low + high) / 2
-            tried.append(self.saved_with(2.0**middle))
-            low, high = (low, middle) if holds(tried[-1]) else (middle, high)
-        return tried
+            made = search(
+                self.saved_with,
+                0.0,
+                _towards(lambda result: result.psnr < least),
+                lambda complete: smallest_reaching(complete, least),
+            )
+            return reaching(made.values(), least)
+        made = search(self.saved_with, 0.0, _towards(lambda result: len(result.data) <= size), partial(_nearest, size))
+        if (best := _nearest(size, made.values())) is None:
+            raise too_small(min(len(result.data) for result in made.values()), size)
+        return best
 
     def saved_with(self, trade: float) -> Result:
         """A file, which is not reported."""
-        self._trade, self._errors = trade if may_reduce(self.header) else 0.0, {}
+        self._trade, self._errors = trade, {}
         data, stopped = self._save()
         mean = sum(self._errors.values()) / self.planes.size
         measured = 10 * math.log10(255**2 / mean) if mean else math.inf
@@ -144,3 +136,27 @@ class ReducedJob(ExactJob):
         found = reduce_strip(planes, self._exact[rows], groups, level, self._trade, self.kept)
         self._errors[rows] = found.error
         return found.payload
+
+
+def _nearest(size: int, made: Iterable[Result]) -> Result | None:
+    """The file with the least error of those of at most so many bytes."""
+    small = (result for result in made if len(result.data) <= size)
+    return max(small, key=lambda result: (result.psnr, -len(result.data)), default=None)
+
+
+def _towards(holds: Callable[[Result], bool]) -> Callable[[Made], float | None]:
+    """What `search` is told: after the exact file, by halves to the least trade with which `holds`; with more it does."""
+    low, high = OCTAVES
+    middle: float | None = None
+
+    def following(made: Made) -> float | None:
+        nonlocal low, high, middle
+        held = holds(list(made.values())[-1])
+        if middle is not None:
+            low, high = (low, middle) if held else (middle, high)
+        elif held:
+            return None
+        middle = (low + high) / 2
+        return 2.0**middle if high - low > TOLERANCE else None
+
+    return following

@@ -13,9 +13,10 @@ from compiled import each_compiled
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inr_core import Settings, decode, encode, psnr, read_head
+from inr_core import Interrupted, Settings, decode, encode, psnr, read_head
 from inr_core.exact.mixed import joined
 from inr_core.kernels import mixing, reducing, switch
+from inr_core.save.reduced import ReducedJob
 
 pytestmark = pytest.mark.skipif(not reducing.available(), reason="nothing is compiled here")
 
@@ -150,3 +151,26 @@ def test_what_is_kept_does_not_change() -> None:
     made, _ = reducing.reduce_pixels(grey, 1, 8, False, 1e4, ends=(0, 255))
     assert ((made == 255) == (grey == 255)).all()
     assert (made != grey).any()
+
+
+def test_an_interrupted_search_keeps_what_meets_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = page()
+    made: list[Any] = []
+    whole = len(encode(pixels, Settings(lossless=True, **QUICK)))
+    saved = ReducedJob.saved_with
+
+    def interrupted(job: ReducedJob, trade: float) -> Any:
+        if len(made) == 3:
+            raise Interrupted(b"the file that was being made")
+        made.append(saved(job, trade))
+        return made[-1]
+
+    monkeypatch.setattr(ReducedJob, "saved_with", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        encode(pixels, Settings(target_size=whole // 2, **QUICK))
+    small = [result.data for result in made if len(result.data) <= whole // 2]
+    assert caught.value.data in small
+    made.clear()
+    with pytest.raises(Interrupted) as caught:
+        encode(pixels, Settings(target_psnr=40, **QUICK))
+    assert len(caught.value.data) == min(len(result.data) for result in made if result.psnr >= 40)

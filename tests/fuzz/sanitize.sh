@@ -35,7 +35,7 @@ assert s.native is not None; print('sanitized:', *s.available())"
 # Apart: tests that limit the address space, which the sanitizer reserves terabytes of, and those that load torch.
 run -m pytest -q -x --capture=sys -p no:cacheprovider tests/kernels/test_kernels.py tests/kernels/test_arguments.py \
     tests/kernels/test_arithmetic.py tests/kernels/test_resample.py tests/kernels/test_wavelet.py \
-    tests/kernels/test_mixing.py tests/entropy tests/codec/test_golden.py tests/codec/test_hostile.py \
+    tests/kernels/test_mixing.py tests/exact/test_reduced.py tests/entropy tests/codec/test_golden.py tests/codec/test_hostile.py \
     tests/latent/test_latent_hostile.py tests/exact/test_exact_hostile.py tests/exact/test_beside_hostile.py
 for level in $(run -c 'from inr_core.kernels import switch; print(*switch.available()[1:])'); do
     echo "mutants: $level"
