@@ -145,7 +145,7 @@ def _nearest(size: int, made: Iterable[Result]) -> Result | None:
 
 
 def _towards(holds: Callable[[Result], bool]) -> Callable[[Made], float | None]:
-    """What `search` is told: after the exact file, by halves to the least trade with which `holds`; with more it does."""
+    """What `search` is told: after the exact file, by halves to the least trade with which it holds."""
     low, high = OCTAVES
     middle: float | None = None
 
