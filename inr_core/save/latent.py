@@ -212,7 +212,8 @@ class LatentJob(LossyJob):
         payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self.threads)
         if samples.shape == self.coded.shape:
             self._unrefined[number, index] = Coded(latents, encoded)
-        error = float(np.square((decoded.astype(np.float32) - samples) / self.peak).mean(2).sum())
+        apart = decoded.astype(np.float32) - samples
+        error = float(np.square(apart, out=apart).sum()) / self.peak**2 / samples.shape[2]
         return sum(map(len, payloads)), error
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
