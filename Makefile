@@ -2,6 +2,7 @@
 # make test   run the tests, in two processes; PYTEST="-x tests/latent -k tiles" in one, of what it says
 # make slow   run those that take long and are left out there
 # make check  ruff and strict mypy
+# make docs   build the site of these documents, build/site/index.html; it fails on any warning
 # make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost;
 #   make sanitize: the compiled kernels under sanitizers, SANITIZED mutants of each level
 # make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test slow check samples programs fuzz mutate sanitize slowest clean
+.PHONY: demo test slow check docs samples programs fuzz mutate sanitize slowest clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
@@ -33,6 +34,10 @@ check: $(VENV)/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "build/site/index.html"
 
 samples: $(VENV)/installed
 	$(BIN)/python sample_images/make_samples.py
@@ -74,6 +79,13 @@ $(VENV)/installed: $(SETUP)
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(INSTALL) --editable '.[test]'
+	@touch $@
+
+# Without the package: the reference is read from its sources.
+$(VENV)/installed-docs: $(SETUP)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) $$($(BIN)/python -c 'import tomllib; \
+	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
 	@touch $@
 
 clean:

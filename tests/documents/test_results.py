@@ -1,4 +1,4 @@
-"""The commands of README, CONTRIBUTING, RESULTS and STUDY exist, and README's figures are those of RESULTS."""
+"""The commands of the documents exist, and the figures of README and of docs/ are those of RESULTS."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ import study.__main__ as experiments
 from pillow_inr.bench.__main__ import MEASUREMENTS, parser
 
 ROOT = Path(__file__).parents[2]
-README, RESULTS, STUDY, CONTRIBUTING = (
-    (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "RESULTS", "STUDY", "CONTRIBUTING")
+README, RESULTS, STUDY, CONTRIBUTING, COMMAND, MODELS, THUMBNAILS = (
+    (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("README", "RESULTS", "STUDY", "CONTRIBUTING", "docs/command", "docs/models", "docs/guides/thumbnails")
 )
 ROWS = [path for path in (ROOT / "docs" / "results").glob("*.json") if not path.name.startswith("study-")]
 BENCH, EXPERIMENTS = "inr bench ", "python -m study "
 FIGURE = re.compile(r"(?<![\w.,×/–-])[−+]?(\d[\d,]*(?:\.\d+)?)")
-MEASURED = ("## Thumbnails", "## What it is good for", "## How good it is")  # README's sections that state figures
+MEASURED = (  # the sections that state figures
+    (README, "## How good it is"),
+    (MODELS, "## latent"),
+    (MODELS, "## exact"),
+    (MODELS, "## siren"),
+    (THUMBNAILS, "## What happens"),
+)
 UNITS = ("dB", "%", "bytes", "kB", "MB", "GB", "ms", "times")
 
 
@@ -38,7 +45,9 @@ def commands(text: str) -> list[str]:
     ]
 
 
-ALL = sorted({command for text in (README, RESULTS, STUDY, CONTRIBUTING) for command in commands(text)})
+ALL = sorted(
+    {command for text in (RESULTS, STUDY, CONTRIBUTING, COMMAND, MODELS, THUMBNAILS) for command in commands(text)}
+)
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -56,7 +65,7 @@ def test_every_command_under_a_table_is_understood(command: str) -> None:
 
 def test_no_table_stands_under_a_command_that_is_written_otherwise() -> None:
     assert len(ALL) > 25
-    for text in (README, RESULTS, STUDY):
+    for text in (RESULTS, STUDY, COMMAND, MODELS, THUMBNAILS):
         assert "-m pillow_inr.bench" not in text
 
 
@@ -77,10 +86,10 @@ def in_rows(path: Path) -> set[float]:
 
 
 def stated() -> list[tuple[str, float, int]]:
-    """(line, number, decimals) of README's figures: in the cells of its tables, or before a unit."""
+    """(line, number, decimals) of what those sections state: in the cells of tables, or before a unit."""
     found = []
-    for title in MEASURED:
-        section = README.split(title, 1)[1].split("\n## ", 1)[0]
+    for text, title in MEASURED:
+        section = text.split(title, 1)[1].split("\n## ", 1)[0]
         for line in section.splitlines():
             cells = line.split("|")[2:] if line.startswith("| ") else []
             parts = [*cells, *re.findall(rf"[^\s]+ (?:{'|'.join(UNITS)})\b|[^\s]+ %", "" if cells else line)]
@@ -88,7 +97,7 @@ def stated() -> list[tuple[str, float, int]]:
     return found
 
 
-def test_every_figure_of_readme_is_one_of_results() -> None:
+def test_every_figure_is_one_of_results() -> None:
     measured = {number for number, _ in numbers(RESULTS)} | {number for path in ROWS for number in in_rows(path)}
     figures = stated()
     assert len(figures) > 40
