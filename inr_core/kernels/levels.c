@@ -20,6 +20,7 @@ static int16_t sine_table[SINE_MASK + 1];
 #define VECTOR_NEON 2
 #define VECTOR_AVX2 3
 #define VECTOR_VNNI 4
+#define VECTOR_WASM 5 /* of another library: wasm/decoder.c */
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define X86 1

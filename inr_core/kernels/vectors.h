@@ -1,6 +1,6 @@
 /* Vectors of 32-bit integers: the only place with instructions of a processor. Included once for each level.
 
-   VECTOR_LEVEL: PLAIN, SSE2, NEON, AVX2 or VNNI. Besides V and its functions, each level says
+   VECTOR_LEVEL: PLAIN, SSE2, NEON, AVX2, VNNI or WASM. Besides V and its functions, each level says
 
    LANES   integers in a V
    TILE_V  vectors of neighbouring positions that are evaluated together
@@ -186,6 +186,39 @@ static INLINE V NAME(vdp)(V sum, V x, V w) {
 #define fabsolute(a) vabsq_f32(a)
 #define to_float(v) vcvtq_f32_s32(v)
 #define to_nearest(f) vcvtnq_s32_f32(f)
+
+#elif VECTOR_LEVEL == VECTOR_WASM
+
+#define V v128_t
+#define LANES 4
+#define TILE_V 2
+#define TILE_N 4
+#define SIREN_V 4
+#define vload(p) wasm_v128_load(p)
+#define vstore(p, v) wasm_v128_store(p, v)
+#define vset1(i) wasm_i32x4_splat(i)
+#define vset(...) wasm_i32x4_make(__VA_ARGS__)
+static INLINE int32_t NAME(vtotal)(V v) {
+    v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+    return wasm_i32x4_extract_lane(wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 1, 0, 3, 2)), 0);
+}
+#define vtotal NAME(vtotal)
+#define vadd(a, b) wasm_i32x4_add(a, b)
+#define vmul(a, b) wasm_i32x4_mul(a, b)
+#define vand(a, b) wasm_v128_and(a, b)
+#define vsll(a, n) wasm_i32x4_shl(a, n)
+#define vsra(a, n) wasm_i32x4_shr(a, n)
+#define vdp(sum, x, w) wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(x, w))
+#define vmin(a, b) wasm_i32x4_min(a, b)
+#define vmax(a, b) wasm_i32x4_max(a, b)
+#define vpairs(low, high) wasm_v128_or(wasm_v128_and(low, vset1(0xffff)), wasm_i32x4_shl(high, 16))
+#define F v128_t
+#define fset1(x) wasm_f32x4_splat(x)
+#define fmul(a, b) wasm_f32x4_mul(a, b)
+#define fmadd(a, b, c) wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
+#define fabsolute(a) wasm_f32x4_abs(a)
+#define to_float(v) wasm_f32x4_convert_i32x4(v)
+#define to_nearest(f) wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(f))
 
 #else /* plain C */
 

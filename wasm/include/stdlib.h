@@ -1,0 +1,1 @@
+/* Of the C library, nothing: memory is the caller's, see memory.h. */
