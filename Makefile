@@ -6,6 +6,7 @@
 # make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost;
 #   make sanitize: the compiled kernels under sanitizers, SANITIZED mutants of each level
 # make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
+# make wasm   compile the kernels of the browser's viewer (clang, wasm-ld); make viewer: its folder, in build/viewer
 # The first three, and slow, create .venv first if need be; PYTHON=… picks the interpreter, 3.11 or newer.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test slow check docs samples programs fuzz mutate sanitize slowest clean
+.PHONY: demo test slow check docs samples programs fuzz mutate sanitize slowest wasm viewer clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
@@ -69,6 +70,15 @@ sanitize: $(VENV)/installed-test
 
 slowest: $(VENV)/installed-test
 	$(FUZZ) tests/fuzz/slowest.py
+
+wasm:
+	$(PYTHON) wasm/build.py
+
+viewer:
+	rm -rf build/viewer
+	mkdir -p build/viewer/priors
+	cp -R docs/viewer/decoder docs/viewer/*.* build/viewer/
+	cp inr_core/latent/priors/*.npz build/viewer/priors/
 
 $(VENV)/installed: $(SETUP)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pillow-inr needs Python 3.11 or newer: make PYTHON=…")'
