@@ -186,44 +186,50 @@ def _end_slope(h0: float, h1: float, secant0: float, secant1: float) -> float:
 
 @dataclass(frozen=True)
 class BdRate:
-    """The mean difference of rate at equal PSNR."""
+    """The mean difference of rate at equal PSNR, or at an equal score of another metric."""
 
     percent: float  # of curve b against curve a: −50 is half the bytes
-    low_db: float  # the PSNR range both curves reach
-    high_db: float
+    low: float  # the range of scores both curves reach
+    high: float
     covered: float  # that range as a share of curve a's, 0 … 1
 
 
 def bd_rate(
-    rate_a: Sequence[float], psnr_a: Sequence[float], rate_b: Sequence[float], psnr_b: Sequence[float]
+    rate_a: Sequence[float],
+    score_a: Sequence[float],
+    rate_b: Sequence[float],
+    score_b: Sequence[float],
+    metric: str = "PSNR",
+    unit: str = "dB",
 ) -> BdRate:
-    """Bjøntegaard's rate difference of curve b against curve a, the reference, over the PSNR range both reach.
+    """Bjøntegaard's rate difference of curve b against curve a, the reference, over the scores both reach.
 
-    Rates in any one unit, above 0; PSNR in dB. The logarithm of the rate is interpolated by `Pchip` and integrated
-    exactly (G. Bjøntegaard, VCEG-M33, 2001, with the piecewise cubic of later practice). Points may come in any order;
-    one that another dominates (no fewer dB at no higher rate) is dropped, so that rates increase with PSNR.
+    Rates in any one unit, above 0; scores: PSNR in dB, or any `metric`, in its `unit`, that grows with quality. The
+    logarithm of the rate is interpolated by `Pchip` and integrated exactly (G. Bjøntegaard, VCEG-M33, 2001, with the
+    piecewise cubic of later practice). Points may come in any order; one that another dominates (no lower score at no
+    higher rate) is dropped, so that rates increase with it.
     InrError where a curve then has fewer than four points, a number is not finite, or the ranges do not overlap.
     """
-    a, b = _curve("a", rate_a, psnr_a), _curve("b", rate_b, psnr_b)
+    a, b = _curve("a", metric, rate_a, score_a), _curve("b", metric, rate_b, score_b)
     low, high = float(max(a.x[0], b.x[0])), float(min(a.x[-1], b.x[-1]))
     if low >= high:
-        ranges = [f"curve {n} {c.x[0]:.2f} … {c.x[-1]:.2f} dB" for n, c in (("a", a), ("b", b))]
-        raise InrError(f"BD-rate: expected curves that overlap in PSNR, got {ranges[0]} and {ranges[1]}")
+        ranges = [f"curve {n} {c.x[0]:.2f} … {c.x[-1]:.2f} {unit}".rstrip() for n, c in (("a", a), ("b", b))]
+        raise InrError(f"BD-rate: expected curves that overlap in {metric}, got {ranges[0]} and {ranges[1]}")
     difference = (b.integral(low, high) - a.integral(low, high)) / (high - low)
     return BdRate(100 * math.expm1(difference), low, high, (high - low) / float(a.x[-1] - a.x[0]))
 
 
-def _curve(name: str, rates: Sequence[float], decibels: Sequence[float]) -> Pchip:
-    """log rate over PSNR, of the points no other one dominates."""
-    if len(rates) != len(decibels):
-        raise InrError(f"BD-rate, curve {name}: expected a PSNR for every rate, got {len(rates)} and {len(decibels)}")
-    if not all(0 < rate < math.inf and math.isfinite(db) for rate, db in zip(rates, decibels, strict=True)):
-        msg = f"expected finite PSNR and rates above 0, got {list(decibels)} at {list(rates)}"
+def _curve(name: str, metric: str, rates: Sequence[float], scores: Sequence[float]) -> Pchip:
+    """log rate over the score, of the points no other one dominates."""
+    if len(rates) != len(scores):
+        raise InrError(f"BD-rate, curve {name}: expected a {metric} for every rate, got {len(rates)} and {len(scores)}")
+    if not all(0 < rate < math.inf and math.isfinite(score) for rate, score in zip(rates, scores, strict=True)):
+        msg = f"expected finite {metric} and rates above 0, got {list(scores)} at {list(rates)}"
         raise InrError(f"BD-rate, curve {name}: {msg}")
     points: list[tuple[float, float]] = []
-    for rate, db in sorted(zip(rates, decibels, strict=True), key=lambda point: (point[0], -point[1])):
-        if not points or db > points[-1][0]:
-            points.append((db, math.log(rate)))
+    for rate, score in sorted(zip(rates, scores, strict=True), key=lambda point: (point[0], -point[1])):
+        if not points or score > points[-1][0]:
+            points.append((score, math.log(rate)))
     if len(points) < MIN_POINTS:
         msg = f"expected at least {MIN_POINTS} points that no other dominates, got {len(points)} of {len(rates)}"
         raise InrError(f"BD-rate, curve {name}: {msg}")

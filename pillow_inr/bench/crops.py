@@ -1,13 +1,14 @@
-"""The same part of a picture as each codec leaves it, at files of nearly one size."""
+"""The same parts of a picture as each codec leaves them, at files of nearly one size, to judge looks by."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from .codecs import Codec, nearest_size
@@ -15,8 +16,13 @@ from .pictures import Samples
 from .points import Bench, Picture, Recipe, Row, key_of, other_recipe
 from .summary import number
 
-SIDE = 128  # pixels of a crop, or the picture's where that is less
-STEPS = 4  # a crop's side has so many places to begin at
+SIDE = 128  # pixels of a part, or the picture's where that is less
+STEPS = 4  # a part's side has so many places to begin at
+MASKED = 5  # pixels of the window over which contrast hides differences
+UNSEEN = 4.0  # variance of luma that hides nothing yet
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+Plane = NDArray[np.float64]  # (H, W)
 
 
 @dataclass(frozen=True)
@@ -32,21 +38,33 @@ class Comparison:
     """The original's part, ours, then the others at the size nearest to that of our first."""
 
     picture: str
-    box: tuple[int, int, int, int]  # left, top, right, bottom
+    box: Box
+    why: str  # this part
     crops: tuple[Crop, ...]
 
 
-def compare(bench: Bench, picture: Picture, ours: Sequence[Recipe], others: Sequence[Codec]) -> Comparison:
-    """Measure the others at the size of our first recipe's file, and cut the busiest part out of every picture."""
-    box = busiest(picture.samples)
-    crops = [Crop(None, _png(picture.samples, box))]
+def compare(bench: Bench, picture: Picture, ours: Sequence[Recipe], others: Sequence[Codec]) -> list[Comparison]:
+    """Measure the others at the size of our first recipe's file, and cut the same parts out of every picture.
+
+    One where the picture has the most detail, and beside it one where ours and the others differ most to the eye.
+    """
     rows: list[tuple[Row, str | None]] = [(bench.point(picture, recipe), recipe.plugin) for recipe in ours]
     target = int(number(rows[0][0], "bytes"))
     rows += [(bench.point(picture, nearest_recipe(bench, picture, codec, target)), codec.plugin) for codec in others]
-    for row, plugin in rows:
-        decoded = bench.load(bench.folder / str(row["file"]), plugin)
-        crops.append(Crop(row, _png(decoded, box)))
-    return Comparison(picture.name, box, tuple(crops))
+    decoded = [bench.load(bench.folder / str(row["file"]), plugin) for row, plugin in rows]
+    parts = {"the most detail": busiest(picture.samples)}
+    apart = most_different(picture.samples, decoded, parts["the most detail"])
+    if apart is not None:
+        parts["where they differ most"] = apart
+    return [
+        Comparison(picture.name, box, why, tuple(_cut(picture.samples, [row for row, _ in rows], decoded, box)))
+        for why, box in parts.items()
+    ]
+
+
+def _cut(original: Samples, rows: Sequence[Row], decoded: Sequence[Samples], box: Box) -> list[Crop]:
+    pairs = zip(rows, decoded, strict=True)
+    return [Crop(None, _png(original, box)), *(Crop(row, _png(picture, box)) for row, picture in pairs)]
 
 
 def nearest_recipe(bench: Bench, picture: Picture, codec: Codec, target: int) -> Recipe:
@@ -61,27 +79,69 @@ def nearest_recipe(bench: Bench, picture: Picture, codec: Codec, target: int) ->
     return other_recipe(codec, int(kept["setting"]))
 
 
-def busiest(samples: Samples) -> tuple[int, int, int, int]:
-    """The box, (left, top, right, bottom), with the most contrast: the largest sum of squared differences of luma."""
-    luma = samples @ np.array([0.299, 0.587, 0.114])  # (H, W)
-    height, width = luma.shape
-    activity = np.zeros((height + 1, width + 1))
-    activity[1:, 2:] += np.diff(luma, axis=1) ** 2
-    activity[2:, 1:] += np.diff(luma, axis=0) ** 2
-    total = activity.cumsum(0).cumsum(1)
+def busiest(samples: Samples) -> Box:
+    """The part with the most contrast: the largest sum of squared differences of neighbours' luma."""
+    plane = luma(samples)
+    activity = np.zeros(plane.shape)
+    activity[:, 1:] += np.diff(plane, axis=1) ** 2
+    activity[1:] += np.diff(plane, axis=0) ** 2
+    return max(_boxes(plane.shape), key=_sums(activity))
+
+
+def most_different(original: Samples, decoded: Sequence[Samples], taken: Box) -> Box | None:
+    """The part, apart from `taken`, where the first of `decoded` and the others differ most to the eye, if any do.
+
+    Squared differences of luma, each smoothed over 5×5 pixels, as single pixels are not what eyes compare, and against
+    the original's variance there, which hides them: bands in a sky count, noise in grass does not. More than that
+    variance counts as that: not how far the worst one is off, but how much of the part is other than in ours.
+    """
+    plane = luma(original)
+    hidden = _means(plane**2) - _means(plane) ** 2 + UNSEEN
+    first, *rest = (_means(luma(picture)) for picture in decoded)
+    seen = sum((np.minimum((other - first) ** 2 / hidden, 1) for other in rest), np.zeros(plane.shape))
+    apart = [box for box in _boxes(plane.shape) if not _overlap(box, taken)]
+    return max(apart, key=_sums(seen)) if apart and seen.any() else None
+
+
+def luma(samples: Samples) -> Plane:
+    """Rec. 601's, 0 … 255."""
+    return np.asarray(samples @ np.array([0.299, 0.587, 0.114]), np.float64)
+
+
+def _means(plane: Plane) -> Plane:
+    """Over MASKED × MASKED pixels around each, edges repeated."""
+    for axis in (0, 1):
+        around = [(MASKED // 2, MASKED // 2) if axis == k else (0, 0) for k in (0, 1)]
+        plane = np.lib.stride_tricks.sliding_window_view(np.pad(plane, around, "edge"), MASKED, axis).mean(-1)
+    return plane
+
+
+def _boxes(shape: Sequence[int]) -> list[Box]:
+    """The places of a part, from the top down."""
+    height, width = shape
     h, w = min(SIDE, height), min(SIDE, width)
     tops = [*range(0, height - h, SIDE // STEPS), height - h]
     lefts = [*range(0, width - w, SIDE // STEPS), width - w]
-
-    def inside(corner: tuple[int, int]) -> float:
-        top, left = corner
-        return float(total[top + h, left + w] - total[top, left + w] - total[top + h, left] + total[top, left])
-
-    top, left = max(((top, left) for top in tops for left in lefts), key=inside)
-    return left, top, left + w, top + h
+    return [(left, top, left + w, top + h) for top in tops for left in lefts]
 
 
-def _png(samples: Samples, box: tuple[int, int, int, int]) -> bytes:
+def _sums(plane: Plane) -> Callable[[Box], float]:
+    """A function of a box: the plane's sum inside."""
+    total = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
+    total[1:, 1:] = plane.cumsum(0).cumsum(1)
+
+    def inside(box: Box) -> float:
+        left, top, right, bottom = box
+        return float(total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left])
+
+    return inside
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _png(samples: Samples, box: Box) -> bytes:
     out = io.BytesIO()
     Image.fromarray(samples).crop(box).save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -13,6 +13,7 @@ from inr_core.settings import MODEL_CHOICES, Settings
 
 DEFAULT = "(default: %(default)s)"  # ends the help of an argument
 TUNE = "psnr"  # of what is measured by PSNR
+LOOK = "look"  # of what is measured for eyes
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
 
 _FIT_OPTIONS: dict[str, tuple[type, str]] = {

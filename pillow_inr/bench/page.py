@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from .codecs import HOW
 from .crops import Comparison, Crop
 from .curves import Series, chart, legend
+from .metrics import METRICS, PSNR, Metric
 from .page_style import STYLE
-from .report import SIZE_AND_PSNR, Cell
+from .points import RD_COLUMNS
+from .report import Cell
 from .summary import Curve, Row, names, number
 
 LEDE = """Each picture, written by every format at several settings and read again. A curve further up and to the left
 is better: more of the picture for fewer bytes."""
-BD_RATE = """The bytes it needs for the PSNR of the other format: −10% is a tenth fewer, +100% twice as many. Below each
-stand the PSNR over which both curves run and its share of the other's. The mean is of the pictures with a figure."""
+BD_RATE = """The bytes it needs for the score of the other format: −10% is a tenth fewer, +100% twice as many. Below
+each stand the scores over which both curves run and their share of the other's. The mean is of the pictures with a
+figure."""
 METHOD = """Every point is a real file, written and read again through Pillow: bytes are those on disk, PSNR is from the
 mean squared error over all channels of the decoded 8-bit RGB picture, MS-SSIM is the mean of the three channels (as a
-curve −10·log₁₀(1 − MS-SSIM), in dB). Transparent parts are over white. BD-rate: the difference of bytes at equal PSNR,
-logarithm of the rate interpolated by PCHIP, over the range that both curves reach. Each encode and each decode runs in
-a fresh process; seconds are the median of up to five runs without imports, or one run where that takes over a second;
-peak memory is the most the process had resident, interpreter, picture and libraries included. Threads are as each
-library chooses, or for ours as the settings say. Published points are from tables of others: bits a pixel and PSNR."""
+curve −10·log₁₀(1 − MS-SSIM), in dB), SSIMULACRA2, where it is asked for, is as the Python package of that name has it:
+90 is as good as the original, 70 good, 50 middling. Transparent parts are over white. BD-rate: the difference of bytes
+at an equal score, logarithm of the rate interpolated by PCHIP, over the range that both curves reach, without points
+that are no better for more bytes or lost nothing. Each encode and each decode runs in a fresh process; seconds are the
+median of up to five runs without imports, or one run where that takes over a second; peak memory is the most the
+process had resident, interpreter, picture and libraries included. Threads are as each library chooses, or for ours as
+the settings say. Published points are from tables of others: bits a pixel and PSNR."""
+UNITS = {metric.key: metric.unit for metric in METRICS}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Results:
 
     ours: Sequence[str]  # codec names; the curves' order and colours are ours, then the others
     others: Sequence[str]
+    metrics: Sequence[Metric]
     rows: Sequence[Row]  # of points.RD_COLUMNS
     bd: Sequence[Row]  # of summary.BD_COLUMNS
     means: Sequence[Row]  # of summary.MEAN_COLUMNS
@@ -51,7 +57,7 @@ def page(results: Results) -> str:
     if not results.complete:
         parts.append('<p class="warning">Unfinished: this is what was measured so far. The same command goes on.</p>')
     parts += [f'<p class="warning">{escape(note)}</p>' for note in results.notes]
-    parts += [_bd_table(results, codec) for codec in results.ours]
+    parts += [_bd_tables(results, codec) for codec in results.ours]
     parts.append(_costs(results))
     parts += [_picture(results, name) for name in names(results.rows, "picture")]
     parts.append(f"<h2>How this was measured</h2><p>{escape(METHOD)} {escape(HOW)}</p>")
@@ -65,19 +71,37 @@ def page(results: Results) -> str:
     )
 
 
-def _bd_table(results: Results, codec: str) -> str:
-    own = [row for row in results.bd if row["codec"] == codec]
-    means = {str(row["against"]): row for row in results.means if row["codec"] == codec}
-    if not own:
+def _bd_tables(results: Results, codec: str) -> str:
+    """By each metric, the means of all of them first."""
+    metrics = [m for m in results.metrics if any(r["metric"] == m.key and r["codec"] == codec for r in results.bd)]
+    if not metrics:
         return ""
+    means = [row for row in results.means if row["codec"] == codec]
+    parts = [f"<h2>BD-rate of {escape(codec)}</h2><p>{escape(BD_RATE)}</p>"]
+    if len(metrics) > 1:
+        lines = {f"by {m.name}": [row for row in means if row["metric"] == m.key] for m in metrics}
+        parts.append(_bd_table(names(means, "against"), lines))
+    for metric in metrics:
+        own = [row for row in results.bd if row["metric"] == metric.key and row["codec"] == codec]
+        mean = [row for row in means if row["metric"] == metric.key]
+        lines = {name: [row for row in own if row["picture"] == name] for name in names(own, "picture")}
+        heading = f"<h3>At equal {escape(metric.name)}</h3>" if len(metrics) > 1 else ""
+        parts.append(heading + _bd_table(names(mean, "against"), {**lines, "mean": mean}))
+    return "".join(parts)
+
+
+def _bd_table(others: Sequence[str], lines: Mapping[str, Sequence[Row]]) -> str:
+    """A column for each opponent, a line for each name; the one called mean is set apart."""
     body = []
-    for picture in names(own, "picture"):
-        found = {str(row["against"]): row for row in own if row["picture"] == picture}
-        body.append(f'<tr><th class="word">{escape(picture)}</th>{"".join(_bd_cell(found.get(o)) for o in means)}</tr>')
-    body.append(f'<tr class="mean"><th class="word">mean</th>{"".join(_bd_cell(mean) for mean in means.values())}</tr>')
-    heads = "".join(f"<th>against {escape(other)}</th>" for other in means)
+    for name, rows in lines.items():
+        found = {str(row["against"]): row for row in rows}
+        mark = ' class="mean"' if name == "mean" else ""
+        body.append(
+            f'<tr{mark}><th class="word">{escape(name)}</th>{"".join(_bd_cell(found.get(o)) for o in others)}</tr>'
+        )
+    heads = "".join(f"<th>against {escape(other)}</th>" for other in others)
     table = f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody>"
-    return f'<h2>BD-rate of {escape(codec)}</h2><p>{escape(BD_RATE)}</p><div class="wide"><table>{table}</table></div>'
+    return f'<div class="wide"><table>{table}</table></div>'
 
 
 def _bd_cell(row: Row | None) -> str:
@@ -86,7 +110,8 @@ def _bd_cell(row: Row | None) -> str:
     if row["bd_rate_percent"] is None:
         return f'<td class="why">{escape(str(row.get("note") or "–"))}</td>'
     percent = number(row, "bd_rate_percent")
-    span = f"{number(row, 'low_db'):.1f} … {number(row, 'high_db'):.1f} dB, {number(row, 'covered'):.0%}"
+    unit = UNITS[str(row["metric"])]
+    span = f"{number(row, 'low'):.1f} … {number(row, 'high'):.1f}{unit and ' ' + unit}, {number(row, 'covered'):.0%}"
     if "pictures" in row and row["pictures"] != row["of_pictures"]:
         span += f", {row['pictures']} of {row['of_pictures']} pictures"
     return f'<td class="{"good" if percent < 0 else "bad"}">{_signed(percent)}%<small>{span}</small></td>'
@@ -117,46 +142,36 @@ def _picture(results: Results, name: str) -> str:
     rows = [row for row in results.rows if row["picture"] == name]
     order = [codec for codec in [*results.ours, *results.others] if any(row["codec"] == codec for row in rows)]
     places = {codec: index for index, codec in enumerate([*results.ours, *results.others])}
-    psnr = [Series(codec, places[codec], _psnr_points(rows, name, codec)) for codec in order]
-    ssim = [Series(codec, places[codec], _ssim_points(rows, name, codec)) for codec in order]
-    rate = "bits per pixel (logarithmic)"
-    charts = chart(psnr, rate, "PSNR, dB", f"{name}: PSNR over bits per pixel, a curve for each codec")
-    charts += chart(ssim, rate, "MS-SSIM, dB", f"{name}: MS-SSIM over bits per pixel, a curve for each codec")
+    charts = ""
+    curves: list[Series] = []
+    for metric in results.metrics:
+        curves = [Series(codec, places[codec], _curve(rows, name, codec, metric)) for codec in order]
+        about = f"{name}: {metric.name} over bits per pixel, a curve for each codec"
+        charts += chart(curves, "bits per pixel (logarithmic)", metric.title, about)
     size = f"{rows[0]['width']} × {rows[0]['height']} pixels"
-    parts = [f"<h2>{escape(name)}</h2>", f'<p class="faint">{size}</p>', legend(psnr)]
+    parts = [f"<h2>{escape(name)}</h2>", f'<p class="faint">{size}</p>', legend(curves)]
     parts.append(f'<div class="charts">{charts}</div>')
     parts += [_crops(c) for c in results.comparisons if c.picture == name]
-    parts.append(_points(rows, order))
+    parts.append(_points(rows, order, results.metrics))
     return "\n".join(parts)
 
 
-def _psnr_points(rows: Sequence[Row], picture: str, codec: str) -> tuple[tuple[float, float, str], ...]:
-    own = Curve.of(rows, picture, codec).rows
-    points = [(number(row, "bpp"), number(row, "psnr_db"), _tip(row)) for row in own]
-    return tuple(point for point in points if math.isfinite(point[1]))
-
-
-def _ssim_points(rows: Sequence[Row], picture: str, codec: str) -> tuple[tuple[float, float, str], ...]:
-    own = [row for row in Curve.of(rows, picture, codec).rows if row["ms_ssim"] is not None]
+def _curve(rows: Sequence[Row], picture: str, codec: str, metric: Metric) -> tuple[tuple[float, float, str], ...]:
+    scores = Curve.of(rows, picture, codec).scores(metric)
     return tuple(
-        (number(row, "bpp"), -10 * math.log10(1 - number(row, "ms_ssim")), _tip(row))
-        for row in own
-        if number(row, "ms_ssim") < 1
+        (number(row, "bpp"), score, f"{row['codec']}, {row['setting']}: {_figures(row)}") for row, score in scores
     )
 
 
-def _tip(row: Row) -> str:
-    return f"{row['codec']}, {row['setting']}: {_figures(row)}"
-
-
 def _figures(row: Row) -> str:
-    ssim = "" if row["ms_ssim"] is None else f", MS-SSIM {number(row, 'ms_ssim'):.4f}"
-    return f"{number(row, 'bytes'):,.0f} bytes, {number(row, 'bpp'):.3f} bpp, {number(row, 'psnr_db'):.2f} dB{ssim}"
+    """Size and every metric that was measured."""
+    scores = [metric.shown(number(row, metric.column)) for metric in METRICS if row[metric.column] is not None]
+    return ", ".join([f"{number(row, 'bytes'):,.0f} bytes", f"{number(row, 'bpp'):.3f} bpp", *scores])
 
 
 def _crops(comparison: Comparison) -> str:
     left, top, right, bottom = comparison.box
-    place = f"{right - left} × {bottom - top} pixels at ({left}, {top})"
+    place = f"{comparison.why}, {right - left} × {bottom - top} pixels at ({left}, {top})"
     figures = "".join(_figure(crop) for crop in comparison.crops)
     return f'<h3>At equal size <span class="faint">{place}</span></h3><div class="crops">{figures}</div>'
 
@@ -164,30 +179,19 @@ def _crops(comparison: Comparison) -> str:
 def _figure(crop: Crop) -> str:
     name, text = "original", ""
     if crop.row is not None:
-        row = crop.row
-        name, text = f"{row['codec']}", f", {row['setting']}<br>{number(row, 'bytes'):,.0f} bytes, "
-        text += f"{number(row, 'psnr_db'):.2f} dB"
+        name, text = f"{crop.row['codec']}", f", {crop.row['setting']}<br>{escape(_figures(crop.row))}"
     data = base64.b64encode(crop.png).decode()
     image = f'<img src="data:image/png;base64,{data}" alt="{escape(name, quote=True)}">'
     return f"<figure>{image}<figcaption><strong>{escape(name)}</strong>{text}</figcaption></figure>"
 
 
-def _points(rows: Sequence[Row], order: Sequence[str]) -> str:
-    heads = {
-        "codec": "codec",
-        "setting": "setting",
-        "bytes": "bytes",
-        "bpp": "bpp",
-        "psnr_db": "PSNR, dB",
-        "ms_ssim": "MS-SSIM",
-        "encode_seconds": "encode, s",
-        "decode_seconds": "decode, s",
-        "encode_peak_mb": "encode, peak MB",
-        "decode_peak_mb": "decode, peak MB",
-    }
-    formats = {**SIZE_AND_PSNR, "ms_ssim": ".4f", "encode_seconds": ".4f"}
-    formats |= {"decode_seconds": ".4f", "encode_peak_mb": ".0f", "decode_peak_mb": ".0f"}
+def _points(rows: Sequence[Row], order: Sequence[str], metrics: Sequence[Metric]) -> str:
+    heads = {"codec": "codec", "setting": "setting", "bytes": "bytes", "bpp": "bpp"}
+    heads |= {metric.column: f"{metric.name}, dB" if metric is PSNR else metric.name for metric in metrics}
+    heads |= {"encode_seconds": "encode, s", "decode_seconds": "decode, s"}
+    heads |= {"encode_peak_mb": "encode, peak MB", "decode_peak_mb": "decode, peak MB"}
     own = [row for codec in order for row in Curve.of(rows, str(rows[0]["picture"]), codec).rows]
+    formats = {column: spec for column, spec in RD_COLUMNS.items() if spec}
     table = _table(list(heads), list(heads.values()), own, formats)
     return f"<details><summary>All {len(own)} files</summary>{table}</details>"
 

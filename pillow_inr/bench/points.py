@@ -1,7 +1,8 @@
 """Points of rate–distortion curves: one picture written by one recipe, measured once and kept.
 
 A folder holds the pictures as they were measured, every file that was written, and `points.jsonl`, a line for each
-point, appended when it is finished. A point is known by its picture's samples, the save options and the version.
+point, appended when it is finished. A point is known by its picture's samples, the save options and the version. Where
+a kept one lacks a metric that is asked for, its file is measured, not written again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -20,10 +21,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from inr_core.metrics import WINDOW_TAPS, bpp, ms_ssim, psnr
+from inr_core.metrics import bpp
 
 from . import fresh
 from .codecs import Codec
+from .metrics import DEFAULT_METRICS, METRICS, PSNR, Metric
 from .pictures import Samples
 from .report import SIZE_AND_PSNR, Cell, machine, versions
 
@@ -34,12 +36,15 @@ RD_COLUMNS = {
     "setting": "",
     **SIZE_AND_PSNR,
     "ms_ssim": ".4f",
+    "ssimulacra2": ".2f",
     "encode_seconds": ".4f",
     "decode_seconds": ".4f",
     "encode_peak_mb": ".0f",
     "decode_peak_mb": ".0f",
     **dict.fromkeys(("width", "height", "options", "version", "machine", "sha256", "file", "measured")),
 }
+
+LATER = tuple(metric.column for metric in METRICS if metric is not PSNR)  # measured of the written file where missing
 
 Row = dict[str, Cell]  # of RD_COLUMNS
 
@@ -68,14 +73,16 @@ class Recipe:
     options: Mapping[str, object]  # of `Image.save`
     version: str  # of everything that decides the file
     plugin: str | None
+    kept_as: str | None = None  # what the archive calls the codec, where the name depends on what else is measured
 
 
-def our_recipe(model: str, options: Mapping[str, object]) -> Recipe:
-    """Ours, with options that name a quality."""
+def our_recipe(model: str, options: Mapping[str, object], name: str | None = None) -> Recipe:
+    """Ours, with options that name a quality; `name`: what reports show."""
     known = versions()
     version = ", ".join([*(f"{name} {known[name]}" for name in ("pillow-inr", "torch")), f"source {known['source']}"])
     setting = f"quality {options['quality']:g}"
-    return Recipe(f"inr {model}", setting, "INR", ".inr", {**options, "model": model}, version, "pillow_inr")
+    kept_as = f"inr {model}"
+    return Recipe(name or kept_as, setting, "INR", ".inr", {**options, "model": model}, version, "pillow_inr", kept_as)
 
 
 def other_recipe(codec: Codec, setting: int) -> Recipe:
@@ -123,8 +130,8 @@ def key_of(*parts: object) -> str:
 class Bench:
     """Measures points into a folder, or finds them there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, metrics: Sequence[Metric] = DEFAULT_METRICS) -> None:
+        self.folder, self.metrics = folder, metrics
         (folder / "files").mkdir(parents=True, exist_ok=True)
         self.archive = Archive(folder / "points.jsonl")
         here = machine()
@@ -132,15 +139,27 @@ class Bench:
 
     def point(self, picture: Picture, recipe: Recipe) -> Row:
         """The row of one file: written, loaded and compared. InrError where the format refuses."""
-        key = key_of(picture.digest, recipe.codec, recipe.options, recipe.version)
-        path = self.folder / "files" / f"{picture.name}-{recipe.codec.replace(' ', '-')}-{key}{recipe.suffix}"
+        codec = recipe.kept_as or recipe.codec
+        key = key_of(picture.digest, codec, recipe.options, recipe.version)
+        path = self.folder / "files" / f"{picture.name}-{codec.replace(' ', '-')}-{key}{recipe.suffix}"
         kept = self.archive.get(key)
-        if kept is not None and self._has(kept):
-            lossless = {"psnr_db": math.inf} if kept["psnr_db"] is None else {}
-            return {**kept, **lossless, "picture": picture.name}
-        row = self._measure(picture, recipe, path)
-        self.archive.put(key, {**row, "psnr_db": row["psnr_db"] if row["psnr_db"] != math.inf else None})
-        return row
+        here = kept is not None and self._has(kept)
+        row: Row = {**dict.fromkeys(RD_COLUMNS), **kept} if kept and here else self._measure(picture, recipe, path)
+        if row["psnr_db"] is None:
+            row["psnr_db"] = math.inf
+        later = self._scores(picture, recipe, row)
+        row |= later
+        if later or not here:
+            self.archive.put(key, {**row, "psnr_db": row["psnr_db"] if row["psnr_db"] != math.inf else None})
+        return {**row, "picture": picture.name, "codec": recipe.codec}
+
+    def _scores(self, picture: Picture, recipe: Recipe, row: Row) -> Row:
+        """What is asked for and not measured yet, of the written file."""
+        missing = [metric for metric in self.metrics if row[metric.column] is None]
+        if not any(metric.fits(picture.samples) for metric in missing):
+            return {}
+        decoded = self.load(self.folder / str(row["file"]), recipe.plugin)
+        return {metric.column: metric.measure(picture.samples, decoded) for metric in missing}
 
     def seconds(self, picture: Picture, recipe: Recipe) -> float:
         """Of writing one file, measured now."""
@@ -150,7 +169,11 @@ class Bench:
 
     def _has(self, kept: Mapping[str, Any]) -> bool:
         path = self.folder / kept["file"]
-        return kept.keys() == RD_COLUMNS.keys() and path.is_file() and path.stat().st_size == kept["bytes"]
+        return (
+            RD_COLUMNS.keys() - set(LATER) <= kept.keys() <= RD_COLUMNS.keys()
+            and path.is_file()
+            and path.stat().st_size == kept["bytes"]
+        )
 
     def _measure(self, picture: Picture, recipe: Recipe, path: Path) -> Row:
         source = self._source(picture)
@@ -166,8 +189,8 @@ class Bench:
             "setting": recipe.setting,
             "bytes": size,
             "bpp": bpp(size, width, height),
-            "psnr_db": psnr(picture.samples, decoded),
-            "ms_ssim": ms_ssim(picture.samples, decoded) if min(width, height) >= WINDOW_TAPS else None,
+            "psnr_db": PSNR.measure(picture.samples, decoded),
+            **dict.fromkeys(LATER),
             "encode_seconds": encode.seconds,
             "decode_seconds": decode.seconds,
             "encode_peak_mb": _megabytes(encode.peak_bytes),

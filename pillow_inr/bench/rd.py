@@ -1,12 +1,15 @@
 """Rate–distortion curves beside those of other formats, as JSON, CSV and an HTML page.
 
 Every point is a file written and read again through Pillow, each time in a fresh process, whose peak memory is read
-from the system. PSNR is over the decoded 8-bit RGB, transparent parts over white. JPEG: optimize; JPEG2000:
+from the system. PSNR, MS-SSIM and SSIMULACRA2 are over the decoded 8-bit RGB, transparent parts over white; there is a
+BD-rate by each of --metrics, of MS-SSIM in dB, −10·log₁₀(1 − m). With ssimulacra2 among them ours is tuned for looks,
+as it is saved by default, else for PSNR; --tune look psnr measures both. JPEG: optimize; JPEG2000:
 irreversible, mct=1, by rate; WebP: method 6; AVIF: speed 4, 4:4:4, by default and with tune=psnr; JPEG XL, where
 pillow-jxl-plugin is installed: defaults. Of Kodak's pictures, whole and by their names, VTM and Cool-chic as published.
 
 In the output folder, `points.jsonl` and `files` keep every point for good, known by its picture's samples, the save
-options and the version of the code: a run that was stopped goes on where it was, another one takes what is there.
+options and the version of the code: a run that was stopped goes on where it was, another one takes what is there, and
+measures of the kept files what it asks for besides.
 `results.json`, `results.csv` and `report.html` are of the last command; the first two are written after every point.
 """
 
@@ -18,6 +21,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from inr_core.errors import InrError
@@ -27,6 +31,7 @@ from . import options
 from .codecs import CODECS, Codec, chosen
 from .crops import Comparison, compare
 from .literature import Published, published
+from .metrics import DEFAULT_METRICS, METRICS, PSNR, SSIMULACRA2, chosen_metrics
 from .page import Results, page
 from .pictures import load_all, samples
 from .points import RD_COLUMNS, Bench, Picture, Recipe, other_recipe, our_recipe
@@ -65,7 +70,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", nargs="*", choices=keys, default=keys, metavar="NAME", help=f"of {', '.join(keys)} (default: all)"
     )
-    parser.add_argument("--tune", choices=TUNES, default=options.TUNE, help=f"of ours {text}")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=[metric.key for metric in METRICS],
+        default=[metric.key for metric in DEFAULT_METRICS],
+        metavar="NAME",
+        help=f"of {', '.join(m.key for m in METRICS)} (default: {' '.join(m.key for m in DEFAULT_METRICS)}); "
+        f"{SSIMULACRA2.key} needs pillow-inr[bench]",
+    )
+    parser.add_argument(
+        "--tune",
+        nargs="+",
+        choices=TUNES,
+        metavar="NAME",
+        help=f"of ours, {' and '.join(TUNES)} (default: {options.TUNE}, or {options.LOOK} with {SSIMULACRA2.key})",
+    )
     parser.add_argument("--device", default="cpu", metavar="NAME", help=f"to fit on {text}")
     options.add_fit(parser)
 
@@ -95,20 +115,27 @@ class Session:
 
     def __post_init__(self) -> None:
         args, report = self.args, self.report
+        self.metrics = chosen_metrics(args.metrics)
+        tunes = args.tune or [options.LOOK if SSIMULACRA2 in self.metrics else options.TUNE]
         given = {**options.fit_options(args), "device": args.device}
         qualities = sorted(set(args.qualities))
         shown = qualities[len(qualities) // 2] if args.show is None else args.show
-        for model in args.model:
+        self.ours: dict[str, list[Recipe]] = {}  # by their names
+        self.shown: list[Recipe] = []
+        for model, tune in product(dict.fromkeys(args.model), dict.fromkeys(tunes)):
+            name = f"inr {model}" if len(set(tunes)) == 1 else f"inr {model} tune={tune}"
+            same = {**given, "tune": tune}
             for quality in [*qualities, shown]:
-                Settings.from_options({**given, "model": model, "quality": quality})
-        self.ours = {model: [our_recipe(model, {**given, "quality": q}) for q in qualities] for model in args.model}
-        self.shown = [our_recipe(model, {**given, "quality": shown}) for model in args.model]
+                Settings.from_options({**same, "model": model, "quality": quality})
+            self.ours[name] = [our_recipe(model, {**same, "quality": q}, name) for q in qualities]
+            self.shown.append(our_recipe(model, {**same, "quality": shown}, name))
         self.pictures = unique([Picture(name, samples(im)) for name, im in load_all(args.pictures, args.crop)])
-        self.bench = Bench(args.output)
+        self.bench = Bench(args.output, self.metrics)
         self.others = self._available(chosen(args.against))
         self.published = [codec for codec in published() if codec.key in args.against]
-        self.table = report.table("rd", "Rate and distortion", RD_COLUMNS)
-        self.bd = report.table("bd_rate", "BD-rate: bytes at equal PSNR", BD_COLUMNS)
+        unasked = {metric.column: None for metric in METRICS if metric not in self.metrics and metric is not PSNR}
+        self.table = report.table("rd", "Rate and distortion", {**RD_COLUMNS, **unasked})
+        self.bd = report.table("bd_rate", "BD-rate: bytes at an equal score", BD_COLUMNS)
         self.means = report.table("bd_rate_mean", "BD-rate, mean of the pictures", MEAN_COLUMNS)
         self.costs = report.table("costs", "Medians of seconds, most memory", COST_COLUMNS)
         self.noted = report.table("notes", "Notes", {"note": ""})
@@ -136,7 +163,7 @@ class Session:
             for row in (row for codec in self.published for row in codec.rows(picture)):
                 self.report.add(self.table, row)
             try:
-                self.comparisons.append(compare(self.bench, picture, self.shown, self.others))
+                self.comparisons.extend(compare(self.bench, picture, self.shown, self.others))
             except (InrError, OSError) as e:
                 self._failed(f"{picture.name}, crops: {e}")
         self.finished = True
@@ -155,9 +182,9 @@ class Session:
 
     def summarise(self) -> None:
         """BD-rates and costs of the points there are."""
-        ours, others = [recipes[0].codec for recipes in self.ours.values()], [codec.name for codec in self.others]
+        ours, others = [*self.ours], [codec.name for codec in self.others]
         rows = self.table.rows
-        self.bd.rows.extend(bd_rows(rows, ours, self._opponents()))
+        self.bd.rows.extend(bd_rows(rows, ours, self._opponents(), self.metrics))
         self.means.rows.extend(bd_means(self.bd.rows))
         measured = [row for row in rows if row["codec"] in (*ours, *others)]
         self.costs.rows.extend(cost_rows(measured, others[0] if others else None))
@@ -176,8 +203,9 @@ class Session:
         """All three files of results."""
         self.report.complete = self.finished and not self.failures
         results = Results(
-            ours=[recipes[0].codec for recipes in self.ours.values()],
+            ours=[*self.ours],
             others=self._opponents(),
+            metrics=self.metrics,
             rows=self.table.rows,
             bd=self.bd.rows,
             means=self.means.rows,
@@ -194,7 +222,7 @@ class Session:
 
     def _about(self) -> list[str]:
         given = [recipes[0] for recipes in self.ours.values()]
-        same = {k: v for k, v in given[0].options.items() if k not in ("quality", "model")}
+        same = {k: v for k, v in given[0].options.items() if all(r.options[k] == v for r in given) and k != "quality"}
         machines = dict.fromkeys(str(row["machine"]) for row in self.table.rows if row["machine"])
         return [
             f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -6,18 +6,21 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from inr_core.errors import InrError
 from inr_core.metrics import bd_rate
 
+from .metrics import PSNR, Metric
 from .report import Cell
 
 RATE_COLUMNS = {
+    "metric": "",
     "codec": "",
     "against": "",
     "bd_rate_percent": "+.1f",
-    "low_db": ".2f",
-    "high_db": ".2f",
+    "low": ".2f",
+    "high": ".2f",
     "covered": ".0%",
 }
 BD_COLUMNS = {"picture": "", **RATE_COLUMNS, "note": ""}
@@ -48,11 +51,20 @@ class Curve:
         own = [row for row in rows if row["picture"] == picture and row["codec"] == codec]
         return cls(tuple(sorted(own, key=lambda row: number(row, "bytes"))))
 
-    def lossy(self) -> tuple[list[float], list[float]]:
-        """Bits per pixel and dB, without points that lost nothing."""
-        points = [(number(row, "bpp"), number(row, "psnr_db")) for row in self.rows]
-        finite = [point for point in points if math.isfinite(point[1])]
-        return [rate for rate, _ in finite], [db for _, db in finite]
+    def scores(self, metric: Metric) -> list[tuple[Row, float]]:
+        """Rows and where they stand on a metric's curve, of those that have its value and have lost something."""
+        lossy = [row for row in self.rows if row["psnr_db"] is None or math.isfinite(number(row, "psnr_db"))]
+        found = [(row, metric.curve(number(row, metric.column))) for row in lossy if row[metric.column] is not None]
+        return [(row, score) for row, score in found if math.isfinite(score)]
+
+    def lossy(self, metric: Metric) -> tuple[list[float], list[float]]:
+        """Bits per pixel and scores, without points that lost nothing."""
+        points = self.scores(metric)
+        return [number(row, "bpp") for row, _ in points], [score for _, score in points]
+
+    def knows(self, metric: Metric) -> bool:
+        """Whether any of its points was measured by it."""
+        return any(row[metric.column] is not None for row in self.rows)
 
 
 def number(row: Row, column: str) -> float:
@@ -67,47 +79,48 @@ def names(rows: Sequence[Row], column: str) -> list[str]:
     return list(dict.fromkeys(str(row[column]) for row in rows))
 
 
-def bd_rows(rows: Sequence[Row], ours: Sequence[str], others: Sequence[str]) -> list[dict[str, Cell]]:
-    """For each picture and opponent the bytes ours needs at equal PSNR, in per cent more or less.
+def bd_rows(
+    rows: Sequence[Row], ours: Sequence[str], others: Sequence[str], metrics: Sequence[Metric] = (PSNR,)
+) -> list[dict[str, Cell]]:
+    """For each metric, picture and opponent the bytes ours needs at an equal score, in per cent more or less.
 
-    `covered` is the share of the opponent's PSNR range that both reach. Where there is no figure, `note` says why.
+    `low`, `high`: the scores that both reach, on the metric's curve; `covered`: their share of the opponent's. Where
+    there is no figure, `note` says why. Pairs one of which was not measured by the metric have no row.
     """
     result: list[dict[str, Cell]] = []
-    for picture in names(rows, "picture"):
-        for codec in ours:
-            for other in others:
-                row: dict[str, Cell] = {"picture": picture, "codec": codec, "against": other}
-                row |= dict.fromkeys([*BD_COLUMNS][3:])
-                reference, tested = Curve.of(rows, picture, other), Curve.of(rows, picture, codec)
-                if not reference.rows or not tested.rows:
-                    continue
-                try:
-                    bd = bd_rate(*reference.lossy(), *tested.lossy())
-                except InrError as e:
-                    message = str(e).removeprefix("BD-rate").lstrip(":, ")
-                    row["note"] = message.replace("curve a", other).replace("curve b", codec)
-                else:
-                    row |= {"bd_rate_percent": bd.percent, "low_db": bd.low_db, "high_db": bd.high_db}
-                    row["covered"] = bd.covered
-                result.append(row)
+    for metric, picture, codec, other in product(metrics, names(rows, "picture"), ours, others):
+        reference, tested = Curve.of(rows, picture, other), Curve.of(rows, picture, codec)
+        if not (reference.knows(metric) and tested.knows(metric)):
+            continue
+        row: dict[str, Cell] = {"picture": picture, "metric": metric.key, "codec": codec, "against": other}
+        row |= dict.fromkeys([*BD_COLUMNS][4:])
+        try:
+            bd = bd_rate(*reference.lossy(metric), *tested.lossy(metric), metric.name, metric.unit)
+        except InrError as e:
+            message = str(e).removeprefix("BD-rate").lstrip(":, ")
+            row["note"] = message.replace("curve a", other).replace("curve b", codec)
+        else:
+            row |= {"bd_rate_percent": bd.percent, "low": bd.low, "high": bd.high, "covered": bd.covered}
+        result.append(row)
     return result
 
 
 def bd_means(rows: Sequence[Row]) -> list[dict[str, Cell]]:
-    """Of BD_COLUMNS, for each pair of codecs: the mean of the pictures that have a figure.
+    """Of BD_COLUMNS, for each metric and pair of codecs: the mean of the pictures that have a figure.
 
-    `low_db` and `high_db` are the lowest and the highest of theirs, `covered` is the mean.
+    `low` and `high` are the lowest and the highest of theirs, `covered` is the mean.
     """
     result: list[dict[str, Cell]] = []
-    for codec, against in dict.fromkeys((row["codec"], row["against"]) for row in rows):
-        pairs = [row for row in rows if (row["codec"], row["against"]) == (codec, against)]
+    columns = ("metric", "codec", "against")
+    for key in dict.fromkeys(tuple(row[column] for column in columns) for row in rows):
+        pairs = [row for row in rows if tuple(row[column] for column in columns) == key]
         counted = [row for row in pairs if row["bd_rate_percent"] is not None]
-        mean: dict[str, Cell] = {"codec": codec, "against": against}
-        mean |= dict.fromkeys(("bd_rate_percent", "low_db", "high_db", "covered"))
+        mean: dict[str, Cell] = dict(zip(columns, key, strict=True))
+        mean |= dict.fromkeys(("bd_rate_percent", "low", "high", "covered"))
         if counted:
             mean["bd_rate_percent"] = statistics.fmean(number(row, "bd_rate_percent") for row in counted)
-            mean["low_db"] = min(number(row, "low_db") for row in counted)
-            mean["high_db"] = max(number(row, "high_db") for row in counted)
+            mean["low"] = min(number(row, "low") for row in counted)
+            mean["high"] = max(number(row, "high") for row in counted)
             mean["covered"] = statistics.fmean(number(row, "covered") for row in counted)
         result.append({**mean, "pictures": len(counted), "of_pictures": len(pairs)})
     return result

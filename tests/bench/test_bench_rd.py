@@ -80,9 +80,10 @@ def test_csv_has_every_row_and_column(pictures: list[Path], tmp_path: Path) -> N
     with open(tmp_path / "out" / "results.csv", encoding="utf-8", newline="") as fp:
         rows = list(csv.DictReader(fp))
     assert ",".join(rows[0]) == (
-        "picture,codec,setting,bytes,bpp,psnr_db,ms_ssim,encode_seconds,decode_seconds,encode_peak_mb,decode_peak_mb,"
+        "picture,codec,setting,bytes,bpp,psnr_db,ms_ssim,ssimulacra2,encode_seconds,decode_seconds,encode_peak_mb,decode_peak_mb,"
         "width,height,options,version,machine,sha256,file,measured"
     )
+    assert {row["ssimulacra2"] for row in rows} == {""}  # not asked for
     assert [row["setting"] for row in rows] == [f"quality {q}" for q in (10, 40, 70, 100, 0, 30, 60, 95)]
     for row, other in zip(rows, results(tmp_path)["tables"]["rd"], strict=True):
         assert row["picture"] == "waves & more"
@@ -123,21 +124,22 @@ def test_bd_rate_by_hand(pictures: list[Path], tmp_path: Path, monkeypatch: pyte
     factors = {("clear", "inr auto"): 0.5, ("waves & more", "inr auto"): 2.0}
     decibels: dict[str, list[float]] = {"JPEG": [20, 30, 35, 40], "inr auto": [25, 28, 33, 35, math.inf]}
     monkeypatch.setattr(points.Bench, "_measure", fake(lambda *key: factors.get(key, 1.0), decibels))
-    assert bench(*pictures, "--qualities", 10, 20, 30, 40, 50, "--against", "jpeg") == 0
+    assert bench(*pictures, "--qualities", 10, 20, 30, 40, 50, "--against", "jpeg", "--metrics", "psnr") == 0
     tables = results(tmp_path)["tables"]
     first, second = tables["bd_rate"]
     assert (first["picture"], first["codec"], first["against"]) == ("clear", "inr auto", "JPEG")
     assert first["bd_rate_percent"] == pytest.approx(-50)
     assert second["bd_rate_percent"] == pytest.approx(100)
     for row in (first, second):
-        assert (row["low_db"], row["high_db"], row["covered"], row["note"]) == (25, 35, 0.5, None)
+        assert (row["low"], row["high"], row["covered"], row["note"]) == (25, 35, 0.5, None)
     (mean,) = tables["bd_rate_mean"]
     assert mean == {
+        "metric": "psnr",
         "codec": "inr auto",
         "against": "JPEG",
         "bd_rate_percent": pytest.approx(25),
-        "low_db": 25,
-        "high_db": 35,
+        "low": 25,
+        "high": 35,
         "covered": 0.5,
         "pictures": 2,
         "of_pictures": 2,
@@ -156,7 +158,7 @@ def test_too_few_points_are_said_not_hidden(
 ) -> None:
     decibels = {"JPEG": [20.0, 30, 35, 40], "inr auto": [50.0, 52, 54, 56]}
     monkeypatch.setattr(points.Bench, "_measure", fake(lambda *key: 1.0, decibels))
-    assert bench(pictures[0], *QUALITIES, "--against", "jpeg") == 0
+    assert bench(pictures[0], *QUALITIES, "--against", "jpeg", "--metrics", "psnr") == 0
     (row,) = results(tmp_path)["tables"]["bd_rate"]
     assert row["bd_rate_percent"] is None
     assert (

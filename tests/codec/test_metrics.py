@@ -121,7 +121,7 @@ RATES, DECIBELS = [0.2, 0.4, 0.8, 1.6, 2.4], [27.1, 29.8, 33.0, 36.9, 38.8]
 def test_half_the_rate_is_minus_fifty_per_cent() -> None:
     half = metrics.bd_rate(RATES, DECIBELS, [rate / 2 for rate in RATES], DECIBELS)
     assert half.percent == pytest.approx(-50, abs=1e-12)
-    assert (half.low_db, half.high_db, half.covered) == (27.1, 38.8, 1.0)
+    assert (half.low, half.high, half.covered) == (27.1, 38.8, 1.0)
     assert metrics.bd_rate(RATES, DECIBELS, RATES, DECIBELS).percent == 0
 
 
@@ -132,14 +132,14 @@ def test_bd_rate_of_straight_lines_by_hand() -> None:
     b = [32.0, 34, 38, 44]
     result = metrics.bd_rate([2 ** ((d - 30) / 3) for d in a], a, [2 ** ((d - 30) / 2 - 1) for d in b], b)
     assert result.percent == pytest.approx(100 * (2 ** (1 / 6) - 1), abs=1e-10)
-    assert (result.low_db, result.high_db) == (32, 42)
+    assert (result.low, result.high) == (32, 42)
     assert result.covered == pytest.approx(10 / 12)
 
 
 def test_bd_rate_of_curves_is_scipys() -> None:
     result = metrics.bd_rate(RATES, DECIBELS, [0.15, 0.33, 0.7, 1.3], [26.5, 29.9, 33.9, 37.0])
     assert result.percent == pytest.approx(-21.488552206652233, abs=1e-10)
-    assert (result.low_db, result.high_db) == (27.1, 37.0)
+    assert (result.low, result.high) == (27.1, 37.0)
 
 
 def test_order_and_dominated_points_do_not_matter() -> None:
