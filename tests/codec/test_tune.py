@@ -20,6 +20,9 @@ from inr_core.latent import plan
 
 with Image.open(Path(__file__).parents[2] / "sample_images" / "chelsea.webp") as im:
     PHOTOGRAPH = np.ascontiguousarray(np.asarray(im.convert("RGB"))[40:200, 120:312])
+with Image.open(Path(__file__).parents[2] / "sample_images" / "coffee.webp") as im:
+    STILL = np.ascontiguousarray(np.asarray(im.convert("RGB"))[100:260, 200:392])
+PHOTOGRAPHS = pytest.mark.parametrize("photograph", [PHOTOGRAPH, STILL], ids=["chelsea", "coffee"])
 
 
 def is_for_looks(data: bytes) -> bool:
@@ -76,12 +79,38 @@ def test_errors_are_smaller_where_they_are_seen_and_larger_where_not(effort: int
     assert sizes[1] < 0.85 * sizes[0]
 
 
-def test_qualities_for_looks_are_monotonic() -> None:
-    files = [encode(PHOTOGRAPH, Settings(effort=0, quality=q, threads=1)) for q in (0, 20, 40, 60, 75, 90, 100)]
-    sizes, values = [len(data) for data in files], [psnr(PHOTOGRAPH, decode(data)) for data in files]
+@PHOTOGRAPHS
+@pytest.mark.parametrize("tune", ["look", "psnr"])
+def test_qualities_are_monotonic(photograph: NDArray[Any], tune: str) -> None:
+    qualities = (*range(0, 100, 10), 75, 85, 88, 92, 95, 100)
+    files = [encode(photograph, Settings(effort=0, quality=q, tune=tune, threads=1)) for q in sorted(qualities)]
+    sizes, values = [len(data) for data in files], [psnr(photograph, decode(data)) for data in files]
     assert sizes == sorted(set(sizes))
     assert values == sorted(values)
     assert values[-1] > 49
+    steps = [plan.step_for(q, look=tune == "look") for q in range(101)]
+    assert steps == sorted(steps, reverse=True)
+
+
+@PHOTOGRAPHS
+def test_qualities_are_as_jpeg_has_taught(photograph: NDArray[Any]) -> None:
+    """75 is as good as a JPEG of 85 at least, and smaller; by SSIMULACRA2 as one of 90, and 90 is as the original."""
+
+    def saved(kind: str, quality: int) -> tuple[int, NDArray[Any]]:
+        out = io.BytesIO()
+        Image.fromarray(photograph).save(out, kind, quality=quality, **({"effort": 0} if kind == "INR" else {}))
+        with Image.open(out) as im:
+            return out.tell(), np.array(im)
+
+    (size, decoded), (jpeg_size, jpeg) = saved("INR", 75), saved("JPEG", 85)
+    assert size < 0.85 * jpeg_size
+    assert psnr(photograph, decoded) > psnr(photograph, jpeg) + 0.5
+    pytest.importorskip("ssimulacra2")
+    from pillow_inr.bench.metrics import SSIMULACRA2
+
+    assert SSIMULACRA2.score(photograph, decoded) > SSIMULACRA2.score(photograph, saved("JPEG", 90)[1])
+    assert SSIMULACRA2.score(photograph, decoded) > 80
+    assert SSIMULACRA2.score(photograph, saved("INR", 90)[1]) > 85
 
 
 def test_image_save_and_what_it_refuses() -> None:
