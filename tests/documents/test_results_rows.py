@@ -129,12 +129,60 @@ def fresh() -> list[Line]:
     ]
 
 
+LEVELS = {"numpy": "NumPy", "plain": "plain C, no vectors", "baseline": "baseline (SSE2)", "avx2": "AVX2"}
+LEVELS |= {"vnni": "AVX-512 VNNI"}
+
+
+def by_kernels(table: str, cells: Callable[[dict[str, Any]], Line]) -> list[Line]:
+    """A row a level of the compiled kernels: `cells` of each prior one after the other."""
+    made: dict[str, Line] = {}
+    for row in rows("kernels", table):
+        if row["what"].startswith("prior"):
+            level = LEVELS[row["kernels"]]
+            made[level] = (*made.get(level, (level,)), *cells(row))
+    return list(made.values())
+
+
+def kernels_decoding() -> list[Line]:
+    """Milliseconds, NumPy's over them, and they over AVIF's."""
+    return by_kernels(
+        "decode", lambda row: (f"{row['cpu_ms']:,.1f}", f"{row['of_numpy']:.1f}", f"{row['of_avif']:.1f}")
+    )
+
+
+def kernels_large() -> list[Line]:
+    """Milliseconds on the clock of a large picture, and NumPy's over them."""
+    return by_kernels("large", lambda row: (f"{row['clock_ms']:,.0f}", f"{row['of_numpy']:.1f}"))
+
+
+def kernels_rates() -> list[Line]:
+    """What the networks reach by prior and level, 10⁹ multiply-adds a second."""
+    table = rows("kernels", "rates")
+    return [
+        (
+            *(parity["what"].removeprefix("prior "), LEVELS[parity["kernels"]], f"{parity['peak']:.1f}"),
+            *(f"{row['rate']:.1f}, {row['percent']:.0f} %" for row in (parity, cell)),
+        )
+        for what in ("prior 1", "prior 3")
+        for parity, cell in zip(
+            *(
+                [row for row in table if (row["what"], row["kernel"]) == (what, kernel)]
+                for kernel in ("parity_keys", "cell_rows")
+            ),
+            strict=True,
+        )
+    ]
+
+
 TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its table of this number
     ("The latent model beside other formats", 0): lambda: bd_rates("latent"),
     ("The latent model beside other formats", 1): lambda: by_quality("latent", "rd"),
     ("Text and screens", 0): lambda: bd_rates("text"),
     ("Text and screens", 1): lambda: by_quality("text", "rd"),
     ("Thumbnails", 0): thumbnails,
+    ("Compiled kernels", 0): kernels_decoding,
+    ("Compiled kernels", 1): kernels_rates,
+    ("Compiled kernels", 2): kernels_large,
     ("Photograph and text page beside JPEG, JPEG2000 and WebP", 0): compared,
     ("What quantisation costs", 0): losses,
     ("RigL, pruning, small-dense at equal non-zeros", 0): sparsities,
