@@ -12,6 +12,7 @@ from inr_core.fit.latent.band_products import analysis, analysis_back, synthesis
 from inr_core.fit.latent.distortion import Distortion
 from inr_core.fit.latent.float_wavelet import forward_wavelet
 from inr_core.fit.latent.model import RGB_TO_YCC
+from inr_core.fit.latent.passes import Window
 from inr_core.fit.latent.refine import Refinement, refine
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
@@ -35,17 +36,19 @@ def test_analysis_is_the_forward_wavelet_and_has_its_adjoint(size: tuple[int, in
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("first", [0, 2])
 @pytest.mark.parametrize("hidden", [False, True])
-def test_gradients_are_those_of_what_counts(planes: int, first: int, hidden: bool) -> None:
-    counts = Distortion(planes, prior.load(1), True, "cpu")
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_are_those_of_what_counts(planes: int, first: int, hidden: bool, masked: bool) -> None:
     generator = torch.Generator().manual_seed(planes)
+    target = torch.rand(planes, 24 << first, 20 << first, generator=generator) - 0.5 if masked else None
+    counts, window = Distortion(planes, prior.load(1), True, "cpu", target, first + 3), Window(0, 24, 0, 20)
     x, change = (torch.randn(planes, 24, 20, generator=generator) * 0.04 for _ in range(2))
     wanted = torch.zeros_like(x)
     visible = torch.rand(24, 20, generator=generator) > 0.3 if hidden and not first else None
 
     def slope(at: torch.Tensor) -> torch.Tensor:
         if first:
-            return counts.of_planes(at.clone(), wanted, first, 3)[1]
-        return counts.of_samples(at.clone(), wanted, visible, 3)[1]
+            return counts.of_planes(at.clone(), wanted, first, 3, window)[1]
+        return counts.of_samples(at.clone(), wanted, visible, 3, window)[1]
 
     def total(at: torch.Tensor) -> float:  # a quadratic form, so half of what its own gradient says
         return 0.5 * (at * slope(at)).sum().item()
@@ -70,7 +73,7 @@ def test_a_latent_that_is_one_off_counts_the_same_with_weights_and_without() -> 
                 details[level][band, details[level].shape[1] // 2, 1] = 1e-3 * gains[level, band]
                 for k in range(level, -1, -1):
                     low = synthesis(low, details[k], (64 >> k, 64 >> k))
-                slope = counts.of_samples(low.clone(), planes, None, 5)[1]
+                slope = counts.of_samples(low.clone(), planes, None, 5, Window(0, 64, 0, 64))[1]
                 counted.append(0.5 * (low * slope).sum().item())
             assert counted[1] == pytest.approx(counted[0], rel=0.35), (level, band)
 
@@ -86,12 +89,35 @@ def test_refining_for_looks_costs_fewer_bytes_and_not_what_counts() -> None:
         payloads, _, decoded = encode_latents(latents, known)
         apart = torch.from_numpy((decoded.astype(np.float32) - samples).transpose(2, 0, 1) / 255)
         planes = torch.einsum("ij,jhw->ihw", torch.tensor(RGB_TO_YCC), apart)
-        counts = Distortion(3, known, True, "cpu")
-        slope = counts.of_planes(planes, torch.zeros_like(planes), 0, 6)[1]
+        target = torch.from_numpy(samples.transpose(2, 0, 1).astype(np.float32) / 255 - 0.5)
+        counts = Distortion(3, known, True, "cpu", target, 6)
+        slope = counts.of_planes(planes, torch.zeros_like(planes), 0, 6, Window(0, 72, 0, 88))[1]
         price = 8 * TRADE * (2 ** (150 / 16 - 6) / 255) ** 2
         found.append(0.5 * (planes * slope).sum().item() + price * sum(map(len, payloads)))
         assert metrics.psnr(samples, decoded) > 25
     assert found[1] < found[0]
+
+
+def test_errors_count_less_in_textures() -> None:
+    """By the power of the variance over SSIM's constant; three quarters more where all is flat."""
+    generator = torch.Generator().manual_seed(1)
+    target = torch.zeros(1, 64, 64)
+    target[:, :, 32:] = torch.randn(64, 32, generator=generator) * (40 / 255)
+    known, window = prior.load(1), Window(0, 64, 0, 64)
+    counts = Distortion(1, known, True, "cpu", target, 5)
+    for level in range(3):  # noise is not in the coarser ones
+        mask = counts.mask(level, window, level + 1)
+        assert mask is not None
+        assert mask.shape == (32 >> level, 32 >> level)
+        flat, textured = mask[:, 0].mean().item(), mask[:, -1].mean().item()
+        assert flat == pytest.approx(((13.6**2 + 6.4**2) / 6.4**2) ** 0.33, rel=1e-2)
+        assert textured < 0.9 * flat, level
+        if not level:
+            assert textured < 1
+        part = counts.mask(level, Window(16, 48, 32, 64), level + 1)
+        assert part is not None
+        assert torch.equal(part, mask[8 >> level : 24 >> level, 16 >> level : 32 >> level])
+    assert Distortion(1, known, False, "cpu", target, 5).mask(0, window, 1) is None
 
 
 def test_gains_for_looks_are_within_the_format() -> None:

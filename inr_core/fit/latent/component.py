@@ -106,8 +106,9 @@ class Component:
         coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
         if len(tiles) == 1:
             tiles = [Tile(whole, [whole] * coarse)]
-        self.distortion = Distortion(self.planes, prior, latents.look, how.device)
-        self.parts = [_Part(0, coarse, tiles, samples.to(how.device), seen)]
+        samples = samples.to(how.device)
+        self.distortion = Distortion(self.planes, prior, latents.look, how.device, samples, latents.levels)
+        self.parts = [_Part(0, coarse, tiles, samples, seen)]
         if coarse < latents.levels:
             planes = to_planes(target, latents.bit_depth)
             for _ in range(coarse):
@@ -195,7 +196,7 @@ class Component:
             bits -= level.found.log2[:, *inner].sum().item()
             slopes = level.slope, level.magnitude_slope, level.signed_slope
             allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
-            q = changes(level.q, level.found, slopes, self._stiffness(first + k), allowed)
+            q = changes(level.q, level.found, slopes, self._stiffness(first + k, tile.windows[k], k), allowed)
             better.append(clear_padding(q, level.size)[:, *inner])
         (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
         share_of_tile = h * w / (wide_h * wide_w)
@@ -208,17 +209,21 @@ class Component:
         wanted = part.target[:, *window.on(0)]
         levels = part.last - part.first
         if part.first:
-            return self.distortion.of_planes(planes, wanted, part.first, levels)
+            return self.distortion.of_planes(planes, wanted, part.first, levels, window)
         visible = None if part.visible is None else part.visible[window.on(0)]
-        return self.distortion.of_samples(planes, wanted, visible, levels)
+        return self.distortion.of_samples(planes, wanted, visible, levels, window)
 
-    def _stiffness(self, level: int) -> Tensor:
-        """Second derivatives of what counts by latents' parities (4·3·planes, 1, 1): weights for looks cancel out."""
+    def _stiffness(self, level: int, window: Window, shift: int) -> Tensor:
+        """Second derivatives of what counts by latents' parities (4·3·planes, 1 or h, 1 or w): weights cancel out.
+
+        window: of the level's, on the grid that is `shift` finer than its planes.
+        """
         gains = self.prior.gains[self.model.level(level), : 3 * self.planes] / 4096
         steps = torch.from_numpy((self.step * gains).astype(np.float32))[:, None, None].to(self.low.device)
         norms = self.distortion.norms.repeat_interleave(3, 0)
         stiffness: Tensor = (2 * STIFFNESS * norms * steps**2).repeat_interleave(4, 0)
-        return stiffness
+        mask = self.distortion.mask(level, window, shift + 1)
+        return stiffness if mask is None else stiffness * to_parities(mask[None]).repeat(3 * self.planes, 1, 1)
 
 
 def _floats(planes: NDArray[np.integer]) -> Tensor:

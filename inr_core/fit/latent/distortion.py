@@ -1,7 +1,8 @@
 """What errors of a component's planes count for: squared errors of its samples, or, for looks, of its bands.
 
 For looks each wavelet band of the error is divided by what the gain of its steps is larger than the prior's own: then a
-latent that is one off counts as much as it would without weights.
+latent that is one off counts as much as it would without weights. And errors hide in textures: they count by a power of
+the local variance of the luma that they are errors of, as they do for SSIM (Z. Wang et al., 2004), which divides by it.
 """
 
 from __future__ import annotations
@@ -9,19 +10,27 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from ...latent.prior import Prior
 from ...latent.tunes import LOOK, tuned
-from .band_products import analysis, analysis_back
+from .band_products import analysis, analysis_back, blur
 from .model import RGB_TO_YCC
+from .passes import Window
 
 NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
+# Variances of samples 0 … 1: below the first, which is SSIM's, textures hide nothing; at the second errors count once
+FLAT, USUAL = (6.4 / 255) ** 2, (13.6 / 255) ** 2
+MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
 
 class Distortion:
     """Of a component of so many planes (3 or 1); look: whether its steps are weighted for looks."""
 
-    def __init__(self, planes: int, prior: Prior, look: bool, device: str) -> None:
+    def __init__(
+        self, planes: int, prior: Prior, look: bool, device: str, target: Tensor | None = None, levels: int = 0
+    ) -> None:
+        """target: samples (planes, h, w) in −1/2 … 1/2 in whose textures errors of so many levels hide, for looks."""
         self.planes = planes
         ycc = torch.from_numpy(np.array(RGB_TO_YCC if planes == 3 else [[1.0]], np.float32))
         self._to_planes = ycc.to(device)
@@ -29,19 +38,31 @@ class Distortion:
         norms = np.array(NORMS, np.float32) / 3 if planes == 3 else np.ones(1, np.float32)
         self.norms = torch.from_numpy(norms)[:, None, None].to(device)  # of a unit of each plane, by a pixel's samples
         self._weights: list[Tensor] = []  # by level (3·planes, 1, 1), the last one of all coarser ones, too
+        self._masks: list[Tensor] = []  # by level (h, w), of its bands
         if look:
             ratios = (prior.gains / tuned(prior, look).gains)[:, : 3 * planes].astype(np.float32)
-            levels = min(len(LOOK), len(ratios))
-            self._weights = [torch.from_numpy(ratio)[:, None, None].square().to(device) for ratio in ratios[:levels]]
+            known = min(len(LOOK), len(ratios))
+            self._weights = [torch.from_numpy(ratio)[:, None, None].square().to(device) for ratio in ratios[:known]]
+            if target is not None:
+                luma = torch.mm(self._to_planes[:1], target.flatten(1)).view(1, *target.shape[1:])
+                self._masks = _masks(luma, levels)
 
-    def of_planes(self, planes: Tensor, wanted: Tensor, first: int, levels: int) -> tuple[Tensor, Tensor]:
-        """Errors (planes, h, w) of planes of grid `first`, and their gradients by the planes."""
+    def mask(self, level: int, window: Window, shift: int) -> Tensor | None:
+        """What squared errors of a level's bands (h, w) are multiplied by there; window: of a grid `shift` finer."""
+        return self._masks[level][window.on(shift)] if self._masks else None
+
+    def of_planes(
+        self, planes: Tensor, wanted: Tensor, first: int, levels: int, window: Window
+    ) -> tuple[Tensor, Tensor]:
+        """Errors (planes, h, w) of a window's planes of grid `first`, and their gradients by the planes."""
         apart = planes - wanted
-        weighted = self._weighted(apart, first, levels) * self.norms
+        weighted = self._weighted(apart, first, levels, window) * self.norms
         return weighted * apart, weighted * 2
 
-    def of_samples(self, planes: Tensor, wanted: Tensor, visible: Tensor | None, levels: int) -> tuple[Tensor, Tensor]:
-        """Squared errors of the samples of planes (planes, h, w), and gradients of what counts by the planes.
+    def of_samples(
+        self, planes: Tensor, wanted: Tensor, visible: Tensor | None, levels: int, window: Window
+    ) -> tuple[Tensor, Tensor]:
+        """Squared errors of a window's samples, from its planes (planes, h, w), and gradients of what counts by these.
 
         Clipped samples count as they are seen; gradients pass straight through. visible (h, w): where errors count.
         """
@@ -55,19 +76,22 @@ class Distortion:
             slope = apart.mul_(2 / self.planes)
             return error, torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
         apart = torch.mm(self._to_planes, apart.flatten(1)).view_as(planes)
-        slope = self._weighted(apart, 0, levels).mul_(2 * self.norms)
+        slope = self._weighted(apart, 0, levels, window).mul_(2 * self.norms)
         return error, slope if visible is None else slope.mul_(visible)
 
-    def _weighted(self, apart: Tensor, first: int, levels: int) -> Tensor:
-        """Errors (planes, h, w) of grid `first`, each band of so many levels weighted."""
+    def _weighted(self, apart: Tensor, first: int, levels: int, window: Window) -> Tensor:
+        """Errors (planes, h, w) of a window of grid `first`, each band of so many levels weighted."""
         if not self._weights:
             return apart
         sizes, bands = [], []
         low = apart
-        for level in range(first, first + min(levels, max(1, len(self._weights) - first))):
+        count = levels if self._masks else min(levels, max(1, len(self._weights) - first))
+        for level in range(first, first + count):
             sizes.append((low.shape[1], low.shape[2]))
             low, details = analysis(low)
-            bands.append(details.mul_(self._weight(level)))
+            details.mul_(self._weight(level))
+            mask = self.mask(level, window, level + 1 - first)
+            bands.append(details if mask is None else details.mul_(mask))
         low.mul_(self._weight(first + len(bands))[::3])
         for size, details in zip(sizes[::-1], bands[::-1], strict=True):
             low = analysis_back(low, details, size)
@@ -75,3 +99,14 @@ class Distortion:
 
     def _weight(self, level: int) -> Tensor:
         return self._weights[min(level, len(self._weights) - 1)]
+
+
+def _masks(luma: Tensor, levels: int) -> list[Tensor]:
+    """What squared errors of each level's bands (h, w) are multiplied by, from luma (1, H, W): less in textures."""
+    masks = []
+    for level in range(levels):
+        mean, square = blur(avg_pool2d(torch.cat([luma, luma.square()])[None], 2, ceil_mode=True)[0])
+        variance = (square - mean.square()).clamp_(min=0) / 4**level  # the wavelet doubles what it makes half as large
+        masks.append(variance.add_(FLAT).mul_(1 / (USUAL + FLAT)).pow_(-MASKING))
+        luma, _ = analysis(luma)
+    return masks
