@@ -4,8 +4,8 @@ import { readFile } from './container.js';
 import { Engine } from './engine.js';
 import { complete, decodeExact, readBeside } from './exact.js';
 import { decodeLatent } from './latent.js';
-import { readNpz } from './npz.js';
 import { fromSamples } from './pixels.js';
+import { readPrior } from './prior.js';
 import { decodeSiren } from './siren.js';
 
 export { FormatError } from './errors.js';
@@ -20,7 +20,7 @@ export class Decoder {
 
   prior(number) {
     if (!this.priors.has(number)) {
-      const reading = Promise.resolve(this.fetchPrior(number)).then(readNpz);
+      const reading = Promise.resolve(this.fetchPrior(number)).then((bytes) => readPrior(number, bytes));
       reading.catch(() => this.priors.delete(number)); // the next picture tries again
       this.priors.set(number, reading);
     }
