@@ -16,10 +16,10 @@ PRIORS = ROOT / "inr_core" / "latent" / "priors"
 NODE = shutil.which("node")
 
 
-def lines_of(script: str, inputs: Iterable[bytes]) -> list[dict[str, Any]]:
-    """What a script of tests/viewer/ says of each input."""
+def lines_of(script: str, inputs: Iterable[bytes], priors: Path = PRIORS) -> list[dict[str, Any]]:
+    """What a script of tests/viewer/ says of each input, given the networks of a folder."""
     assert NODE
-    command = [NODE, str(ROOT / "tests" / "viewer" / script), str(VIEWER), str(PRIORS)]
+    command = [NODE, str(ROOT / "tests" / "viewer" / script), str(VIEWER), str(priors)]
     together = b"".join(struct.pack("<I", len(data)) + data for data in inputs)
     done = subprocess.run(command, input=together, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()

@@ -9,6 +9,7 @@ import io
 import random
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -19,7 +20,7 @@ from mutants import mutant
 from outcomes import _within
 from seeds import picture, seeds
 from toy_prior import smooth_picture
-from viewer import NODE, ROOT, lines_of
+from viewer import NODE, PRIORS, ROOT, lines_of
 
 from inr_core import FormatError, Metadata, Settings, decode, encode, read_head
 from inr_core.container import chunks
@@ -131,6 +132,16 @@ def test_metadata_that_is_compressed_and_chunks_that_are_skipped() -> None:
     metadata = Metadata(comment=b"so it is " * 99, text={"Title": "é" * 300, "Author": ""}, icc=bytes(500), dpi=(72, 1))
     data = encode(pixels, Settings(lossless=True), metadata=metadata)
     assert same_verdicts([data, data + b"something else behind it", data[:-1], data[:40], b"", b"\x89INR"]) == 2
+
+
+def test_networks_that_are_not_the_formats_decode_nothing(tmp_path: Path) -> None:
+    file = (ROOT / "tests" / "golden" / "latent_rgb.inr").read_bytes()
+    (tmp_path / "1.npz").write_bytes((PRIORS / "2.npz").read_bytes())
+    (other,) = lines_of("decode_files.mjs", [file], tmp_path)
+    (tmp_path / "1.npz").write_bytes((PRIORS / "1.npz").read_bytes()[:-5000])
+    (damaged,) = lines_of("decode_files.mjs", [file], tmp_path)
+    message = "The networks of prior 1 are damaged, or others than the format's"
+    assert other == damaged == {"error": "Error", "message": message}
 
 
 def test_frames_of_zstandard() -> None:
