@@ -35,11 +35,11 @@ def joined(planes: Planes) -> mixing.Pixels:
 
 
 def parted(pixels: mixing.Pixels, planes: int, bits: int) -> Planes:
-    """What `joined` was given."""
-    made = np.empty((planes, *pixels.shape), np.uint8 if bits <= 8 else np.uint16)
-    for number, plane in enumerate(made):
-        np.right_shift(pixels, np.uint64(16 * number), out=plane, casting="unsafe")
-    return made
+    """What `joined` was given; in memory, pixel by pixel, as pictures are wanted in the end."""
+    made = np.empty((*pixels.shape, planes), np.uint8 if bits <= 8 else np.uint16)
+    for number in range(planes):
+        np.right_shift(pixels, np.uint64(16 * number), out=made[..., number], casting="unsafe")
+    return np.moveaxis(made, 2, 0)
 
 
 def share_alike(pixels: mixing.Pixels) -> float:

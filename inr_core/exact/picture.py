@@ -15,7 +15,7 @@ from ..picture import Picture
 from ..pixels import Array, luma, to_colours
 from ..process.threads import Crew
 from .colours import Planes
-from .planes import check_patience, from_planes, may_mix, strip_rows, strip_shapes
+from .planes import check_patience, from_planes, may_mix, strip_rows, strip_shapes, strips_at_once
 from .prediction import PREDICTOR_NAMES
 from .strips import Part, read_parts, sample_type, unpack_parts
 
@@ -77,8 +77,8 @@ class ExactPicture(Picture):
             for k, (top, bottom) in enumerate(strip_rows(self.header.width, self.header.height))
             if top < y1 and bottom > y0
         ]
-        with Crew(self.threads) as crew:
-            for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted):
+        with Crew(min(self.threads, strips_at_once(self.header))) as crew:
+            for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted, ahead=1):
                 yield top, pixels
 
     def _rows(self, y0: int, y1: int) -> Array:

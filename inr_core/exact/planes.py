@@ -15,7 +15,8 @@ from ..pixels import Array
 from .colours import Planes
 from .strips import Part, Shape
 
-STRIP_PIXELS = 2**21  # in larger pictures more, so that there are at most MAX_CHUNKS strips
+STRIP_PIXELS = 2**20  # in larger pictures more, so that there are at most MAX_CHUNKS strips
+STRIP_MEMORY = 50 * 10**6  # bytes that the mixing coder takes for a strip of so many pixels
 MAX_MIXED = 2**32  # bits of the samples of a picture that the mixing coder may code, each of which takes 0.1 µs
 MAX_PLAIN = 2**26  # of them without the compiled kernels: plain Python takes 60 µs for each
 BILEVEL = 128  # from which sample on a pixel of mode 1 is white
@@ -25,6 +26,12 @@ def strip_rows(width: int, height: int) -> list[tuple[int, int]]:
     """First row and the one after the last of each strip of a picture."""
     rows = max(STRIP_PIXELS // width, -(-height // MAX_CHUNKS))
     return list(pairwise([*range(0, height, rows), height]))
+
+
+def strips_at_once(raster: Raster) -> int:
+    """How many threads may be busy with strips: two, or more where that is little beside the picture itself."""
+    picture = raster.width * raster.height * sum(plane_groups(raster)) * raster.bit_depth // 8
+    return max(2, picture // STRIP_MEMORY)
 
 
 def strip_shapes(raster: Raster) -> list[Shape]:

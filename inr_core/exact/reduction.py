@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,15 +34,21 @@ class Reduced(NamedTuple):
     error: float  # the square error of all samples of all pixels that can be seen
 
 
-def reduce_strip(planes: Planes, exact: bytes, groups: Sequence[int], level: int, trade: float, kept: Kept) -> Reduced:
+def reduce_strip(
+    planes: Planes, exact: Callable[[], bytes], groups: Sequence[int], level: int, trade: float, kept: Kept
+) -> Reduced:
     """What the mixing coder makes of planes (P, h, w) of 8 bits, or as they are where that is hardly larger.
 
-    exact: what `pack_strip` makes of them, which takes groups and level, too.
+    exact: gives what `pack_strip` makes of them, which takes groups and level, too. It is not asked where the error,
+    which saves bits of its worth at least, says that this is larger.
     trade: the square error of all samples of a pixel that a bit is worth.
     """
     found = [_reduced(planes, groups, level, trade, kept, asks) for asks in _ways(planes)]
     best = min(found, key=lambda each: each.error + 8 * trade * len(each.payload))
-    return best if EXACT_GAIN * len(best.payload) < len(exact) else Reduced(planes, exact, 0.0)
+    if best.error > (EXACT_GAIN - 1) * 8 * trade * len(best.payload):
+        return best
+    whole = exact()
+    return best if EXACT_GAIN * len(best.payload) < len(whole) else Reduced(planes, whole, 0.0)
 
 
 def quick_cost(planes: Planes, trade: float, kept: Kept, price: float) -> float:

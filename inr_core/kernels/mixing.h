@@ -140,7 +140,7 @@ static INLINE uint32_t folded(uint64_t pixel) {
 }
 
 typedef struct {
-    uint64_t pixel;
+    uint32_t at;        /* where that pixel is */
     uint8_t times, tag; /* how often it came; of the hash */
 } Seen;
 
@@ -160,7 +160,7 @@ struct Mixing {
     int planes, bits, asks;
     int seen_bits, slot_bits;
     uint64_t *pixels; /* (height + ABOVE_ROWS, stride), the caller's; what is around the picture is 0 at first */
-    uint8_t *ranks;   /* the same: of the candidate that was right */
+    uint8_t *ranks[2]; /* (stride,): of the candidate that was right, in this row and in the one above */
     uint16_t *run1, *run2;
     uint8_t *depth; /* (stride,): of rows in which a column has not changed */
     Seen *seen[NEIGHBOURHOODS];
@@ -262,8 +262,8 @@ typedef struct {
     uint64_t expected;
 } Questions;
 
-static inline Questions questions_of(const Mixing *m, size_t here, const Neighbours *a, Match match, uint32_t due) {
-    const uint8_t *ranks = m->ranks + here, *above = ranks - m->stride;
+static inline Questions questions_of(const Mixing *m, size_t x, const Neighbours *a, Match match, uint32_t due) {
+    const uint8_t *ranks = m->ranks[0] + EDGE + x, *above = m->ranks[1] + EDGE + x;
     const uint32_t rw = ranks[-1], rn = above[0], rne = above[1], rnw = above[-1], rww = ranks[-2];
     Questions q;
     q.count = 0, q.due = due, q.rw = rw, q.rn = rn;
@@ -280,7 +280,7 @@ static inline Questions questions_of(const Mixing *m, size_t here, const Neighbo
     for (uint32_t i = 0; i < NEIGHBOURHOODS; i++) {
         const Seen *seen = m->seen[i] + (a->hashes[i] >> (32 - m->seen_bits));
         if (seen->times && seen->tag == (uint8_t)a->hashes[i])
-            propose(q.list, &q.count, seen->pixel, i, at_most_3(seen->times));
+            propose(q.list, &q.count, m->pixels[seen->at], i, at_most_3(seen->times));
     }
     propose(q.list, &q.count, a->w, FROM_NEIGHBOUR, 0);
     propose(q.list, &q.count, a->n, FROM_NEIGHBOUR, 1);
@@ -358,9 +358,10 @@ static INLINE void remember(Mixing *m, size_t here, const Neighbours *a, Match *
     for (int i = 0; i < NEIGHBOURHOODS; i++) {
         Seen *seen = m->seen[i] + (a->hashes[i] >> (32 - m->seen_bits));
         const uint8_t tag = (uint8_t)a->hashes[i];
-        if (seen->tag != tag || seen->times == 0 || (seen->pixel != pixel && seen->times <= 3))
-            *seen = (Seen){pixel, 1, tag};
-        else if (seen->pixel != pixel)
+        const int same = seen->tag == tag && seen->times && m->pixels[seen->at] == pixel;
+        if (seen->tag != tag || seen->times == 0 || (!same && seen->times <= 3))
+            *seen = (Seen){(uint32_t)here, 1, tag};
+        else if (!same)
             seen->times >>= 1;
         else if (seen->times < 255)
             seen->times++;

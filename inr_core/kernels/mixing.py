@@ -11,6 +11,9 @@ This is the definition, in plain Python; the compiled kernel (mixing.h) does the
 
 from __future__ import annotations
 
+import math
+import mmap
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,8 +68,13 @@ def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, as
 
 
 def with_room(height: int, width: int) -> Pixels:
-    """Zeros for pixels, INSIDE, and what is around them."""
-    return np.zeros((height + ROWS_ABOVE, width + 2 * EDGE), np.uint64)
+    """Zeros for pixels, INSIDE, and what is around them: pages that go back to the system when nobody needs them."""
+    shape = height + ROWS_ABOVE, width + 2 * EDGE
+    try:
+        pages = mmap.mmap(-1, 8 * math.prod(shape))
+    except OSError as e:
+        raise MemoryError(f"pixels: expected {math.prod(shape)} times 8 bytes of memory, got none") from e
+    return np.frombuffer(pages, np.uint64).reshape(shape)
 
 
 class Mixing:

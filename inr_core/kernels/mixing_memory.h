@@ -47,7 +47,8 @@ static inline void lay_out(Mixing *m) {
     for (int i = 0; m->asks && i < NEIGHBOURHOODS; i++)
         m->seen[i] = part(m, seen * sizeof *m->seen[i]);
     m->places = m->asks ? part(m, seen * sizeof *m->places) : NULL;
-    m->ranks = part(m, (m->height + ABOVE_ROWS) * m->stride);
+    m->ranks[0] = part(m, m->stride);
+    m->ranks[1] = part(m, m->stride);
     m->depth = part(m, m->stride);
     m->run1 = part(m, m->stride * sizeof *m->run1);
     m->run2 = part(m, m->stride * sizeof *m->run2);

@@ -51,7 +51,7 @@ static INLINE void NAME(learn)(const NAME(Awaited) *a, int bit) {
 /* Code whether the block at x is flat; if it is, it is made, and the match goes on. */
 static int NAME(code_flat)(Mixing *m, size_t here, size_t x, Match *match, uint32_t *broken) {
     uint64_t *now = m->pixels + here;
-    uint8_t *ranks = m->ranks + here, *depth = m->depth + EDGE + x;
+    uint8_t *ranks = m->ranks[0] + EDGE + x, *depth = m->depth + EDGE + x;
     const uint64_t w = now[-1];
     uint32_t state = 0, above = 0;
     if (match->length && match->at + BLOCK <= here) {
@@ -61,7 +61,7 @@ static int NAME(code_flat)(Mixing *m, size_t here, size_t x, Match *match, uint3
                 state = 2;
     }
     for (size_t k = 0; k < BLOCK; k++)
-        above |= ranks[k - m->stride] != 0;
+        above |= m->ranks[1][EDGE + x + k] != 0;
     const uint32_t run = m->run1[x + EDGE - 3], far = (run >= BLOCK + 22) + 2u * (run >= BLOCK + 86);
     const uint32_t d = depth[0], recent = *broken;
     const uint32_t contexts[FLAT_CONTEXTS] = {
@@ -210,6 +210,8 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
         count_runs(up - EDGE, m->stride, m->run1);
         count_runs(up - m->stride - EDGE, m->stride, m->run2);
         Match match = {0, 0};
+        uint8_t *const ranks = m->ranks[1];
+        m->ranks[1] = m->ranks[0], m->ranks[0] = ranks;
         uint32_t due = 0, broken = 0; /* pixels in which a block ends to be flat */
         for (size_t x = 0; x < m->width; x++) {
             const size_t here = begin + x;
@@ -228,7 +230,7 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
             }
             Questions questions;
             if (m->asks)
-                questions = questions_of(m, here, &a, match, due);
+                questions = questions_of(m, x, &a, match, due);
             uint64_t pixel = m->reduction ? NAME(reduced)(m, here, &a, &questions) : row[x];
             uint32_t rank = NO_HIT;
             if (m->asks)
@@ -236,7 +238,7 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
             if (rank == NO_HIT)
                 pixel = NAME(code_samples)(m, &a, pixel);
             row[x] = pixel;
-            m->ranks[here] = (uint8_t)rank;
+            m->ranks[0][EDGE + x] = (uint8_t)rank;
             if (due)
                 due = pixel == a.w ? due - 1 : 0;
             uint8_t *depth = m->depth + EDGE + x;

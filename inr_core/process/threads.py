@@ -120,9 +120,11 @@ class Crew:
         """Results in order; what the first of the calls raised that raised anything, after all have ended."""
         return [result for _, result in self._in_order(function, items, len(items))]
 
-    def in_order(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[tuple[_Item, _Result]]:
-        """Each item with its result, in order, as soon as it is there; only a few are made beforehand."""
-        return self._in_order(function, items, 2 * self.threads if self.threads > 1 else 0)
+    def in_order(
+        self, function: Callable[[_Item], _Result], items: Sequence[_Item], ahead: int = 2
+    ) -> Iterator[tuple[_Item, _Result]]:
+        """Each item with its result, in order, as soon as it is there; `ahead` a thread are made beforehand."""
+        return self._in_order(function, items, ahead * self.threads if self.threads > 1 else 0)
 
     def _in_order(
         self, function: Callable[[_Item], _Result], items: Sequence[_Item], ahead: int

@@ -10,7 +10,7 @@ from ..container import chunks
 from ..container.header import Raster
 from ..container.ranges import Range
 from ..errors import Interrupted, TargetError
-from ..exact.planes import may_mix, plane_groups, strip_rows, strip_shapes, to_planes
+from ..exact.planes import may_mix, plane_groups, strip_rows, strip_shapes, strips_at_once, to_planes
 from ..exact.strips import pack_strip
 from ..models import ExactShape
 from ..pixels import Array
@@ -39,6 +39,7 @@ class ExactJob(Job):
     """A picture as planes that come back as they are, whatever the quality."""
 
     lossless = True
+    continues = False  # they stay, or are whatever takes the fewest bits
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
@@ -75,7 +76,7 @@ class ExactJob(Job):
         size = strip_shapes(header)[0].size
         payloads: list[bytes] = []
         stopped = False
-        with first_interrupt() as interrupted, Crew(self.threads) as crew:
+        with first_interrupt() as interrupted, Crew(min(self.threads, strips_at_once(header))) as crew:
 
             def pack(rows: tuple[int, int]) -> bytes:
                 late = limit is not None and time.perf_counter() - self.started > limit

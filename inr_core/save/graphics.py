@@ -11,6 +11,7 @@ from .reduced import ReducedJob, is_graphics, may_reduce
 
 HOPE = 1.5  # parts of a picture cost hardly more than this times what all of it does: the coder has to learn
 LARGE, LARGE_PART, LARGE_HOPE = 2**19, 128, 1.15  # pixels from which on larger parts are asked, too, which tell better
+CLEAR = 0.6  # of what parts say that a lossy model costs: it does not cost less, and need not be made
 REFINED = 0.4  # dB, about, that refining gains
 
 
@@ -35,6 +36,8 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
         found = job.of_quality(settings.quality)
         if job.cost(found) > guessed_cost:
             return None
+        if job.cost(found) < CLEAR * guessed_cost:
+            return found
         other = lossy.unrefined()  # of a large picture, parts do not tell all
         return found if other is None or job.cost(found) <= lossy.refined_size(job.cost(other)) else None
     try:

@@ -72,6 +72,7 @@ class Job(ABC):
     """One call of `encode` for one model: the picture, ready to be saved as often as its target needs."""
 
     lossless = False  # whether every sample is kept, also of colours that nobody can see
+    continues = True  # whether colours that nobody can see become a continuation of others
 
     def __init__(self, request: Request) -> None:
         self.request, self.settings, self.progress = request, request.settings, request.progress
@@ -85,7 +86,7 @@ class Job(ABC):
         self.alpha = raster.alpha
         self.raster = dataclasses.replace(raster, ranges=self._ranges() if bit_depth == 16 else ())
         self.samples = to_samples(self.values, self.raster.ranges)
-        if self.alpha and not self.lossless and request.count <= MAX_LATENT_PIXELS:
+        if self.alpha and self.continues and request.count <= MAX_LATENT_PIXELS:
             self.samples = with_colours_continued(self.samples)  # beyond, memory is dearer, and a siren needs it less
         self.started = time.perf_counter()
         self._reported: Result | None = None

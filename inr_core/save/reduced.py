@@ -128,12 +128,16 @@ class ReducedJob(ExactJob):
         self._errors[rows] = 0.0
         if level == HURRIED < LEVELS[self.settings.work]:
             return super()._packed(rows, size, level)
-        if rows not in self._exact:
-            self._exact[rows] = super()._packed(rows, size, level)
-        if not self._trade:
+
+        def exact() -> bytes:
+            if rows not in self._exact:
+                self._exact[rows] = super(ReducedJob, self)._packed(rows, size, level)
             return self._exact[rows]
+
+        if not self._trade:
+            return exact()
         planes, groups = np.ascontiguousarray(self.planes[:, slice(*rows)]), plane_groups(self.header)
-        found = reduce_strip(planes, self._exact[rows], groups, level, self._trade, self.kept)
+        found = reduce_strip(planes, exact, groups, level, self._trade, self.kept)
         self._errors[rows] = found.error
         return found.payload
 

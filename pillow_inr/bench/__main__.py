@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import (
+    auto,
     compare,
     efforts,
     entropy,
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "compare": compare,
     "quality": quality,
     "lossless": lossless,
+    "auto": auto,
     "thumbnail": thumbnail,
     "prefixes": prefixes,
     "kernels": kernels,

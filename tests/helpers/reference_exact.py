@@ -64,7 +64,7 @@ class Beside:
 
 
 def rows_of_strip(width: int, height: int) -> int:
-    return max(2**21 // width, -(-height // 64))
+    return max(2**20 // width, -(-height // 64))
 
 
 def read_strip(content: Reader, planes: int, rows: int, width: int, size: int) -> list[Part]:

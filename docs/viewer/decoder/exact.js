@@ -7,7 +7,7 @@ const LISTED = 4;
 const FROM_SECOND = 8;
 const MIXED = 64;
 const LARGEST_HEAD = MIXED | (3 << 4) | 1;
-const STRIP_PIXELS = 2 ** 21;
+const STRIP_PIXELS = 2 ** 20;
 const MAX_STRIPS = 64;
 const MAX_MIXED = 2 ** 32;
 
