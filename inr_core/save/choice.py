@@ -13,6 +13,7 @@ from ..models import MODELS
 from .exact import GUESSED, HURRIED, LEVELS, guessed_size
 from .graphics import reduced_instead
 from .job import Job, Request
+from .reduced import is_graphics
 
 LOSSY, LOSSLESS = ("latent", "siren"), "exact"  # to choose from: the first that can do with so many pixels; and for all
 FEW_COLOURS = 16  # that mean something rather than show something
@@ -23,6 +24,8 @@ NEAR = 1.6  # a quickly packed one is hardly larger by this than one packed with
 def save(request: Request) -> bytes:
     """The file; TargetError for a target that cannot be met, SettingsError for a model that cannot be."""
     first, *others = choose_models(request)
+    if first == LOSSLESS and _is_quickly_mixed(request):
+        request = dataclasses.replace(request, settings=dataclasses.replace(request.settings, effort=1))
     job = _job(first, request)
     if request.settings.asked is None and job.guessed_size is not None and job.guessed_cost is not None:
         return reduced_instead(job, job.guessed_cost) or _lossy_or_exact(job, job.guessed_size)
@@ -51,6 +54,12 @@ def choose_models(request: Request) -> list[str]:
     if few:
         return [LOSSLESS] if settings.target_size is None else [LOSSLESS, lossy]
     return [lossy] if settings.target_psnr is None else [lossy, LOSSLESS]
+
+
+def _is_quickly_mixed(request: Request) -> bool:
+    """Whether the mixing coder, which effort 0 leaves out, is as quick as what is packed then."""
+    settings = request.settings
+    return settings.asked is None and not settings.work and is_graphics(to_planes(request.pixels, request.mode))
 
 
 def _job(model: str, request: Request) -> Job:

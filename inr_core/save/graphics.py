@@ -11,7 +11,7 @@ from .reduced import ReducedJob, is_graphics, may_reduce
 
 HOPE = 1.5  # parts of a picture cost hardly more than this times what all of it does: the coder has to learn
 LARGE, LARGE_PART, LARGE_HOPE = 2**19, 128, 1.15  # pixels from which on larger parts are asked, too, which tell better
-CLEAR = 0.6  # of what parts say that a lossy model costs: it does not cost less, and need not be made
+CLEAR = 0.6  # of what parts say that a lossy file costs: less is less than any, which then need not be made
 REFINED = 0.4  # dB, about, that refining gains
 
 
@@ -21,18 +21,29 @@ def reduced_instead(lossy: Job, guessed_cost: float) -> bytes | None:
     if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.pixels, request.mode)):
         return None
     job = ReducedJob(request)
-    if job.guess() > HOPE * guessed_cost:
-        return None
-    if request.count > LARGE and job.guess(LARGE_PART) > LARGE_HOPE * guessed_cost:
+    if job.guess() > HOPE * guessed_cost or (
+        request.count > LARGE and _larger_parts_cost_more(job, lossy, guessed_cost)
+    ):
         return None
     found = _meets(job, lossy, guessed_cost)
     return None if found is None else job.handed_back(found)
 
 
+def _larger_parts_cost_more(job: ReducedJob, lossy: Job, guessed_cost: float) -> bool:
+    """Whether reducing all of a picture is not worth while; in doubt the lossy file tells, which takes less time."""
+    cost = job.guess(LARGE_PART)
+    if cost > LARGE_HOPE * guessed_cost:
+        return True
+    if job.has_target or cost < CLEAR * guessed_cost:
+        return False
+    other = lossy.unrefined()
+    return other is not None and cost > lossy.refined_size(job.cost(other))
+
+
 def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
     """The better one; None: it is not."""
     settings = job.settings
-    if settings.target_size is None and settings.target_psnr is None:
+    if not job.has_target:
         found = job.of_quality(settings.quality)
         if job.cost(found) > guessed_cost:
             return None

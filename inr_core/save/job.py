@@ -115,6 +115,11 @@ class Job(ABC):
         return unrefined
 
     @property
+    def has_target(self) -> bool:
+        """Whether a size or a PSNR is asked for, not a quality."""
+        return self.settings.target_size is not None or self.settings.target_psnr is not None
+
+    @property
     def threads(self) -> int:
         """That may work on it."""
         return self.settings.threads or cores()

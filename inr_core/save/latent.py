@@ -60,6 +60,7 @@ class LatentJob(LossyJob):
         self._chosen: tuple[int, float, float] | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
         self._unrefined: dict[tuple[int, int], Coded] = {}
+        self._files: dict[int, Result] = {}  # not refined, by step
 
     @classmethod
     def possible(cls, settings: Settings) -> Settings:
@@ -99,7 +100,9 @@ class LatentJob(LossyJob):
 
     def _unrefined_file(self, index: int) -> Result:
         """A file with that quantisation step, not refined."""
-        return Result(*self._write(self._quantised(index)), stopped=False, steps=0)
+        if index not in self._files:
+            self._files[index] = Result(*self._write(self._quantised(index)), stopped=False, steps=0)
+        return self._files[index]
 
     def _step(self, quality: float) -> int:
         return step_for(quality, self.raster.share, self._look)
@@ -119,8 +122,11 @@ class LatentJob(LossyJob):
 
     def _save(self, index: int) -> Result:
         """A file with that quantisation step, refined as the effort says."""
-        coded, stopped, interrupted = self._quantised(index), False, False
         iterations = self._iterations()
+        if not iterations and (known := self._files.get(index)):
+            self.done(known.data, known.steps, known.psnr)
+            return known
+        coded, stopped, interrupted = self._quantised(index), False, False
         if iterations:
             refined, stopped, interrupted = self._refined(coded.latents, iterations)
             coded = Coded(refined)
@@ -178,7 +184,7 @@ class LatentJob(LossyJob):
     def unrefined(self) -> Result | None:
         """As `Job.unrefined`."""
         settings, first = self.settings, self._step(self.settings.quality)
-        if settings.target_psnr is None and settings.target_size is None:
+        if not self.has_target:
             index = first
         elif settings.target_psnr is not None:
             least = settings.target_psnr

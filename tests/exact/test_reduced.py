@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inr_core import Interrupted, Settings, decode, encode, psnr, read_head
+from inr_core.container.metadata import Metadata
 from inr_core.exact.mixed import joined
+from inr_core.exact.planes import to_planes
 from inr_core.kernels import mixing, reducing, switch
-from inr_core.save.reduced import ReducedJob
+from inr_core.save.job import Request
+from inr_core.save.latent import LatentJob
+from inr_core.save.reduced import ReducedJob, is_graphics
 
 pytestmark = pytest.mark.skipif(not reducing.available(), reason="nothing is compiled here")
 
@@ -117,6 +121,53 @@ def test_photographs_stay_with_the_latent_model() -> None:
     photograph = np.asarray(tiny.photograph(200, 150))
     for quality in (30, 75):
         assert model_of(encode(photograph, Settings(quality=quality, **QUICK))) == "latent"
+
+
+def flat_photograph(width: int = 900, height: int = 620) -> Pixels:
+    """Flat in most places, as those of JPEG origin are, with soft blobs, of which a lossy model makes less."""
+    y, x = np.mgrid[:height, :width]
+    waves = np.sin(x / 37 + y / 61) + np.sin(x / 23 - y / 41) + np.sin((x + 2 * y) / 90)
+    soft = np.clip(waves * 40, -12, 60)[..., None] * [1.0, 0.8, 0.6] + [90, 120, 140]
+    return soft.round().astype(np.uint8)
+
+
+def refuse(*given: object) -> Any:
+    raise AssertionError("this takes time for nothing")
+
+
+def test_a_flat_photograph_is_told_without_reducing_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = flat_photograph()
+    assert is_graphics(to_planes(pixels, "RGB"))
+    monkeypatch.setattr(ReducedJob, "of_quality", refuse)
+    data = encode(pixels, Settings(effort=0, threads=1))
+    assert model_of(data) == "latent"
+    assert data == encode(pixels, Settings(effort=0, threads=1, model="latent"))
+
+
+def test_what_is_clearly_graphics_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = page(size=(1000, 540))
+    monkeypatch.setattr(LatentJob, "unrefined", refuse)
+    monkeypatch.setattr("inr_core.save.exact.pack_strip", refuse)
+    assert model_of(encode(pixels, Settings(effort=0, threads=1))) == "exact"
+
+
+def test_colours_that_nobody_sees_are_not_continued_for_nothing() -> None:
+    pixels = np.concatenate([page(), np.full((180, 260, 1), 255, np.uint8)], 2)
+    pixels[:90, :90, 3] = 0
+    job = ReducedJob(Request(pixels, "RGBA", None, Metadata(), Settings(**QUICK), None))
+    assert (job.samples == pixels).all()
+    lossy = LatentJob(job.request)
+    assert (lossy.samples != pixels).any()
+
+
+def test_few_colours_are_mixed_without_effort_where_that_is_quick() -> None:
+    pixels = np.asarray(Image.fromarray(page()).convert("P", palette=Image.Palette.ADAPTIVE, colors=12).convert("RGB"))
+    data = encode(pixels, Settings(effort=0))
+    assert (decode(data) == pixels).all()
+    assert data == encode(pixels, Settings(effort=1))
+    assert len(data) < len(encode(pixels, Settings(effort=0, lossless=True)))
+    dots = np.random.default_rng(1).integers(0, 2, (120, 120, 1), np.uint8) * np.array([255, 90, 60], np.uint8)
+    assert encode(dots, Settings(effort=0)) == encode(dots, Settings(effort=0, lossless=True))
 
 
 def test_without_compiled_kernels_the_latent_model_does_it() -> None:
