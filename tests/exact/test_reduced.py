@@ -128,7 +128,8 @@ def flat_photograph(width: int = 900, height: int = 620) -> Pixels:
     y, x = np.mgrid[:height, :width]
     waves = np.sin(x / 37 + y / 61) + np.sin(x / 23 - y / 41) + np.sin((x + 2 * y) / 90)
     soft = np.clip(waves * 40, -12, 60)[..., None] * [1.0, 0.8, 0.6] + [90, 120, 140]
-    return soft.round().astype(np.uint8)
+    pixels: Pixels = soft.round().astype(np.uint8)
+    return pixels
 
 
 def refuse(*given: object) -> Any:
