@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import mixing
+from ..kernels.room import Pixels
 from .colours import Planes
 
 SURE, DOUBTFUL = 0.6, 0.25  # pixels that are like a neighbour: above the one they are asked for, below the other never
@@ -26,7 +27,7 @@ def unpack_mixed(data: bytes, shape: tuple[int, int, int], bits: int, asks: bool
     return None if pixels is None else parted(pixels, planes, bits)
 
 
-def joined(planes: Planes) -> mixing.Pixels:
+def joined(planes: Planes) -> Pixels:
     """The pixels (h, w) of planes (P, h, w)."""
     pixels = np.zeros(planes.shape[1:], np.uint64)
     for number, plane in enumerate(planes):
@@ -34,7 +35,7 @@ def joined(planes: Planes) -> mixing.Pixels:
     return pixels
 
 
-def parted(pixels: mixing.Pixels, planes: int, bits: int) -> Planes:
+def parted(pixels: Pixels, planes: int, bits: int) -> Planes:
     """What `joined` was given; in memory, pixel by pixel, as pictures are wanted in the end."""
     made = np.empty((*pixels.shape, planes), np.uint8 if bits <= 8 else np.uint16)
     for number in range(planes):
@@ -42,14 +43,14 @@ def parted(pixels: mixing.Pixels, planes: int, bits: int) -> Planes:
     return np.moveaxis(made, 2, 0)
 
 
-def share_alike(pixels: mixing.Pixels) -> float:
+def share_alike(pixels: Pixels) -> float:
     """The share of pixels that are like a neighbour."""
     own, up = pixels[1:, 1:-1], pixels[:-1]
     like = (own == pixels[1:, :-2]) | (own == up[:, 1:-1]) | (own == up[:, :-2]) | (own == up[:, 2:])
     return float(like.mean()) if like.size else 1.0
 
 
-def _ways(pixels: mixing.Pixels, planes: int) -> tuple[bool, ...]:
+def _ways(pixels: Pixels, planes: int) -> tuple[bool, ...]:
     """Where a pixel seldom is like a neighbour, or has one sample only, asking for all of it often costs more."""
     share = share_alike(pixels)
     if planes > 1 and share > SURE:

@@ -11,21 +11,14 @@ This is the definition, in plain Python; the compiled kernel (mixing.h) does the
 
 from __future__ import annotations
 
-import math
-import mmap
-
 import numpy as np
-from numpy.typing import NDArray
 
 from . import switch
 from .bitcoder import BitCoder
 from .mixer import Counters, Mixer, folded, hashed, tables
 from .neighbours import Match, Neighbours, Seen, limited, runs_of
+from .room import EDGE, INSIDE, ROWS_ABOVE, Pixels, with_room
 
-Pixels = NDArray[np.uint64]  # (h, w): of each pixel 16 bits a plane, the first one lowest
-
-EDGE, ROWS_ABOVE = 8, 3  # pixels beyond the ends of rows, rows above the first
-INSIDE = np.s_[ROWS_ABOVE:, EDGE:-EDGE]
 CANDIDATES = 6
 NO_HIT = 7  # the rank of no candidate
 FROM_MATCH, FROM_NEIGHBOUR = 7, 6  # sources of candidates; those of the six neighbourhoods are 0 … 5
@@ -65,16 +58,6 @@ def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, as
         Mixing(coder, height, width, planes, bits, asks).code(pixels)
         size = coder.at - 4
     return pixels if size <= len(data) <= size + 4 else None
-
-
-def with_room(height: int, width: int) -> Pixels:
-    """Zeros for pixels, INSIDE, and what is around them: pages that go back to the system when nobody needs them."""
-    shape = height + ROWS_ABOVE, width + 2 * EDGE
-    try:
-        pages = mmap.mmap(-1, 8 * math.prod(shape))
-    except OSError as e:
-        raise MemoryError(f"pixels: expected {math.prod(shape)} times 8 bytes of memory, got none") from e
-    return np.frombuffer(pages, np.uint64).reshape(shape)
 
 
 class Mixing:

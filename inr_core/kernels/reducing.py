@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import switch
 from .mixer import tables
-from .mixing import INSIDE, Pixels, with_room
+from .room import INSIDE, Pixels, with_room
 
 MAX_BITS = 8  # of a sample
 MAX_TRADE = (1 << 24) / 256  # square error, in levels of samples, for a bit

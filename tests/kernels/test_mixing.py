@@ -14,14 +14,15 @@ from PIL import Image, ImageDraw
 from inr_core.kernels import mixing, switch
 from inr_core.kernels.bitcoder import BitCoder
 from inr_core.kernels.mixer import tables
+from inr_core.kernels.room import Pixels
 
 NEEDED = pytest.mark.skipif(switch.native is None, reason="no compiled kernels")
 
 
-def pixels_of(samples: np.ndarray) -> mixing.Pixels:
+def pixels_of(samples: np.ndarray) -> Pixels:
     """Samples (h, w, planes) as the coder takes them."""
     planes = (samples[..., k].astype(np.uint64) << np.uint64(16 * k) for k in range(samples.shape[2]))
-    pixels: mixing.Pixels = np.bitwise_or.reduce(list(planes), axis=0)
+    pixels: Pixels = np.bitwise_or.reduce(list(planes), axis=0)
     return pixels
 
 
