@@ -86,13 +86,8 @@ class Mixer:
 
     def code(self, bit: int, counters: list[int], rows: tuple[int, int, int], second: int) -> int:
         """Code a bit, given what counters say, and learn from it."""
-        inputs = [self._stretch[counter >> 20] if counter & 1023 else 0 for counter in counters]
-        inputs += [0] * (7 - len(inputs)) + [BIAS]
-        chosen = [self._weights.setdefault(row, [FIRST_WEIGHT] * 8) for row in rows]
-        logits = [_logit(sum(w * x >> 8 for w, x in zip(weights, inputs, strict=True)) >> 8) for weights in chosen]
-        shares = self._second.setdefault(second, [FIRST_SECOND] * 3)
-        logit = _logit(sum(v * x >> 8 for v, x in zip(shares, logits, strict=True)) >> 8)
-        p = self._squash[logit + LOGIT_MAX]
+        inputs, chosen, logits, shares = self._asked(counters, rows, second)
+        p = self._mixed(logits, shares)
         bit = self._coder.code(bit, p)
         for weights, own in zip(chosen, logits, strict=True):
             error = ((bit << 16) - self._squash[own + LOGIT_MAX]) * 5
@@ -100,6 +95,26 @@ class Mixer:
         error = ((bit << 16) - p) * 3 >> 4
         shares[:] = [_moved(v, x * error) for v, x in zip(shares, logits, strict=True)]
         return bit
+
+    def chance(self, counters: list[int], rows: tuple[int, int, int], second: int) -> int:
+        """The probability of 1, in 2^-16, that `code` would code with."""
+        _, _, logits, shares = self._asked(counters, rows, second)
+        return self._mixed(logits, shares)
+
+    def _asked(
+        self, counters: list[int], rows: tuple[int, int, int], second: int
+    ) -> tuple[list[int], list[list[int]], list[int], list[int]]:
+        """Inputs, the rows of weights, what each of them says, and their shares."""
+        inputs = [self._stretch[counter >> 20] if counter & 1023 else 0 for counter in counters]
+        inputs += [0] * (7 - len(inputs)) + [BIAS]
+        chosen = [self._weights.setdefault(row, [FIRST_WEIGHT] * 8) for row in rows]
+        logits = [_logit(sum(w * x >> 8 for w, x in zip(weights, inputs, strict=True)) >> 8) for weights in chosen]
+        return inputs, chosen, logits, self._second.setdefault(second, [FIRST_SECOND] * 3)
+
+    def _mixed(self, logits: list[int], shares: list[int]) -> int:
+        logit = _logit(sum(v * x >> 8 for v, x in zip(shares, logits, strict=True)) >> 8)
+        p: int = self._squash[logit + LOGIT_MAX]
+        return p
 
 
 def _logit(value: int) -> int:

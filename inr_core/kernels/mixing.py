@@ -11,6 +11,8 @@ This is the definition, in plain Python; the compiled kernel (mixing.h) does the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from . import switch
@@ -19,9 +21,10 @@ from .mixer import Counters, Mixer, folded, hashed, tables
 from .neighbours import Match, Neighbours, Seen, limited, runs_of
 from .room import EDGE, INSIDE, ROWS_ABOVE, Pixels, with_room
 
-CANDIDATES = 6
+Contexts = tuple[int, ...]  # hashes, one for each counter
+Rows = tuple[int, int, int]  # of weights
+
 NO_HIT = 7  # the rank of no candidate
-FROM_MATCH, FROM_NEIGHBOUR = 7, 6  # sources of candidates; those of the six neighbourhoods are 0 … 5
 BLOCK = 16  # pixels of a flat block
 FLAT_BITS = 12
 SLOT = 16  # counters of four bits of a sample
@@ -116,6 +119,7 @@ class Mixing:
             a = Neighbours(pixels, here, self._stride)
             if self._asks and not match.length and (place := self._places.get(a.longest >> 32 - self._seen_bits)):
                 match = Match(place, 1)
+            self._settle(here, a, match, due)
             rank, pixel = self._code_questions(here, a, match, due) if self._asks else (NO_HIT, 0)
             if rank == NO_HIT:
                 pixel = self._code_samples(a, pixels[here])
@@ -150,8 +154,8 @@ class Mixing:
             *(hashed(broken & 63, state * 64 + far), hashed(hashed(folded(w), d), broken & 3)),
             *(hashed(x, folded(w) + d & 0xFFFFFFFF), hashed(broken & 7, d * 4 + state)),
         )
-        flat = all(pixel == w for pixel in pixels[here : here + BLOCK])
         rows = state * 4 + far, 16 + (broken & 31), 48 + min(d, 31)
+        flat = self._is_flat(here, w, contexts, rows)
         if not self._answer(self._flat, self._flats, contexts, flat, rows, 0, ()):
             return False
         pixels[here : here + BLOCK] = [w] * BLOCK
@@ -163,13 +167,20 @@ class Mixing:
             match.length = 0
         return True
 
+    def _is_flat(self, here: int, w: int, contexts: Contexts, rows: Rows) -> bool:
+        """Whether a block is to be w; contexts and rows are of that question."""
+        return all(pixel == w for pixel in self._pixels[here : here + BLOCK])
+
+    def _settle(self, here: int, a: Neighbours, match: Match, due: int) -> None:
+        """Before a pixel is coded, whoever writes may change it."""
+
     def _answer(
         self,
         mixer: Mixer,
         counters: list[Counters],
-        contexts: tuple[int, ...],
+        contexts: Contexts,
         bit: bool,
-        rows: tuple[int, int, int],
+        rows: Rows,
         second: int,
         slow: tuple[int, ...],
     ) -> int:
@@ -181,27 +192,22 @@ class Mixing:
             own.count(place, answer, SLOW_LIMIT if k in slow else LIMIT)
         return answer
 
-    def _candidates(self, a: Neighbours, expected: int, length: int) -> list[tuple[int, int, int]]:
-        """Different pixels that this one may be, at most six: pixel, source, and how far to trust that, 0 … 3."""
-        found: list[tuple[int, int, int]] = []
-        if length >= 16:
-            found.append((expected, FROM_MATCH, 3 if length >= 32 else 2))
-        for k, hash_ in enumerate(a.hashes):
-            seen = self._seen[k].get(hash_ >> 32 - self._seen_bits)
-            if seen is not None and seen.times and seen.tag == hash_ & 255:
-                found.append((seen.pixel, k, min(seen.times, 3)))
-        found += [(pixel, FROM_NEIGHBOUR, k) for k, pixel in enumerate((a.w, a.n, a.ne, a.nw))]
-        different = {pixel: (pixel, source, trust) for pixel, source, trust in reversed(found)}
-        return [own for own in found if different[own[0]] == own][:CANDIDATES]
-
     def _code_questions(self, here: int, a: Neighbours, match: Match, due: int) -> tuple[int, int]:
         """Ask of each candidate whether it is the pixel. Gives the rank of the one that is, or NO_HIT, and it."""
+        for k, (c, contexts, rows) in enumerate(self._asked(here, a, match, due)):
+            if self._answer(self._question, self._questions, contexts, self._pixels[here] == c, rows, k, (0, 6)):
+                return k, c
+        return NO_HIT, 0
+
+    def _asked(self, here: int, a: Neighbours, match: Match, due: int) -> Iterator[tuple[int, Contexts, Rows]]:
+        """Each candidate, with the contexts of its question and the rows of weights."""
         ranks, up = self._ranks, here - self._stride
         near = ranks[here - 1], ranks[up], ranks[up + 1], ranks[up - 1], ranks[here - 2]
         recent = sum(min(rank, 3) << shift for rank, shift in zip(near, (8, 6, 4, 2, 0), strict=True))
         expected = self._pixels[match.at] if match.length else 0
         length = sum(match.length >= least for least in (1, 8, 16, 32, 64))
-        for k, (c, source, trust) in enumerate(self._candidates(a, expected, match.length)):
+        seen = [own.get(hash_ >> 32 - self._seen_bits) for own, hash_ in zip(self._seen, a.hashes, strict=True)]
+        for k, (c, source, trust) in enumerate(a.candidates(seen, expected, match.length)):
             fc, like = folded(c), a.like(c)
             matched = 0 if not match.length else length if c == expected else length + 5
             contexts = (
@@ -218,10 +224,7 @@ class Mixing:
                 for own, context in zip(self._questions[1:4], contexts[1:4], strict=True)
             )
             first = (k * 8 + source) * 16 + trust * 4 + known
-            rows = first, 1024 + min(k, 3) * 1024 + recent, 5120 + matched * 128 + (like & 15) * 8 + k
-            if self._answer(self._question, self._questions, contexts, self._pixels[here] == c, rows, k, (0, 6)):
-                return k, c
-        return NO_HIT, 0
+            yield c, contexts, (first, 1024 + min(k, 3) * 1024 + recent, 5120 + matched * 128 + (like & 15) * 8 + k)
 
     def _code_samples(self, a: Neighbours, pixel: int) -> int:
         """Code a pixel's samples bit by bit, the highest first."""
@@ -254,24 +257,26 @@ class Mixing:
             done = done * 65536 + value + 1 & 0xFFFFFFFF
         return made
 
-    def _code_sample(self, plane: int, contexts: tuple[int, ...], nearby: int, given: int) -> int:
+    def _code_sample(self, plane: int, contexts: Contexts, nearby: int, given: int) -> int:
         prefix = place = 1
         slots: list[int] = []
         for bit in reversed(range(self._bits)):
             if bit == self._bits - 1 or bit & 3 == 3:
                 slots = [own.place(hashed(c, prefix)) for own, c in zip(self._slots, contexts, strict=True)]
                 place = 1
-            counters = [own.get(slot + place) for own, slot in zip(self._slots, slots, strict=True)]
-            known = sum(counter & 1023 > 0 for counter in counters)
-            rows = (
-                *(plane * 256 + (prefix & 255), 1024 + plane * 1024 + (bit & 7) * 128 + nearby),
-                5120 + plane * 64 + known,
-            )
+            counters, rows = self._of_bit(plane, nearby, bit, prefix, [slot + place for slot in slots])
             one = self._sample.code(given >> bit & 1, counters, rows, bit)
             for k, (own, slot) in enumerate(zip(self._slots, slots, strict=True)):
                 own.count(slot + place, one, LIMIT if k else SLOW_LIMIT)
             prefix, place = prefix * 2 + one, place * 2 + one
         return prefix - (1 << self._bits)
+
+    def _of_bit(self, plane: int, nearby: int, bit: int, prefix: int, places: list[int]) -> tuple[list[int], Rows]:
+        """What counters say of a bit of a sample, and the rows of weights."""
+        counters = [own.get(place) for own, place in zip(self._slots, places, strict=True)]
+        known = sum(counter & 1023 > 0 for counter in counters)
+        first = plane * 256 + (prefix & 255)
+        return counters, (first, 1024 + plane * 1024 + (bit & 7) * 128 + nearby, 5120 + plane * 64 + known)
 
     def _remember(self, here: int, a: Neighbours, match: Match) -> None:
         """What followed the neighbourhoods is as it is now, where pixels are asked for."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .mixer import folded, hashed
+
+CANDIDATES = 6
+FROM_MATCH, FROM_NEIGHBOUR = 7, 6  # sources of candidates; those of the six neighbourhoods are 0 … 5
 
 
 @dataclass
@@ -52,6 +56,21 @@ class Neighbours:
             *((self.n, self.nn), (self.ne, self.nee), (self.nw, self.nww), (self.w, self.ne)),
         )
         self.equal = sum((a == b) << k for k, (a, b) in enumerate(pairs))
+
+    def candidates(self, seen: Sequence[Seen | None], expected: int, length: int) -> list[tuple[int, int, int]]:
+        """Different pixels that this one may be, at most six: pixel, source, and how far to trust that, 0 … 3.
+
+        seen: at the places of the hashes. expected: by a match of this length.
+        """
+        found: list[tuple[int, int, int]] = []
+        if length >= 16:
+            found.append((expected, FROM_MATCH, 3 if length >= 32 else 2))
+        for k, (own, hash_) in enumerate(zip(seen, self.hashes, strict=True)):
+            if own is not None and own.times and own.tag == hash_ & 255:
+                found.append((own.pixel, k, min(own.times, 3)))
+        found += [(pixel, FROM_NEIGHBOUR, k) for k, pixel in enumerate((self.w, self.n, self.ne, self.nw))]
+        different = {pixel: (pixel, source, trust) for pixel, source, trust in reversed(found)}
+        return [own for own in found if different[own[0]] == own][:CANDIDATES]
 
     def like(self, pixel: int) -> int:
         """A bit for each of ten neighbours: whether it is that pixel."""

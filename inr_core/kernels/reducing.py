@@ -8,7 +8,8 @@ A pixel that stays as its neighbours are, where the picture begins something new
 the same choice: what is saved is saved once, and the errors of all of them are the price. So an error counts for pixels
 to the right and below that have the same colour, too.
 
-Only the compiled kernel (reducing.h) does this, and only a writer: the bytes are those of `mixing`.
+Only a writer does this: the bytes are those of `mixing`. The definition is plain Python (reducer.py), too slow to save
+with; the compiled kernel is reducing.h.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import switch
+from .bitcoder import BitCoder
 from .mixer import tables
+from .reducer import Reducer, Rule
 from .room import INSIDE, Pixels, with_room
 
 MAX_BITS = 8  # of a sample
@@ -27,7 +30,7 @@ MAX_TRADE = (1 << 24) / 256  # square error, in levels of samples, for a bit
 
 
 def available() -> bool:
-    """Whether there is a kernel that does it."""
+    """Whether there is a kernel that does it in a time that one can wait for."""
     return switch.compiled() is not None
 
 
@@ -47,12 +50,16 @@ def reduce_pixels(
     kept: the plane that does not change, an alpha; where it is 0, the others may be anything.
     ends: of a single plane, two values that stay and that no other becomes.
     """
-    found = switch.compiled()
-    assert found is not None
     height, width = pixels.shape
+    picture, how = (height, width, planes, bits, asks), (round(256 * trade), -1 if kept is None else kept)
+    found = switch.compiled()
+    if not found:
+        coder = BitCoder(None)
+        plainly = Reducer(coder, pixels, planes, bits, asks, Rule(how[0], costs().tolist(), how[1], ends or (-1, -1)))
+        plainly.code(pixels)
+        return plainly.made(), coder.finish()
     around, out = with_room(height, width), bytearray(2 * height * width * planes + 64)
     around[INSIDE] = pixels
-    picture, how = (height, width, planes, bits, asks), (round(256 * trade), -1 if kept is None else kept)
     size = found[0].reduce_pixels(found[1], *picture, *tables(), costs(), *how, *(ends or (-1, -1)), around, out)
     return around[INSIDE].copy(), bytes(out[:size])
 
