@@ -19,6 +19,7 @@ from .summary import number
 SIDE = 128  # pixels of a part, or the picture's where that is less
 STEPS = 4  # a part's side has so many places to begin at
 MASKED = 5  # pixels of the window over which contrast hides differences
+SURROUND = 33  # of that whose mean difference nobody sees, as there is nothing beside it
 UNSEEN = 4.0  # variance of luma that hides nothing yet
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -93,12 +94,16 @@ def most_different(original: Samples, decoded: Sequence[Samples], taken: Box) ->
 
     Squared differences of luma, each smoothed over 5×5 pixels, as single pixels are not what eyes compare, and against
     the original's variance there, which hides them: bands in a sky count, noise in grass does not. More than that
-    variance counts as that: not how far the worst one is off, but how much of the part is other than in ours.
+    variance counts as that: not how far the worst one is off, but how much of the part is other than in ours. What
+    is the same all around counts nowhere: nobody sees that white is a little darker.
     """
     plane = luma(original)
-    hidden = _means(plane**2) - _means(plane) ** 2 + UNSEEN
-    first, *rest = (_means(luma(picture)) for picture in decoded)
-    seen = sum((np.minimum((other - first) ** 2 / hidden, 1) for other in rest), np.zeros(plane.shape))
+    hidden = _means(plane**2, MASKED) - _means(plane, MASKED) ** 2 + UNSEEN
+    first, *rest = (luma(picture) for picture in decoded)
+    seen = np.zeros(plane.shape)
+    for other in rest:
+        difference = other - first
+        seen += np.minimum((_means(difference, MASKED) - _means(difference, SURROUND)) ** 2 / hidden, 1)
     apart = [box for box in _boxes(plane.shape) if not _overlap(box, taken)]
     return max(apart, key=_sums(seen)) if apart and seen.any() else None
 
@@ -108,11 +113,11 @@ def luma(samples: Samples) -> Plane:
     return np.asarray(samples @ np.array([0.299, 0.587, 0.114]), np.float64)
 
 
-def _means(plane: Plane) -> Plane:
-    """Over MASKED × MASKED pixels around each, edges repeated."""
+def _means(plane: Plane, taps: int) -> Plane:
+    """Over taps × taps pixels around each, edges repeated."""
     for axis in (0, 1):
-        around = [(MASKED // 2, MASKED // 2) if axis == k else (0, 0) for k in (0, 1)]
-        plane = np.lib.stride_tricks.sliding_window_view(np.pad(plane, around, "edge"), MASKED, axis).mean(-1)
+        around = [(taps // 2, taps // 2) if axis == k else (0, 0) for k in (0, 1)]
+        plane = np.lib.stride_tricks.sliding_window_view(np.pad(plane, around, "edge"), taps, axis).mean(-1)
     return plane
 
 

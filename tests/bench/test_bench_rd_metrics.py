@@ -228,9 +228,12 @@ def test_the_part_where_they_differ_most_to_the_eye() -> None:
     left, top, right, bottom = box
     assert (left, right) == (192, 320)
     assert (top, bottom) == (0, 128)
-    hidden = crops.most_different(original, [ours, other], box)
-    assert hidden is not None
-    assert hidden[2] <= 320
+    darker = original.copy()
+    darker[:, 192:] -= 3
+    darker[200:230, 10:40] += 60
+    box = crops.most_different(original, [ours, darker], (0, 256, 128, 384))
+    assert box is not None
+    assert box[0] < 192 < box[2], "what is a little darker all over is not seen but at its rim"
     assert crops.most_different(original, [ours, ours], taken) is None
     assert crops.most_different(original, [ours], taken) is None
     assert crops.most_different(original[:100, :100], [ours[:100, :100]] * 2, (0, 0, 100, 100)) is None
