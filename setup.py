@@ -1,6 +1,8 @@
 """Builds the compiled kernels. Where there is no compiler they are left out, and everything works with NumPy."""
 
 import os
+import re
+import tomllib
 from pathlib import Path
 from zlib import crc32
 
@@ -41,6 +43,23 @@ class Wheel(bdist_wheel):
         return super().get_tag() if all(map(os.path.exists, built)) else ("py3", "none", "any")
 
 
+def description(readme: str, home: str | None, version: str) -> str:
+    """README for a page that has no files beside it: links lead to `home`, the repository, or if None nowhere."""
+
+    def lead(found: re.Match[str]) -> str:
+        picture, text, target = found.groups()
+        if re.match(r"https?:|#", target):
+            return found[0]
+        if home is None:
+            return "" if picture else text
+        return f"{picture}[{text}]({home}/{'raw' if picture else 'blob'}/v{version}/{target})"
+
+    return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]*)\)", lead, readme)
+
+
+project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+version = re.search(r'__version__ = "(.*)"', Path("pillow_inr", "__init__.py").read_text(encoding="utf-8"))
+assert version is not None
 native = Extension(
     "inr_core.kernels.native",
     [str(path) for path in SOURCES if path.suffix == ".c"],
@@ -53,6 +72,10 @@ native = Extension(
     optional=os.environ.get("CIBUILDWHEEL") != "1",  # a wheel for others must have them
 )
 setup(
+    long_description=description(
+        Path("README.md").read_text(encoding="utf-8"), project.get("urls", {}).get("Source"), version[1]
+    ),
+    long_description_content_type="text/markdown",
     ext_modules=[native],
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -18,9 +18,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from inr_core.container import zstd
 from inr_core.container.chunks import read_head, read_payload
 from inr_core.container.fields import FieldReader, pack_bits, unpack_bits, with_length
-from inr_core.container.metadata import zstd_expand, zstd_squeeze
 from inr_core.decoder import describe
 from inr_core.entropy import densities
 from inr_core.errors import InrError
@@ -106,8 +106,8 @@ def _lzma(stream: Stream) -> tuple[bytes, Symbols]:
 
 def _zstd(stream: Stream) -> tuple[bytes, Symbols]:
     plain = stream.plain()
-    data = zstd_squeeze(plain)
-    return data, stream.from_plain(zstd_expand(data, len(plain), "symbols"))
+    data = zstd.squeeze(plain)
+    return data, stream.from_plain(zstd.expand(data, len(plain), "symbols"))
 
 
 def _range(stream: Stream) -> tuple[bytes, Symbols]:

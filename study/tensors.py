@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inr_core.container import zstd
 from inr_core.container.fields import FieldReader, pack_bits, with_length
-from inr_core.container.metadata import zstd_squeeze
 from inr_core.entropy import densities
 from inr_core.entropy import rans as rc
 
@@ -54,7 +54,7 @@ def _pack(values: Floats, bits: int) -> bytes:
     wide = codes.astype("<u2" if bits > 8 else "u1").tobytes()
     choices = [
         bytes([RAW]) + pack_bits(codes, bits),
-        bytes([ZSTD]) + with_length(zstd_squeeze(wide)),
+        bytes([ZSTD]) + with_length(zstd.squeeze(wide)),
         bytes([RANGE]) + pack_range(codes, 2 * limit + 1),
     ]
     return STEP.pack(float(step)) + min(choices, key=len)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from .metadata import zstd_expand
+from . import zstd
 
 
 def pack_number(value: int) -> bytes:
@@ -98,7 +98,7 @@ class FieldReader:
     def squeezed(self, length: int, what: str) -> bytes:
         """`length` bytes, stored as a Zstandard frame behind its own length."""
         frame = self.take(self.number(f"{what} length", 0, len(self.data)), what)
-        expanded = zstd_expand(frame, length, what)
+        expanded = zstd.expand(frame, length, what)
         if len(expanded) != length:
             raise FormatError(f"{what}: expected {length} bytes, got {len(expanded)}")
         return expanded

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import FormatError, SettingsError, shown
-
-# Opening a file without compressed metadata does not need Zstandard: it is imported where it is first used.
+from . import zstd
 
 # The chunks, in order.
 NAMES = {b"exif": "exif", b"iccp": "icc", b"xmpp": "xmp", b"comm": "comment", b"dpis": "dpi", b"text": "text"}
@@ -140,7 +139,7 @@ def _parse_text(data: bytes) -> dict[str, str]:
 def _squeeze(name: str, data: bytes) -> bytes:
     """One byte (0 stored, 1 Zstandard), then whichever is smaller."""
     check_block(name, data)
-    packed = zstd_squeeze(data) if len(data) <= MAX_EXPANDED else data
+    packed = zstd.squeeze(data) if len(data) <= MAX_EXPANDED else data
     return bytes([COMPRESSED]) + packed if len(packed) < len(data) else bytes([STORED]) + data
 
 
@@ -148,25 +147,4 @@ def _expand(name: str, data: bytes) -> bytes:
     if not data or data[0] > COMPRESSED:
         got = data[0] if data else "nothing"
         raise FormatError(f"chunk {name!r}: expected compression {STORED} or {COMPRESSED}, got {got}")
-    return data[1:] if data[0] == STORED else zstd_expand(data[1:], MAX_EXPANDED, f"chunk {name!r}")
-
-
-def zstd_squeeze(data: bytes, level: int = 19) -> bytes:
-    """One Zstandard frame, which declares its decompressed size."""
-    import zstandard
-
-    return zstandard.ZstdCompressor(level=level).compress(data)
-
-
-def zstd_expand(data: bytes, limit: int, what: str) -> bytes:
-    """Decompress one Zstandard frame of 1 to `limit` bytes; any other size, or damage, is a FormatError."""
-    import zstandard
-
-    try:
-        size = zstandard.frame_content_size(data)
-        if not 1 <= size <= limit:  # −1 where none is declared; of a frame that declares 0, Zstandard reads no more
-            raise FormatError(f"{what}: expected 1 to {limit} decompressed bytes, got {size}")
-        # The declared size is the buffer's: a frame that lies about it fails instead of growing.
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
-    except zstandard.ZstdError as e:
-        raise FormatError(f"{what}: expected Zstandard data, got {e}") from e
+    return data[1:] if data[0] == STORED else zstd.expand(data[1:], MAX_EXPANDED, f"chunk {name!r}")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container import zstd
 from ..container.fields import FieldReader, pack_number
-from ..container.metadata import zstd_expand, zstd_squeeze
 from ..errors import FormatError
 from ..kernels import switch
 from .colours import Planes, few_colours
@@ -108,7 +108,7 @@ Way = tuple[bytes, bytes]  # to store some planes: a part's first bytes, and wha
 
 def _smallest(ways: Sequence[Way], level: int) -> bytes:
     """The part that is the smallest, or near it: most of the ways are tried at a quick level only."""
-    sizes = [len(zstd_squeeze(body, QUICK)) for _, body in ways]
+    sizes = [len(zstd.squeeze(body, QUICK)) for _, body in ways]
     least = min(sizes)
     near = [
         way
@@ -120,7 +120,7 @@ def _smallest(ways: Sequence[Way], level: int) -> bytes:
 
 def _part(head: bytes, body: bytes, level: int) -> bytes:
     """A part with its body squeezed, or as it is (length 0) where that is not smaller."""
-    frame = zstd_squeeze(body, level)
+    frame = zstd.squeeze(body, level)
     return head + min(pack_number(len(frame)) + frame, pack_number(0) + body, key=len)
 
 
@@ -251,7 +251,7 @@ def _unpack(part: Part, shape: Shape, what: str) -> Planes:
             raise FormatError(f"{what}: expected samples of 0 to {shape.size - 1}, got {largest}")
         return planes
     length = part.size(shape)
-    body = zstd_expand(part.stored, length, what) if part.squeezed else part.stored
+    body = zstd.expand(part.stored, length, what) if part.squeezed else part.stored
     if len(body) != length:
         raise FormatError(f"{what}: expected {length} bytes, got {len(body)}")
     kind: type[np.unsignedinteger[Any]] = sample_type(shape.size)

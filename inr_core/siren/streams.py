@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container import zstd
 from ..container.fields import FieldReader, expect, pack_bits, pack_number, unpack_bits, with_length
-from ..container.metadata import zstd_squeeze
 from ..entropy import densities
 from ..entropy import rans as rc
 from ..errors import FormatError
@@ -109,7 +109,7 @@ def _mask_choices(mask: NDArray[np.bool_]) -> list[_Stream]:
     table = _mask_table(int(mask.sum()), mask.size)
     return [
         _Stream(RAW, raw, symbols, mask.size),
-        _Stream(ZSTD, with_length(zstd_squeeze(raw)), symbols, mask.size),
+        _Stream(ZSTD, with_length(zstd.squeeze(raw)), symbols, mask.size),
         _Stream(RANGE, b"", symbols, mask.size, table),
     ]
 
@@ -121,7 +121,7 @@ def _symbol_choices(layer: QuantisedLayer) -> list[_Stream]:
     wide = codes.astype(_zstd_dtype(layer.bits)).tobytes()
     choices = [
         _Stream(RAW, pack_bits(codes, layer.bits), codes, count),
-        _Stream(ZSTD, with_length(zstd_squeeze(wide)), codes, count),
+        _Stream(ZSTD, with_length(zstd.squeeze(wide)), codes, count),
     ]
     if count and size <= densities.MAX_ALPHABET:
         nodes = densities.fit_density(codes, size)

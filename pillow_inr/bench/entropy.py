@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inr_core.container import zstd
 from inr_core.container.chunks import SIGNATURE, read_head, read_payload
 from inr_core.container.fields import pack_number, with_length
-from inr_core.container.metadata import zstd_squeeze
 from inr_core.decoder import describe
 from inr_core.encoder import encode
 from inr_core.entropy import densities
@@ -108,7 +108,7 @@ class _Stream:
     @property
     def zstd(self) -> int:
         """Bytes of its Zstandard frame and the frame's length."""
-        return len(with_length(zstd_squeeze(self.wide)))
+        return len(with_length(zstd.squeeze(self.wide)))
 
     @property
     def ranged(self) -> float | None:

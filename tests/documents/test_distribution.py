@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import pillow_inr
 
 ROOT = Path(__file__).parents[2]
 BUILD = """
@@ -77,8 +80,23 @@ def test_distributions_are_whole(tmp_path: Path) -> None:
     (unpacked,) = tmp_path.glob("pillow_inr-*/")
     there = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert sorted(files - there - {".gitignore"}) == []
+    assert links((unpacked / "PKG-INFO").read_text(encoding="utf-8")) == []  # no home is known, so to nowhere
+    with (unpacked / "pyproject.toml").open("a", encoding="utf-8") as fp:
+        fp.write('[project.urls]\nSource = "https://x.org/us/inr"\n')
     with zipfile.ZipFile(built("wheel", unpacked, tmp_path)) as wheel:
         assert sorted(packages(source) - set(wheel.namelist())) == []
+        (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+        led = links(wheel.read(name).decode())
+    version = f"v{pillow_inr.__version__}"
+    assert f"https://x.org/us/inr/raw/{version}/docs/demo.webp" in led
+    assert f"https://x.org/us/inr/blob/{version}/docs/start.md#install" in led
+    assert all(link.startswith("https://x.org/us/inr/") for link in led)
+
+
+def links(description: str) -> list[str]:
+    """Those into the repository: relative ones, and once its address is known those to it."""
+    found = re.findall(r"\]\(([^)\s]*)\)", description.partition("\n\n")[2])
+    return [link for link in found if not link.startswith("https:") or "x.org" in link]
 
 
 def test_a_zip_file_runs(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The committed sample pictures are what their README says, and the scripts beside them work."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 import demo
+import demo_sheet
 import make_samples
 
 SAMPLES = Path(make_samples.__file__).parent
@@ -59,14 +61,28 @@ def test_logo_uses_the_whole_range_of_alpha() -> None:
 
 
 def test_demo_writes_files_table_and_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With WebP in the place of `.inr`, whose encoder is tested elsewhere."""
+    """Of somebody's own picture."""
     output = tmp_path / "out"
-    demo.main([str(SAMPLES / "logo.png"), "--extension", ".webp", "--output", str(output), "--quality", "50"])
-    assert {path.name for path in output.iterdir()} == {"logo.webp", "logo.png", "demo.png"}
+    demo.main([str(SAMPLES / "logo.png"), "--effort", "0", "--output", str(output), "--quality", "50"])
+    assert {path.name for path in output.iterdir()} == {"logo.inr", "logo.png", "demo.png"}
+    tile, gap = demo_sheet.TILE, demo_sheet.GAP
+    columns = 2 + len(demo.OPPONENTS)
     with Image.open(output / "demo.png") as sheet:
-        assert sheet.size == (3 * 300 + 4 * demo.GAP, 256 + demo.LABEL_HEIGHT + 2 * demo.GAP)
+        height = demo_sheet.TITLE + demo_sheet.LABEL + tile[1] + gap
+        assert sheet.size == (columns * (tile[0] + gap) + gap, height)
     out = capsys.readouterr().out
-    assert f"{(output / 'logo.webp').stat().st_size:,}" in out
+    assert f"{(output / 'logo.inr').stat().st_size:,}" in out
+
+
+def test_demo_shows_first_parts_and_lossless_sizes(tmp_path: Path) -> None:
+    rows = [demo.run(demo.Subject(SAMPLES / "gradient.png"), 50, Namespace(output=tmp_path, effort=0, time_limit=None))]
+    firsts = demo.first_parts(SAMPLES / "chelsea.webp", Namespace(effort=0, time_limit=None))
+    assert [im.size for _, im in firsts] == [(451, 300)] * len(demo.PERCENTS)
+    sizes = demo.lossless_sizes(SAMPLES / "logo.png")
+    assert sizes[".inr"] < sizes["PNG"]
+    sheet = demo_sheet.draw(demo.Findings(rows, firsts, {"logo.png": sizes}))
+    assert len(sheet.getcolors(1 << 20) or ()) > 1000
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def test_demo_psnr() -> None:
@@ -75,10 +91,7 @@ def test_demo_psnr() -> None:
     assert demo.psnr(black, black) == float("inf")
 
 
-def test_demo_finds_the_nearest_jpeg() -> None:
-    with Image.open(SAMPLES / "gradient.png") as im:
-        original = im.convert("RGB")
-    small, large = demo.nearest_jpeg(original, 0), demo.nearest_jpeg(original, 10**9)
-    assert (small.label, large.label) == ("JPEG, quality 1", "JPEG, quality 95")
-    assert small.size_bytes < large.size_bytes
-    assert demo.nearest_jpeg(original, large.size_bytes) == large
+@pytest.mark.parametrize("wanted", [0, 3, 4, 40, 10**9])
+def test_demo_gives_others_as_many_bytes_as_it_takes(wanted: int) -> None:
+    found = demo.largest_within(lambda quality: bytes(4 + 2 * (quality // 3)), wanted)
+    assert len(found) == max(4, min(wanted // 2 * 2, 70))

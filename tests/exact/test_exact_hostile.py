@@ -19,10 +19,9 @@ from inr_core import (
     decode,
     encode,
 )
-from inr_core.container import chunks
+from inr_core.container import chunks, zstd
 from inr_core.container.fields import FieldReader, pack_number
 from inr_core.container.header import Header
-from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact import strips
 from inr_core.models import ExactShape
 from inr_core.modes import MODE_TABLE
@@ -35,7 +34,7 @@ def strip_file(payload: bytes, mode: str = "L", width: int = 6, height: int = 4,
     return chunks.write(header, entries, Metadata(), payload)
 
 
-FRAME = zstd_squeeze(bytes(24))
+FRAME = zstd.squeeze(bytes(24))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from fieldmap import Field, field_map, pixel_kinds
 from hostile import Chunk, edit, split
 
 from inr_core import SIGNATURE, FormatError
+from inr_core.container import zstd
 from inr_core.container.fields import pack_number
 from inr_core.container.header import HEAD
-from inr_core.container.metadata import MAX_EXPANDED, zstd_expand
+from inr_core.container.metadata import MAX_EXPANDED
 from inr_core.models import MAX_LAYERS, MAX_LEVELS, MAX_STEP
 from inr_core.modes import MODE_TABLE
 
@@ -177,7 +178,7 @@ def _field(field: Field, old: bytes, rng: random.Random, others: Sequence[bytes]
     if field.kind == "frame":
         inside = old
         with suppress(FormatError):  # a fuzzer's file: damaged before
-            inside = zstd_expand(old, 2**16, "frame")
+            inside = zstd.expand(old, 2**16, "frame")
         squeezed = frame(inside if rng.random() < 0.5 else old, rng)
         return squeezed if rng.random() < 0.3 or not old else squeezed[: len(old)].ljust(len(old), b"\0")
     dice = rng.random()

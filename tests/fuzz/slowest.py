@@ -22,10 +22,9 @@ from networks import header_of, make_file, make_palette, shapes_of
 from PIL import Image
 
 from inr_core import Metadata, decode, describe
-from inr_core.container import chunks
+from inr_core.container import chunks, zstd
 from inr_core.container.fields import with_length
 from inr_core.container.header import Header, check_header
-from inr_core.container.metadata import zstd_squeeze
 from inr_core.exact.planes import MAX_MIXED, strip_shapes
 from inr_core.exact.prediction import MEDIAN
 from inr_core.exact.strips import MIXED, PLANES_SHIFT
@@ -97,7 +96,7 @@ def exact(predictor: int, from_second: bool) -> Maker:
         header = Header(side, side, "RGBA", 16, 4, ExactShape())
         payloads = []
         for shape in strip_shapes(header):
-            body = zstd_squeeze(b"\x55" * (8 * shape.height * shape.width))
+            body = zstd.squeeze(b"\x55" * (8 * shape.height * shape.width))
             payloads.append(bytes([48 | 8 * from_second | predictor]) + with_length(body))
         return chunks.write(header, None, Metadata(), payloads)
 
