@@ -162,9 +162,11 @@ def decode(
     device: str = "cpu",
     truncated: bool = False,
 ) -> Array:
-    """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16; see `Decoder` and `Decoder.decode`.
+    """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16.
 
-    Mode "1" gives 0 and 255, mode "P" indices (the palette is `read_head(...).palette`).
+    Mode "1" gives 0 and 255, mode "P" indices (the palette is `read_head(...).palette`). size: (width, height) of what
+    is given; region: (x0, y0, x1, y1) of the picture, in its pixels. threads, device and truncated are as for
+    `Decoder`, whose errors are raised: TruncatedError, FormatError, SettingsError.
     """
     head = read_head(io.BytesIO(memoryview(data)))  # TypeError: no bytes
     return Decoder(head, data[head.payload_offset :], threads, device, truncated=truncated).decode(size, region)

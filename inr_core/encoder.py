@@ -21,14 +21,15 @@ def encode(
     metadata: Metadata | None = None,
     progress: Report | None = None,
 ) -> bytes:
-    """Fit a network to a picture and return the file.
+    """Save a picture: the bytes of a `.inr` file.
 
     pixels: (H, W) or (H, W, C), uint8 or uint16, in `mode` (by default L, LA, RGB, RGBA or I;16, whatever fits);
     mode "P" takes indices and a `palette` (N, 3 or 4), mode "1" takes 0 and 255.
-    progress: called a few times a second; returning False stops the fit and the file holds the best network so far.
+    progress: called a few times a second; returning False stops the work and the file is the best so far.
 
-    Raises InrError for pixels that cannot be stored, TargetError for a target that cannot be met, and Interrupted
-    (a KeyboardInterrupt that carries the file) after Ctrl-C.
+    Raises InrError for pixels that cannot be stored, SettingsError for settings that cannot be meant, TargetError for a
+    target that cannot be met, ImportError where the settings ask for torch and there is none, and Interrupted (a
+    KeyboardInterrupt that carries the file) after Ctrl-C.
     """
     pixels = plain_array(pixels)
     mode = mode or default_mode(pixels)

@@ -107,17 +107,21 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
     thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
+    _add_quiet(thumbnail, "no line of what was written")
 
     desktop = add("desktop", "MIME type, thumbnails and viewer for Linux desktops: install or uninstall")
     desktop.add_argument("action", choices=("install", "uninstall"))
     desktop.add_argument("--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (the user's own)")
+    _add_quiet(desktop, "no line for each file")
 
     commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
 
     enable = add("enable", "let every Python program of this environment open .inr")
     enable.add_argument("--user", action="store_true", help="for your user only, where site-packages is read-only")
-    add("disable", "undo enable")
-    add("status", "whether it is enabled: exit code 0 or 1")
+    disable = add("disable", "undo enable")
+    status = add("status", "whether it is enabled: exit code 0 or 1")
+    for command in (enable, disable, status):
+        _add_quiet(command, "no line of it")
 
     completion = add("completion", "a script that completes inr's words in a shell", epilog=helptexts.COMPLETION)
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -129,7 +133,7 @@ def _encode(encode: argparse.ArgumentParser) -> None:
         "files", nargs="+", metavar="PICTURE", help="a file Pillow opens, a folder of them, or - for stdin"
     )
     _add_output(encode)
-    encode.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no line for each file")
+    _add_quiet(encode, "no progress bar, no line for each file")
     encode.add_argument(
         "--jobs",
         type=_jobs,
@@ -170,7 +174,7 @@ def _decode(decode: argparse.ArgumentParser) -> None:
         "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
     )
     decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
-    decode.add_argument("-q", "--quiet", action="store_true", help="no line for files that are skipped")
+    _add_quiet(decode)
     decode.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (1)")
 
 
@@ -187,6 +191,10 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_quiet(command: argparse.ArgumentParser, text: str = "no line for each file") -> None:
+    command.add_argument("-q", "--quiet", action="store_true", help=text)
+
+
 _VERIFY = """Of one .inr file: whether it is whole. Of two pictures: whether their sizes, modes and all samples are the
 same, with the colours that places in a palette stand for, what is clear, the ICC profile and the orientation."""
 
@@ -195,7 +203,7 @@ def _verify(verify: argparse.ArgumentParser) -> None:
     verify.add_argument("file", metavar="FILE", help="a .inr file, or another that Pillow opens, or - for stdin")
     verify.add_argument("other", metavar="FILE", nargs="?", help="what is to be the same")
     verify.add_argument("--strip", action="store_true", help="ICC profile and orientation may differ")
-    verify.add_argument("-q", "--quiet", action="store_true", help="no line where all is well")
+    _add_quiet(verify, "no line where all is well")
 
 
 _SET = "Change the metadata of .inr files. What is not named stays, and so do the pixels, to the byte."
@@ -205,6 +213,7 @@ def _set(change: argparse.ArgumentParser) -> None:
     change.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
     change.add_argument("-o", "--output", metavar="PATH", help="write there, not to the file itself; - is stdout")
     change.add_argument("--overwrite", action="store_true", help="replace the file that -o names")
+    _add_quiet(change)
     change.add_argument("--strip", action="store_true", help="remove all metadata")
     for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
         change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}, as in this file")

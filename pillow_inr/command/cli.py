@@ -116,7 +116,7 @@ def _set(args: argparse.Namespace) -> int:
     given = named(args.files)
     output = Output(args.output, ".inr", given, args.overwrite, in_place=True)
     formats.check_name(output.file, formats.INR)
-    return set_metadata(given, output, change_of(args), Voice(on_stderr=output.on_stdout))
+    return set_metadata(given, output, change_of(args), Voice(args.quiet, output.on_stdout))
 
 
 def _thumbnail(args: argparse.Namespace) -> int:
@@ -129,7 +129,7 @@ def _thumbnail(args: argparse.Namespace) -> int:
     output = Output(args.target, ".png", given, args.overwrite)
     formats.check_name(output.file, "PNG")
     output.spare(given)
-    return thumbnail(given, output, args.size, Voice())
+    return thumbnail(given, output, args.size, Voice(args.quiet, output.on_stdout))
 
 
 def _view(args: argparse.Namespace) -> int:
@@ -157,7 +157,7 @@ def _desktop(args: argparse.Namespace) -> int:
     except desktop.DesktopError as e:
         return _failed(str(e))
     did = "wrote" if args.action == "install" else "removed"
-    return _said([f"{did} {path}" for path in paths], "was not installed")
+    return _said(args, [f"{did} {path}" for path in paths], "was not installed")
 
 
 def _bench(arguments: Sequence[str]) -> int:
@@ -180,7 +180,7 @@ def _enable(args: argparse.Namespace) -> int:
         return _failed(
             "programs of this environment do not find the package pillow_inr, so nothing was changed; install it first"
         )
-    return _said([f"enabled in {folder}: programs of this environment now open .inr files"])
+    return _said(args, [f"enabled in {folder}: programs of this environment now open .inr files"])
 
 
 def _disable(args: argparse.Namespace) -> int:
@@ -190,14 +190,14 @@ def _disable(args: argparse.Namespace) -> int:
         folders = enable.disable()
     except enable.EnableError as e:
         return _failed(str(e))
-    return _said([f"disabled in {folder}" for folder in folders], "was not enabled")
+    return _said(args, [f"disabled in {folder}" for folder in folders], "was not enabled")
 
 
 def _status(args: argparse.Namespace) -> int:
     from .. import enable
 
     folders = enable.enabled_in()
-    _said([f"enabled in {folder}" for folder in folders], "not enabled")
+    _said(args, [f"enabled in {folder}" for folder in folders], "not enabled")
     if folders and not enable.works():
         return _failed("but programs of this environment do not find the package pillow_inr")
     return 0 if folders else 1
@@ -228,8 +228,8 @@ _RUN = {
 }
 
 
-def _said(lines: Sequence[str], otherwise: str = "") -> int:
-    for line in lines or [otherwise]:
+def _said(args: argparse.Namespace, lines: Sequence[str], otherwise: str = "") -> int:
+    for line in () if args.quiet else lines or [otherwise]:
         say(line)
     return 0
 

@@ -31,7 +31,7 @@ Note = Callable[[str], None]
 class Make(Protocol):
     """How the file for one picture is made: a worker process is sent it, so it can be pickled."""
 
-    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Fitted | None:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Made | None:
         """Write to `fp` what is made of a picture; asked now and then, `stop` says whether to end with what there is.
 
         `note` is told what is worth knowing of it. Raises any exception for what is wrong with the picture,
@@ -43,6 +43,13 @@ class Make(Protocol):
 
     def on(self, threads: int) -> Make:
         """The same on that many threads, unless the user has said how many."""
+
+
+class Made(Protocol):
+    """What there is to say of a file that was made."""
+
+    def line(self, target: Target, size: int) -> str:
+        """In words; `size` is in bytes."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,18 @@ class Fitted:
         """In words; `size` is in bytes."""
         psnr = "" if self.psnr is None else ", exact" if self.psnr == math.inf else f", {self.psnr:.2f} dB"
         return f"{target}: {size:,} bytes, {8 * size / self.pixels:.3f} bpp{psnr}, {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What there is to say of a file that was decoded."""
+
+    width: int
+    height: int
+
+    def line(self, target: Target, size: int) -> str:
+        """As `Made` says."""
+        return f"{target}: {self.width}x{self.height}, {size:,} bytes"
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class Decoding:
     truncated: bool = False  # decode what there is of a file that ends early
     threads: int | None = None  # None: as the plugin is told
 
-    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> None:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Decoded:
         """As `Make` says; this takes no time that is worth stopping."""
         if self.threads is not None:  # a worker's own: the rest of its process does nothing else
             InrImagePlugin.DECODE_THREADS = self.threads
@@ -122,6 +141,7 @@ class Decoding:
                 carry.strip(im)
             options = carry.out_of_inr(self.kind, im, {} if self.strip else opened.text, note)
             formats.save(im, fp, self.kind, options, note)
+            return Decoded(*im.size)
 
     def _pixels(self, data: bytes, note: Note) -> NDArray[Any]:
         decode = partial(inr_core.decode, data, size=self.size, region=self.region, threads=self.threads)
@@ -158,7 +178,7 @@ def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voi
         with output.writing(target, keep=inr_core.Interrupted) as fp:  # whether that can be is known before the work
             try:
                 with blame(source):
-                    fitted = make(source, made, lambda: False, notes.append)
+                    facts = make(source, made, lambda: False, notes.append)
             except inr_core.Interrupted:
                 fp.write(made.getbuffer())
                 raise
@@ -166,8 +186,8 @@ def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voi
                 for note in notes:
                     voice.note(source, note)
             fp.write(made.getbuffer())
-        if fitted:
-            voice.line(fitted.line(target, made.tell()))
+        if facts:
+            voice.line(facts.line(target, made.tell()))
 
     return for_each(sources, one, voice)
 

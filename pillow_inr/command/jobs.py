@@ -190,8 +190,8 @@ class _Batch:
             return _Outcome(reply.notes, error=e)
         if reply.stopped:
             return _Outcome([*reply.notes, "interrupted; the best network so far was kept"])
-        fitted = reply.fitted
-        return _Outcome(reply.notes, fitted.line(task.target, len(reply.data)) if fitted else None)
+        facts = reply.facts
+        return _Outcome(reply.notes, facts.line(task.target, len(reply.data)) if facts else None)
 
 
 class _Tried(BaseException):

@@ -36,6 +36,7 @@ def set_metadata(sources: Sequence[Source], output: Output, change: Change, voic
             return
         with output.writing(target) as fp:
             fp.write(new)
+        voice.line(f"{target}: changed, {len(new):,} bytes")
 
     return for_each(sources, one, voice)
 

@@ -23,14 +23,15 @@ def thumbnail(sources: Sequence[Source], output: Output, size: int, voice: Voice
     def one(source: Source) -> None:
         target = output.target(source)
         with blame(source):
-            data = small_png(source, size, partial(voice.note, source))
+            data, (width, height) = small_png(source, size, partial(voice.note, source))
         _put(data, target, output)
+        voice.line(f"{target}: {width}x{height}, {len(data):,} bytes")
 
     return for_each(sources, one, voice)
 
 
-def small_png(source: Source, size: int, note: carry.Note) -> bytes:
-    """The PNG file of 8 bits a sample, with a profile at most. Raises what opening and loading do."""
+def small_png(source: Source, size: int, note: carry.Note) -> tuple[bytes, tuple[int, int]]:
+    """The PNG file of 8 bits a sample, with a profile at most, and its size. Raises what opening and loading do."""
     with source.open_inr() as opened:
         opened.thumbnail((size, size))
         im = formats.best(upright(opened), formats.FOR_THUMBNAILS)
@@ -38,7 +39,7 @@ def small_png(source: Source, size: int, note: carry.Note) -> bytes:
         im.info.pop(name, None)
     out = io.BytesIO()
     im.save(out, "PNG", **carry.out_of_inr("PNG", im, {}, note))
-    return out.getvalue()
+    return out.getvalue(), im.size
 
 
 def _put(data: bytes, target: Target, output: Output) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from .convert import Fitted, Make
+from .convert import Made, Make
 from .messages import reason
 from .sources import Source
 
@@ -23,7 +23,7 @@ class Reply:
     """What a worker made of a picture."""
 
     data: bytes
-    fitted: Fitted | None
+    facts: Made | None
     notes: list[str]
     error: str | None
     stopped: bool
@@ -83,14 +83,14 @@ def _serve(connection: Connection) -> None:
 
 
 def _made(make: Make, source: Source, stop: _Stop) -> Reply:
-    data, notes, fitted, error = io.BytesIO(), list[str](), None, None
+    data, notes, facts, error = io.BytesIO(), list[str](), None, None
     with redirect_stderr(io.StringIO()) as said:
         try:
-            fitted = make(source, data, stop, notes.append)
+            facts = make(source, data, stop, notes.append)
         except Exception as e:
             error = reason(e)
     notes += said.getvalue().splitlines()
-    return Reply(b"" if error else data.getvalue(), fitted, notes, error, stop.asked)
+    return Reply(b"" if error else data.getvalue(), facts, notes, error, stop.asked)
 
 
 class _Stop:

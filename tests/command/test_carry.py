@@ -46,7 +46,7 @@ def test_through_another_format_and_back(file: Path, kind: str) -> None:
     if kind == "avif" and ".avif" not in Image.registered_extensions():
         pytest.skip("Pillow without AVIF")
     other, again = file.with_name(f"b.{kind}"), file.with_name("c.inr")
-    assert inr("decode", file, "-o", other)[:2] == (0, "")
+    assert inr("decode", "-q", file, "-o", other)[:2] == (0, "")
     assert inr("encode", other, "-o", again, "--effort", "0", "-q") == (0, "", "")
     with Image.open(again) as im:
         assert set(im.info) == KEPT[kind]
@@ -58,7 +58,7 @@ def test_through_another_format_and_back(file: Path, kind: str) -> None:
 
 
 def test_through_png_and_back(file: Path) -> None:
-    assert inr("decode", file) == (0, "", "")
+    assert inr("decode", "-q", file) == (0, "", "")
     assert inr("encode", file.with_suffix(".png"), "--overwrite", "--effort", "0", "-q") == (0, "", "")
     with Image.open(file) as im:
         assert isinstance(im, pillow_inr.InrImageFile)
@@ -126,7 +126,7 @@ def test_old_thumbnailers_find_the_orientation(file: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("command", ["encode", "decode"])
 def test_strip_leaves_nothing(file: Path, command: str) -> None:
     other = file.with_name("b.png")
-    assert inr("decode", file, "-o", other, *(["--strip"] if command == "decode" else [])) == (0, "", "")
+    assert inr("decode", "-q", file, "-o", other, *(["--strip"] if command == "decode" else [])) == (0, "", "")
     with Image.open(other) as im:
         im.load()
         assert (im.info == {}) == (command == "decode")

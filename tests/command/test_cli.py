@@ -54,7 +54,7 @@ def test_encode_a_pgm_of_16_bits(tmp_path: Path, largest: int) -> None:
         assert (im.mode, scan.mode) == ("I;16", "I")  # whose values Pillow has brought to 0 … 65535
         apart = np.abs(np.asarray(im).astype(int) - np.asarray(scan))
         assert apart.max() < 0.006 * np.asarray(scan).max()
-    assert inr("decode", tmp_path / "scan.inr", "-o", tmp_path / "back.png") == (0, "", "")
+    assert inr("decode", "-q", tmp_path / "scan.inr", "-o", tmp_path / "back.png") == (0, "", "")
     with Image.open(tmp_path / "back.png") as im, Image.open(tmp_path / "scan.inr") as own:
         assert np.array_equal(np.asarray(im), np.asarray(own))
 

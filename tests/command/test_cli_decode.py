@@ -26,7 +26,7 @@ def coded(tmp_path: Path) -> Path:
 
 
 def test_decode(coded: Path) -> None:
-    assert inr("decode", coded) == (0, "", "")
+    assert inr("decode", "-q", coded) == (0, "", "")
     with Image.open(coded.with_suffix(".png")) as im, Image.open(coded) as original:
         assert im.format == "PNG"
         np.testing.assert_array_equal(np.asarray(im), np.asarray(original))
@@ -39,7 +39,7 @@ def test_decode(coded: Path) -> None:
     ("name", "kind"), [("x.jpg", "JPEG"), ("x.tiff", "TIFF"), ("x.webp", "WEBP"), ("x.BMP", "BMP")]
 )
 def test_decode_to_other_formats(coded: Path, name: str, kind: str) -> None:
-    assert inr("decode", coded, "-o", coded.with_name(name)) == (0, "", "")
+    assert inr("decode", "-q", coded, "-o", coded.with_name(name)) == (0, "", "")
     with Image.open(coded.with_name(name)) as im:
         assert (im.format, im.size) == (kind, tiny.SIZE)
 
@@ -50,7 +50,7 @@ def test_decode_every_mode_to_png(tmp_path: Path, mode: str) -> None:
     path.write_bytes(tiny.encoded(tiny.picture(mode), icc_profile=b"profile"))
     converted = mode in ("CMYK", "YCbCr", "LAB")
     note = f"inr: {path}: PNG does not hold mode {mode}; written as mode RGB\n" if converted else ""
-    assert inr("decode", path) == (0, "", note)
+    assert inr("decode", "-q", path) == (0, "", note)
     with Image.open(path.with_suffix(".png")) as im, Image.open(path) as original:
         assert im.mode == ("RGB" if converted else mode)
         assert im.tobytes() == (original.convert("RGB") if converted else original).tobytes()
@@ -65,7 +65,8 @@ def test_decode_to_a_size(tmp_path: Path, mode: str) -> None:
         source.info["transparency"] = 4
     path.write_bytes(tiny.encoded(source))
     code, out, _ = inr("decode", path, "--size", "12x10", "-o", tmp_path / "small.tif")
-    assert (code, out) == (0, "")
+    size = (tmp_path / "small.tif").stat().st_size
+    assert (code, out) == (0, f"{tmp_path / 'small.tif'}: 12x10, {size:,} bytes\n")
     with Image.open(tmp_path / "small.tif") as im:
         assert (im.size, im.mode) == ((12, 10), "RGBA" if mode == "P" else mode)  # a palette has no alpha there
         if mode == "RGBA":
@@ -106,10 +107,10 @@ def test_info(coded: Path, tmp_path: Path) -> None:
 
 def test_decode_a_region(coded: Path) -> None:
     whole = inr_core.decode(coded.read_bytes())
-    assert inr("decode", coded, "--region", "3,2,15,11") == (0, "", "")
+    assert inr("decode", "-q", coded, "--region", "3,2,15,11") == (0, "", "")
     with Image.open(coded.with_suffix(".png")) as im:
         assert np.array_equal(np.asarray(im), whole[2:11, 3:15])
-    assert inr("decode", coded, "--region", "3,2,15,11", "--size", "24x18", "--overwrite") == (0, "", "")
+    assert inr("decode", "-q", coded, "--region", "3,2,15,11", "--size", "24x18", "--overwrite") == (0, "", "")
     with Image.open(coded.with_suffix(".png")) as im:
         assert np.array_equal(np.asarray(im), inr_core.decode(coded.read_bytes(), region=(3, 2, 15, 11), size=(24, 18)))
     code, out, err = inr("decode", coded, "--region", "3,2,99,11", "--overwrite")
@@ -186,7 +187,7 @@ def test_damaged_files_are_named_without_a_traceback(coded: Path, command: str) 
 
 
 def test_decode_strip(coded: Path) -> None:
-    assert inr("decode", coded, "--strip") == (0, "", "")
+    assert inr("decode", "-q", coded, "--strip") == (0, "", "")
     with Image.open(coded.with_suffix(".png")) as im:
         assert im.tobytes() == tiny.decoded(coded.read_bytes())
         assert im.info == {}

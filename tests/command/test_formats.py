@@ -72,7 +72,7 @@ def test_every_mode_to_every_format(
 ) -> None:
     suffix = next(end for end, name in Image.registered_extensions().items() if name == kind)
     target = tmp_path / f"a{suffix}"
-    code, out, err = inr("decode", coded[mode], "-o", target)
+    code, out, err = inr("decode", "-q", coded[mode], "-o", target)
     assert (code, out) == (0, "")
     original = originals[mode]
     held = formats._rung_of(original) in formats._HOLDS[kind].split()
@@ -114,7 +114,7 @@ def test_a_format_nobody_knows_is_tried(coded: dict[str, Path], monkeypatch: pyt
 
     monkeypatch.setitem(Image.SAVE, "NEW", save)
     monkeypatch.setattr(Image, "EXTENSION", {**Image.EXTENSION, ".new": "NEW"})
-    assert inr("decode", coded["RGBA"], "--format", "new") == (
+    assert inr("decode", "-q", coded["RGBA"], "--format", "new") == (
         0,
         "",
         f"inr: {coded['RGBA']}: NEW does not hold mode RGBA; written as mode L, in front of white, without colours\n",
@@ -176,7 +176,7 @@ def test_a_cut_file(tmp_path: Path) -> None:
     tiny.picture("RGB", (120, 90)).save(path, effort=0, quality=90, comment=b"kept")
     whole = path.read_bytes()
     target = path.with_suffix(".png")
-    assert inr("decode", path, "--truncated", "-o", target) == (0, "", "")  # no harm in it
+    assert inr("decode", "-q", path, "--truncated", "-o", target) == (0, "", "")  # no harm in it
     with Image.open(target) as im:
         np.testing.assert_array_equal(np.asarray(im), inr_core.decode(whole))
     data = whole[: len(whole) * 2 // 3]

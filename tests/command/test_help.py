@@ -39,6 +39,11 @@ def test_options_of_encode_stand_in_groups_with_their_defaults(monkeypatch: pyte
     assert "--lossless every sample comes back as it was --model" in out
 
 
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"info", "view"}))
+def test_what_says_what_it_did_can_be_quiet(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "-q, --quiet" in help_of(command, monkeypatch)
+
+
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "set", "thumbnail", "completion"])
 def test_examples_name_commands_and_options_that_are_there(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = help_of(command, monkeypatch)

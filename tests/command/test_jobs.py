@@ -96,7 +96,7 @@ def test_one_picture_and_one_job_need_no_process(pictures: list[Path], monkeypat
     monkeypatch.setattr(jobs, "together", None)  # calling it is a TypeError
     assert inr("encode", pictures[0], "--effort=0", "-q") == (0, "", "")
     assert inr("encode", *pictures[1:], "--effort=0", "-q", "--jobs=1") == (0, "", "")
-    assert inr("decode", *[path.with_suffix(".inr") for path in pictures], "--format=bmp") == (0, "", "")
+    assert inr("decode", "-q", *[path.with_suffix(".inr") for path in pictures], "--format=bmp") == (0, "", "")
 
 
 @pytest.mark.parametrize(("given", "count", "expected"), [(None, 2, 2), (None, 9, 4), (8, 3, 3), (2, 3, 2)])

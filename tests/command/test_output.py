@@ -43,7 +43,7 @@ def test_no_command_replaces_a_file_unasked(command: str, coded: Path, picture: 
     message = f"inr: {arguments[0]}: {target} exists; pass --overwrite to replace it\n"
     assert inr(command, *arguments) == (1, "", message)
     assert target.read_bytes() == b"mine"
-    assert inr(command, *arguments, "--overwrite") == (0, "", "")
+    assert inr(command, *arguments, "--overwrite", "-q") == (0, "", "")
     assert target.read_bytes() != b"mine"
 
 
@@ -232,6 +232,6 @@ def test_a_sandbox_may_write_to_the_thumbnail_only(
     monkeypatch.setattr(os, "open", only_the_target)
     assert inr("thumbnail", coded, target) == (1, "", f"inr: {target}: {os.strerror(errno.EROFS)}\n")
     target.write_bytes(b"made by the desktop" * 99)
-    assert inr("thumbnail", coded, target, "--overwrite") == (0, "", "")
+    assert inr("thumbnail", "-q", coded, target, "--overwrite") == (0, "", "")
     with Image.open(target) as im:
         assert (im.format, im.size) == ("PNG", tiny.SIZE)

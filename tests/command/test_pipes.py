@@ -62,14 +62,14 @@ def test_stdin_and_stdout(coded: Path, picture: Path, tmp_path: Path) -> None:
     assert err.startswith(f"stdout: {len(data):,} bytes, ")  # nothing but the file is on stdout
     assert piped("encode", picture, *QUICK, "-o", "-") == (0, data, "")
     code, png, err = piped("decode", "-", stdin=data)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"stdout: 24x16, {len(png):,} bytes\n")
     with Image.open(io.BytesIO(png)) as im, Image.open(coded) as whole:
         assert (im.format, im.tobytes()) == ("PNG", whole.tobytes())
     code, bmp, _ = piped("decode", coded, "-o", "-", "--format", "bmp", "--size", "12x8")
     assert (code, bmp[:2]) == (0, b"BM")
     code, changed, _ = piped("set", "-", "--comment", "new", stdin=data)
     assert inr_core.read_head(io.BytesIO(changed)).metadata.comment == b"new"
-    assert piped("set", coded, "--comment", "new", "-o", "-") == (0, changed, "")
+    assert piped("set", coded, "--comment", "new", "-o", "-", "-q") == (0, changed, "")
     assert piped("thumbnail", "-", "-", "--size", "8", stdin=data)[1].startswith(b"\x89PNG")
     assert piped("info", "-", stdin=data)[1].startswith(f"stdin: {len(data)} bytes".encode())
     assert piped("encode", "-", *QUICK, "-o", f"{tmp_path}/out/", stdin=picture.read_bytes()) == (0, b"", "")
@@ -154,7 +154,7 @@ def test_a_named_pipe_is_written_and_read(coded: Path, picture: Path, tmp_path: 
     out = tmp_path / "out"
     assert beside(fill, "encode", pipe, picture, *QUICK, "--jobs=2", "-o", out) == (0, "", "")
     assert {path.name for path in out.iterdir()} == {"pipe.inr", "p.inr"}
-    done = beside(lambda: pipe.write_bytes(coded.read_bytes()), "decode", pipe, "--size=8x8", "-o", out / "a.png")
+    done = beside(lambda: pipe.write_bytes(coded.read_bytes()), "decode", pipe, "--size=8x8", "-q", "-o", out / "a.png")
     assert done == (0, "", "")
     code, _, err = beside(lambda: pipe.write_bytes(coded.read_bytes()), "set", pipe, "--strip")
     assert (code, err) == (1, f"inr: {pipe}: expected an ordinary file or none, got a pipe or a device\n")

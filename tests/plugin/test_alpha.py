@@ -83,8 +83,8 @@ def test_thumbnails_have_no_rim(tmp_path: Path, mode: str, side: int, model: str
             small = np.asarray(im.convert("RGBA") if mode == "P" else im)
         assert max(small.shape[:2]) == side
         assert error(small, colour) <= 12  # Pillow's own rounding of faint colours is in it
-    assert inr("thumbnail", path, tmp_path / "a.png", "--size", side) == (0, "", "")
-    assert inr("decode", path, "--size", f"{side}x{side}", "-o", tmp_path / "b.png") == (0, "", "")
+    assert inr("thumbnail", "-q", path, tmp_path / "a.png", "--size", side) == (0, "", "")
+    assert inr("decode", "-q", path, "--size", f"{side}x{side}", "-o", tmp_path / "b.png") == (0, "", "")
     for name in ("a.png", "b.png"):
         with Image.open(tmp_path / name) as im:
             assert error(np.asarray(im.convert("RGBA" if mode == "P" else mode)), colour) <= 12

@@ -74,7 +74,7 @@ def test_no_exif_costs_a_picture(name: str, kind: str, tmp_path: Path) -> None:
         pytest.skip("takes its time")
     path = file_of(tmp_path / "a.inr", exif=EXIF[name], xmp=b"<x/>", comment="kept")
     target = tmp_path / f"b.{kind}"
-    code, out, err = inr("decode", path, "-o", target)
+    code, out, err = inr("decode", "-q", path, "-o", target)
     assert (code, out) == (0, "")
     turns = orientation_of(EXIF[name]) == 6
     with Image.open(target) as im:
@@ -97,7 +97,7 @@ def test_no_exif_costs_a_picture(name: str, kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", EXIF)
 def test_no_exif_costs_a_thumbnail_or_a_view(name: str, tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.inr", exif=EXIF[name])
-    assert inr("thumbnail", path, tmp_path / "t.png") == (0, "", "")
+    assert inr("thumbnail", "-q", path, tmp_path / "t.png") == (0, "", "")
     turned = PICTURE.size[::-1] if orientation_of(EXIF[name]) == 6 else PICTURE.size
     with Image.open(tmp_path / "t.png") as im:
         assert im.size == turned
@@ -123,7 +123,7 @@ def test_exif_goes_into_a_file_to_the_byte(name: str, kind: str, tmp_path: Path)
 def test_an_orientation_for_every_file_that_can_have_one(tmp_path: Path) -> None:
     paths = [file_of(tmp_path / f"{k}.inr", exif=exif) for k, exif in enumerate(EXIF.values())]
     last = file_of(tmp_path / "last.inr")
-    code, out, err = inr("set", *paths, last, "--orientation", "8")
+    code, out, err = inr("set", "-q", *paths, last, "--orientation", "8")
     assert (code, out) == (1, "")
     assert f"inr: {paths[4]}: exif: expected a directory of less than 65535 entries, got 65535, and none for" in err
     refused = {line.split(": ")[1] for line in err.splitlines()}
@@ -183,7 +183,7 @@ def test_damaged_exif_costs_nothing_anywhere() -> None:
 )
 def test_what_is_left_out_is_said(kind: str, metadata: dict[str, Any], left_out: str, tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.inr", **{"dpi": (72, 72), **metadata})
-    code, out, err = inr("decode", path, "-o", tmp_path / f"b.{kind}")
+    code, out, err = inr("decode", "-q", path, "-o", tmp_path / f"b.{kind}")
     assert (code, out) == (0, "")
     assert err.startswith(f"inr: {path}: {left_out}")
     assert err.count("\n") == 1
@@ -224,7 +224,7 @@ def test_too_long_metadata_of_a_picture_is_left_out(tmp_path: Path) -> None:
 
 def test_a_region_as_tiff_has_its_own_size(tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.inr", exif=EXIF["tags of a TIFF"])
-    assert inr("decode", path, "-o", tmp_path / "b.tif", "--size", "6x4") == (0, "", "")
+    assert inr("decode", "-q", path, "-o", tmp_path / "b.tif", "--size", "6x4") == (0, "", "")
     with Image.open(tmp_path / "b.tif") as im:
         expected = inr_core.decode(path.read_bytes(), size=(6, 4))
         np.testing.assert_array_equal(np.asarray(im), np.rot90(expected, -1))
@@ -267,7 +267,7 @@ def test_warnings_that_are_errors_cost_no_picture() -> None:
 def test_a_profile_that_makes_a_png_unreadable_is_not_in_a_thumbnail(tmp_path: Path) -> None:
     for size, kept in ((1000, True), (2**20 + 1, False)):
         path = file_of(tmp_path / "a.inr", icc_profile=bytes(size))
-        code, out, err = inr("thumbnail", path, tmp_path / f"{size}.png")
+        code, out, err = inr("thumbnail", "-q", path, tmp_path / f"{size}.png")
         assert (code, out, "the ICC profile is left out" in err) == (0, "", not kept)
         with Image.open(tmp_path / f"{size}.png") as im:
             assert ("icc_profile" in im.info) == kept

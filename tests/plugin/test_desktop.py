@@ -54,12 +54,15 @@ def environment(**more: str) -> dict[str, str]:
 def test_a_thumbnail_is_upright_and_fits(file: Path, tmp_path: Path) -> None:
     target = tmp_path / "thumbnail"
     target.write_bytes(b"as a thumbnailer makes it" * 999)
-    assert inr("thumbnail", file, target, "--size", "12", "--overwrite") == (0, "", "")
+    assert inr("thumbnail", "-q", file, target, "--size", "12", "--overwrite") == (0, "", "")
     with Image.open(target) as im, Image.open(file) as whole:
         assert (im.format, im.size, im.mode, dict(im.getexif())) == ("PNG", (8, 12), "RGB", {})
         small = whole.transpose(Image.Transpose.ROTATE_270).resize((8, 12), Image.Resampling.BOX)
         assert np.abs(np.asarray(im, int) - np.asarray(small, int)).mean() < 4
-    assert inr("thumbnail", file, target, "--overwrite") == (0, "", "")
+    code, out, err = inr("thumbnail", file, target, "--overwrite")
+    with Image.open(target) as im:
+        assert (code, err) == (0, "")
+        assert out == f"{target}: {im.width}x{im.height}, {target.stat().st_size:,} bytes\n"
     with Image.open(target) as im:
         assert im.size == (16, 24)  # never larger than the picture
     assert {path.name for path in tmp_path.iterdir()} == {file.name, "thumbnail"}
@@ -68,7 +71,7 @@ def test_a_thumbnail_is_upright_and_fits(file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "LAB", "I;16"])
 def test_a_thumbnail_of_every_mode(tmp_path: Path, mode: str) -> None:
     (tmp_path / "a.inr").write_bytes(tiny.encoded(tiny.picture(mode), icc_profile=b"profile"))
-    assert inr("thumbnail", tmp_path / "a.inr", tmp_path / "a.png", "--size", "8") == (0, "", "")
+    assert inr("thumbnail", "-q", tmp_path / "a.inr", tmp_path / "a.png", "--size", "8") == (0, "", "")
     with Image.open(tmp_path / "a.png") as im, Image.open(tmp_path / "a.inr") as whole:
         assert im.size == (8, 5)
         reduced = in_8_bits(whole).convert("RGBA").resize((8, 5), Image.Resampling.BOX)
