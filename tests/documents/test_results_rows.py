@@ -129,6 +129,18 @@ def fresh() -> list[Line]:
     ]
 
 
+def taken() -> list[Line]:
+    """By what auto takes: how much more that costs than the better of both, milliseconds of choosing."""
+    table, made = rows("auto", "auto"), []
+    for kind in dict.fromkeys(row["taken"] for row in table):
+        own = [row for row in table if row["taken"] == kind]
+        percents, choices = ([row[n] for row in own if row[n] is not None] for n in ("percent", "choice_ms"))
+        costs = (f"{fmean(percents):.1f} %", f"{max(percents):.1f} %") if percents else ("–", "–")
+        times = (f"{fmean(choices):,.0f}", f"{max(choices):,.0f}") if choices else ("–", "–")
+        made.append((kind, str(len(own)), *costs, *times))
+    return made
+
+
 LEVELS = {"numpy": "NumPy", "plain": "plain C, no vectors", "baseline": "baseline (SSE2)", "avx2": "AVX2"}
 LEVELS |= {"vnni": "AVX-512 VNNI"}
 
@@ -179,6 +191,7 @@ TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its
     ("The latent model beside other formats", 1): lambda: by_quality("latent", "rd"),
     ("Text and screens", 0): lambda: bd_rates("text"),
     ("Text and screens", 1): lambda: by_quality("text", "rd"),
+    ("What auto takes", 0): taken,
     ("Thumbnails", 0): thumbnails,
     ("Compiled kernels", 0): kernels_decoding,
     ("Compiled kernels", 1): kernels_rates,
