@@ -131,7 +131,8 @@ def fresh() -> list[Line]:
 
 def taken() -> list[Line]:
     """By what auto takes: how much more that costs than the better of both, milliseconds of choosing."""
-    table, made = rows("auto", "auto"), []
+    table = rows("auto", "auto")
+    made: list[Line] = []
     for kind in dict.fromkeys(row["taken"] for row in table):
         own = [row for row in table if row["taken"] == kind]
         percents, choices = ([row[n] for row in own if row[n] is not None] for n in ("percent", "choice_ms"))
