@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     from .container.ranges import Range
     from .decoder import Decoder, decode, describe
     from .encoder import encode
-    from .errors import FormatError, InrError, Interrupted, SettingsError, TargetError, TruncatedError, shown
+    from .errors import (
+        FormatError,
+        InrError,
+        Interrupted,
+        LimitError,
+        SettingsError,
+        TargetError,
+        TruncatedError,
+        shown,
+    )
     from .fileinfo import FileInfo, LayerInfo
     from .kernels.switch import backend
+    from .limits import Cost, Limits
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .models import ExactShape, LatentShape, SirenShape
     from .modes import MODES
@@ -32,7 +42,11 @@ _HOME = {
     "decoder": ("Decoder", "decode", "describe"),
     "fileinfo": ("FileInfo", "LayerInfo"),
     "encoder": ("encode",),
-    "errors": ("FormatError", "InrError", "Interrupted", "SettingsError", "TargetError", "TruncatedError", "shown"),
+    "errors": (
+        *("FormatError", "InrError", "Interrupted", "LimitError", "SettingsError", "TargetError", "TruncatedError"),
+        "shown",
+    ),
+    "limits": ("Cost", "Limits"),
     "container.header": ("Header",),
     "container.metadata": ("Metadata", "check_block", "check_text"),
     "process.interrupts": ("first_interrupt",),
@@ -51,6 +65,7 @@ __all__ = [
     "SIGNATURE",
     "Arrival",
     "BdRate",
+    "Cost",
     "Decoder",
     "ExactShape",
     "FileInfo",
@@ -61,6 +76,8 @@ __all__ = [
     "Interrupted",
     "LatentShape",
     "LayerInfo",
+    "LimitError",
+    "Limits",
     "Metadata",
     "Progress",
     "Range",

@@ -5,6 +5,7 @@ How is asked of the file's model: of its row in `models`, and the `Picture` that
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, Self
@@ -14,6 +15,7 @@ from .container.chunks import Head, list_chunks, read_head, read_payloads
 from .errors import SettingsError, TruncatedError, shown
 from .fileinfo import Chunk, FileInfo
 from .kernels.resample import Box
+from .limits import Cost, Limits, given
 from .models import MAX_PIXELS
 from .modes import MAX_SIDE
 from .picture import Picture
@@ -34,6 +36,7 @@ class Decoder:
     truncated: the bytes may end early; what is missing is what the networks expect there, or 0 in the exact model.
     TruncatedError only if not even the coarsest planes or the first strip are there, as always with a siren, or a plane
     beside them.
+    limits: by default `Limits.default`; LimitError, when decoding, for what costs more than they allow.
     """
 
     def __init__(
@@ -44,11 +47,12 @@ class Decoder:
         device: str = "cpu",
         *,
         truncated: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         if threads is not None and not 1 <= threads <= MAX_THREADS:
             raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {shown(threads)}")
         header = head.header
-        self.head = head
+        self.head, self._limits = head, given(limits)
         cut: bytes | None = None  # what there is of the payload that is not complete, if that may be so
         if truncated and len(payload) < header.payload_bytes and header.row.several:
             arrival = Arrival(header)
@@ -68,6 +72,7 @@ class Decoder:
         threads: int | None = None,
         *,
         truncated: bool = False,
+        limits: Limits | None = None,
     ) -> Self:
         """Of a file that is at `head.payload_offset`, reading only as much as `decode(size)` needs; None: everything.
 
@@ -85,7 +90,7 @@ class Decoder:
         if ended and not truncated:
             total, missing = header.payload_bytes, arrival.missing
             raise TruncatedError(f"pixel chunks: expected {total} bytes, got {total - missing} ({missing} missing)")
-        decoder = cls(head, bytes(arrival.data), threads, truncated=arrival.missing > 0)
+        decoder = cls(head, bytes(arrival.data), threads, truncated=arrival.missing > 0, limits=limits)
         decoder._picture.hurried = size is not None and not ended
         return decoder
 
@@ -94,6 +99,7 @@ class Decoder:
 
         `block`: pixels evaluated at once, the network's choice by default; it does not change the picture.
         """
+        self._limits.check_cost(self.cost())
         yield from self._picture.bands(block)
 
     def decode(self, size: tuple[int, int] | None = None, region: Box | None = None, *, grey: bool = False) -> Array:
@@ -105,18 +111,26 @@ class Decoder:
         or too many.
         """
         header = self.head.header
-        box = self._whole() if region is None else _check_region(region, header.width, header.height)
-        wanted = (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size)
+        box, wanted = self._wanted(size, region)
         if grey and header.mode != "RGB":
             raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
+        self._limits.check("pixels", wanted[0] * wanted[1], "pixels")
+        self._limits.check_cost(self._picture.cost(box, wanted))
         return self._picture.decode(box, wanted, grey=grey)
+
+    def cost(self, size: tuple[int, int] | None = None, region: Box | None = None) -> Cost:
+        """What `decode` of the same costs, at the most; raises SettingsError as it does."""
+        return self._picture.cost(*self._wanted(size, region))
 
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """What the file, which has these chunks, says of itself; before anything is decoded."""
-        return self._picture.describe(chunks)
+        return dataclasses.replace(self._picture.describe(chunks), cost=self.cost())
 
-    def _whole(self) -> Box:
-        return 0, 0, self.head.header.width, self.head.header.height
+    def _wanted(self, size: tuple[int, int] | None, region: Box | None) -> tuple[Box, tuple[int, int]]:
+        """The part and the size of what is asked for."""
+        width, height = self.head.header.width, self.head.header.height
+        box = (0, 0, width, height) if region is None else _check_region(region, width, height)
+        return box, (box[2] - box[0], box[3] - box[1]) if size is None else _check_size(size)
 
 
 def _integers(values: Iterable[Any]) -> list[int]:
@@ -161,6 +175,7 @@ def decode(
     threads: int | None = None,
     device: str = "cpu",
     truncated: bool = False,
+    limits: Limits | None = None,
 ) -> Array:
     """Decode a file's bytes → (H, W) or (H, W, C), uint8 or uint16.
 
@@ -168,11 +183,15 @@ def decode(
     is given; region: (x0, y0, x1, y1) of the picture, in its pixels. threads, device and truncated are as for
     `Decoder`, whose errors are raised: TruncatedError, FormatError, SettingsError.
     """
-    head = read_head(io.BytesIO(memoryview(data)))  # TypeError: no bytes
-    return Decoder(head, data[head.payload_offset :], threads, device, truncated=truncated).decode(size, region)
+    head = read_head(io.BytesIO(memoryview(data)), limits)  # TypeError: no bytes
+    payload = data[head.payload_offset :]
+    return Decoder(head, payload, threads, device, truncated=truncated, limits=limits).decode(size, region)
 
 
-def describe(data: bytes) -> FileInfo:
-    """Read a whole file's structure; raises FormatError as decoding would."""
-    head = read_head(io.BytesIO(data))
+def describe(data: bytes, *, limits: Limits | None = None) -> FileInfo:
+    """Read a whole file's structure, and what decoding it would cost; raises FormatError as that would.
+
+    LimitError for more pixels, metadata or chunks than `limits` allow.
+    """
+    head = read_head(io.BytesIO(data), limits)
     return Decoder(head, data[head.payload_offset :], 1).describe(list_chunks(head, data))

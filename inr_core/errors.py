@@ -15,6 +15,10 @@ class TruncatedError(FormatError):
     """The bytes end before the file does."""
 
 
+class LimitError(InrError):
+    """The file may be legal, but reading it would cost more than the caller's `Limits` allow."""
+
+
 class SettingsError(InrError, ValueError):
     """An option has a value outside its range; the message names the option, the value and the range."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .container.chunks import Head
+from .limits import Cost
 
 Chunk = tuple[str, int, int]  # type, offset in the file, length of the data
 
@@ -50,6 +51,7 @@ class FileInfo:
     moved: int = 0  # weights of a latent's networks that are not the prior's
     moved_bytes: int = 0  # that they take
     parts: Sequence[PartInfo] = ()  # of the exact model
+    cost: Cost = field(default_factory=Cost)  # of decoding the whole picture
 
 
 def beside(head: Head, chunks: Sequence[Chunk]) -> str:

@@ -7,9 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from .container.arrival import Arrival
 from .container.chunks import Head
+from .container.header import Raster
 from .fileinfo import Chunk, FileInfo
 from .kernels.resample import Box
+from .limits import Cost
 from .pixels import Array, from_samples
+
+RESAMPLING = 40  # passes over a sample, of both sizes
+
+
+def resampling_cost(pixels: int, size: tuple[int, int], raster: Raster) -> Cost:
+    """Of going from so many pixels to a size."""
+    values = (pixels + size[0] * size[1]) * raster.channels
+    return Cost(passes=values * RESAMPLING * (3 if raster.alpha else 1))
 
 
 class Picture(ABC):
@@ -37,6 +47,10 @@ class Picture(ABC):
     @abstractmethod
     def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
         """The part `box` at `size` (width, height), in the file's mode; `grey`: the luma of mode RGB alone."""
+
+    @abstractmethod
+    def cost(self, box: Box, size: tuple[int, int]) -> Cost:
+        """Of `decode`, at the most; of `bands`, for the whole picture at its size."""
 
     @abstractmethod
     def describe(self, chunks: list[Chunk]) -> FileInfo:

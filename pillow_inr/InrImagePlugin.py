@@ -9,19 +9,20 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, Any
 
-from PIL import Image, ImageFile, ImagePalette, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
-    from inr_core import Arrival, Decoder, Head
+    from inr_core import Arrival, Cost, Decoder, Head, Limits
 
     from .drafts import Draft
 
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 
-# Decoder option as a module global, until there is a way to pass parameters to Image.open (Pillow issue 569).
+# Options of decoding as module globals, until there is a way to pass parameters to Image.open (Pillow issue 569).
 DECODE_THREADS: int | None = None  # None: all cores this process may use
+LIMITS: Limits | None = None  # None: `inr_core.Limits.default`, whose pixels and seconds go with MAX_IMAGE_PIXELS
 
 
 def _accept(prefix: bytes) -> bool:
@@ -70,6 +71,7 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
     _locks: dict[int, AbstractContextManager[Any]] | None = None  # by process; an unpickled image has nothing to load
     _arriving: tuple[Head, Arrival] | None = None  # what an ImageFile.Parser has been fed
     _painted = 0  # bytes of it that the pixels were made from
+    _limits: Limits | None = None  # of its own, or those that LIMITS was when it was opened
     _gap: float | None = None  # of the call of `thumbnail` that is going on
 
     def _open(self) -> None:
@@ -77,13 +79,18 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
 
         from inr_core import Arrival, FormatError, Metadata, read_head
 
+        from .bombs import OPENED_WITH, given, told
+        from .info_keys import fill_info
+
         assert self.fp is not None
         if not _accept(self.fp.read(len(SIGNATURE))):
             msg = "not an INR file"
             raise SyntaxError(msg)
         self.fp.seek(0)
         try:
-            head = read_head(self.fp)
+            with told():
+                self._limits = OPENED_WITH.get() or LIMITS
+                head = read_head(self.fp, given(self._limits))
         except FormatError as e:
             # The signature is ours, so no other plugin will open it: say why instead of "cannot identify image file".
             msg = f"{self._label()}: {e}"
@@ -92,36 +99,12 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
         header = head.header
         self._mode = header.mode
         self._size = header.width, header.height
-        self._set_info(head)
+        self._text = fill_info(self, head)
         head = replace(head, metadata=Metadata())  # `info` has it
         self._locks = {}
         self._arriving = head, Arrival(header)
-        self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, (*self._arriving, None))]
-
-    def _set_info(self, head: Head) -> None:
-        from .info_keys import is_pillows
-
-        metadata = head.metadata
-        named = {
-            "exif": None if metadata.exif is None else b"Exif\0\0" + metadata.exif,  # as JPEG and PNG have it
-            "icc_profile": metadata.icc,
-            "xmp": metadata.xmp,
-            "comment": metadata.comment,
-            "dpi": metadata.dpi,
-        }
-        self._text = dict(metadata.text or {})
-        # As PNG, but a text never passes for what Pillow itself keeps there.
-        self.info.update({key: value for key, value in self._text.items() if not is_pillows(key)})
-        self.info.update({key: value for key, value in named.items() if value is not None})
-        if head.palette_bytes is not None:
-            channels = head.header.channels
-            entries = [head.palette_bytes[i : i + channels] for i in range(0, len(head.palette_bytes), channels)]
-            self.palette = ImagePalette.raw("RGB", b"".join(entry[:3] for entry in entries))
-            if channels == 4:
-                # As PNG: one clear colour is its index, anything else one alpha a colour; pickling keeps both.
-                alpha = bytes(entry[3] for entry in entries)
-                one_clear = alpha.count(0) == 1 and alpha.count(255) == len(alpha) - 1
-                self.info["transparency"] = alpha.index(0) if one_clear else alpha
+        args = (*self._arriving, None, self._limits)
+        self.tile = [ImageFile._Tile("inr", (0, 0, *self.size), head.payload_offset, args)]
 
     @property
     def _lock(self) -> AbstractContextManager[Any]:
@@ -159,7 +142,7 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
             return None
         name, _, offset, args = self.tile[0]
         assert isinstance(args, tuple)
-        head, arrival, drafted = args
+        head, arrival, drafted, limits = args
         full = self.size
         new, needed = full, full
         if size:
@@ -174,7 +157,7 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
         if grey:
             self._mode = "L"
         self._size = new
-        self.tile = [ImageFile._Tile(name, (0, 0, *new), offset, (head, arrival, Draft(new, needed, grey)))]
+        self.tile = [ImageFile._Tile(name, (0, 0, *new), offset, (head, arrival, Draft(new, needed, grey), limits))]
         return self.mode, (0, 0, *new)
 
     def thumbnail(
@@ -194,34 +177,36 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
     def load(self) -> PixelAccess | None:
         with self._lock:
             pixels = super().load()
-            if self._arriving is not None and not self.tile:
-                self._paint(*self._arriving)
+            if self._arriving is not None and self._arriving[1].data and not self.tile:
+                from .arriving import paint
+
+                self._painted = paint(self, *self._arriving, self._painted, self._limits)
             return pixels
 
-    def _paint(self, head: Head, arrival: Arrival) -> None:
-        """Show what an ImageFile.Parser has been fed so far."""
-        if self._painted == len(arrival.data) or not arrival.missing:
-            return
-        self._painted = len(arrival.data)
+    def cost(self, size: tuple[int, int] | None = None) -> Cost:
+        """What loading the picture, or evaluating it at a size, costs at the most; before it is loaded.
 
-        from inr_core import Decoder, FormatError
+        Its `seconds` are those of a core of a nominal machine. The pixel chunks are read, nothing is decoded. Raises
+        OSError for a damaged file, and ValueError for a picture that is loaded.
+        """
+        from .arriving import cost_of
 
-        from .modes import to_image
-
-        try:
-            pixels = Decoder(head, bytes(arrival.data), DECODE_THREADS, truncated=True).decode()
-        except FormatError:  # too little of it; what is damaged is an error when it is complete
-            return
-        self.im.paste(to_image(pixels, self).im, (0, 0, *self.size))
+        if self.fp is None or not self.tile or self._arriving is None:
+            msg = "cost: expected an opened picture that is not loaded yet"
+            raise ValueError(msg)
+        return cost_of(self.fp, self._arriving[0], self.tile[0].offset, size)
 
     def verify(self) -> None:
         """Check the CRC of every chunk without decoding; raises OSError. Call it directly after opening."""
         from inr_core import FormatError, verify
 
+        from .bombs import given, told
+
         try:
             if self.fp is not None:
                 self.fp.seek(0)
-                verify(self.fp)
+                with told():
+                    verify(self.fp, given(self._limits))
         except FormatError as e:
             msg = f"{self._label()}: {e}"
             raise OSError(msg) from e
@@ -237,26 +222,31 @@ class InrDecoder(ImageFile.PyDecoder):
     def decode(self, buffer: Image.DecoderInput) -> tuple[int, int]:
         from inr_core import Decoder, FormatError, TruncatedError
 
+        from .bombs import given
         from .unshared import unshared
 
         head: Head
         arrival: Arrival
         draft: Draft | None
-        head, arrival, draft = self.args
+        limits: Limits | None
+        head, arrival, draft, limits = self.args
+        limits = given(limits)
         truncated = ImageFile.LOAD_TRUNCATED_IMAGES
         try:
             if self.fd is not None:
                 needed = draft.needed if draft and draft.size != (head.header.width, head.header.height) else None
                 fp = unshared(self.fd, head.payload_offset)
-                self._write(Decoder.of_file(fp, head, needed, DECODE_THREADS, truncated=truncated), draft)
+                decoder = Decoder.of_file(fp, head, needed, DECODE_THREADS, truncated=truncated, limits=limits)
+                self._write(decoder, draft, limits)
                 return -1, 0
             assert isinstance(buffer, (bytes, bytearray, memoryview))
             arrival.feed(bytes(buffer))
             if not arrival.missing:
-                self._write(Decoder(head, bytes(arrival.data), DECODE_THREADS), None)
+                self._write(Decoder(head, bytes(arrival.data), DECODE_THREADS, limits=limits), None, limits)
                 return -1, 0
             if truncated and not buffer:  # the parser is being closed
-                self._write(Decoder(head, bytes(arrival.data), DECODE_THREADS, truncated=True), None)
+                decoder = Decoder(head, bytes(arrival.data), DECODE_THREADS, truncated=True, limits=limits)
+                self._write(decoder, None, limits)
                 return -1, 0
         except TruncatedError as e:
             msg = f"image file is truncated: {e}"
@@ -267,13 +257,16 @@ class InrDecoder(ImageFile.PyDecoder):
             raise OSError(msg) from e
         return len(buffer), 0
 
-    def _write(self, decoder: Decoder, draft: Draft | None) -> None:
+    def _write(self, decoder: Decoder, draft: Draft | None, limits: Limits) -> None:
+        from .bombs import told, warn_of
         from .modes import to_raw
 
-        bands = decoder.bands() if draft is None else [(0, decoder.decode(draft.size, grey=draft.grey))]
-        for top, rows in bands:
-            self.state.yoff, self.state.ysize = top, len(rows)
-            self.set_as_raw(*to_raw(rows, self.mode))
+        warn_of(decoder.cost(None if draft is None else draft.size), limits)
+        with told():
+            bands = decoder.bands() if draft is None else [(0, decoder.decode(draft.size, grey=draft.grey))]
+            for top, rows in bands:
+                self.state.yoff, self.state.ysize = top, len(rows)
+                self.set_as_raw(*to_raw(rows, self.mode))
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .InrImagePlugin import InrImageFile, register
 
@@ -11,13 +11,35 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from inr_core import Limits
+
 __version__ = "0.1.0"
-__all__ = ["InrImageFile", "__version__", "register", "save"]
+__all__ = ["InrImageFile", "__version__", "open", "register", "save"]
 
 
 def __dir__() -> list[str]:
     """What `dir`, `help` and completion show."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
+def open(  # noqa: A001 - as Image.open
+    fp: str | bytes | os.PathLike[str] | os.PathLike[bytes] | IO[bytes], /, *, limits: Limits | None = None
+) -> InrImageFile:
+    """Open an `.inr` file as `Image.open` does, with limits of its own, like `inr_core.Limits.untrusted()`.
+
+    What goes beyond them raises DecompressionBombError, here or when it is loaded.
+    """
+    from PIL import Image
+
+    from .bombs import OPENED_WITH
+
+    token = OPENED_WITH.set(limits)
+    try:
+        im = Image.open(fp, formats=[InrImageFile.format])
+    finally:
+        OPENED_WITH.reset(token)
+    assert isinstance(im, InrImageFile)
+    return im
 
 
 def save(im: Image.Image, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], /, **options: Any) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from ..errors import FormatError, SettingsError, TruncatedError
+from ..limits import Limits, given
 from ..models import MODELS
 from .header import HEAD, Header, check_header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
@@ -74,28 +75,30 @@ def write(
     return b"".join([*parts, pixel_chunks])
 
 
-def read_head(fp: IO[bytes]) -> Head:
+def read_head(fp: IO[bytes], limits: Limits | None = None) -> Head:
     """Read signature, header and metadata from a file's start; only `fp.read` is needed.
 
-    Raises TruncatedError if the file ends before its first pixel chunk, FormatError for anything else that is wrong.
+    Raises TruncatedError if the file ends before its first pixel chunk, LimitError for more pixels, metadata or chunks
+    than `limits` allow, by default `Limits.default`, FormatError for anything else that is wrong.
     """
-    return _read_head(_Source(fp))[0]
+    return _read_head(_Source(fp), given(limits))[0]
 
 
-def verify(fp: IO[bytes]) -> None:
+def verify(fp: IO[bytes], limits: Limits | None = None) -> None:
     """Check signature, limits, metadata and every chunk's length and CRC without decoding; raises FormatError.
 
-    What follows the payload belongs to someone else and is not looked at.
+    limits: as `read_head`. What follows the payload belongs to someone else and is not looked at.
     """
     source = _Source(fp)
-    head, start = _read_head(source)
+    head, start = _read_head(source, given(limits))
     rest = source.take(max(0, head.header.payload_bytes - len(start)), "pixel chunks")
     read_payloads(head.header, start + rest)
 
 
-def _read_head(source: _Source) -> tuple[Head, bytes]:
+def _read_head(source: _Source, limits: Limits) -> tuple[Head, bytes]:
     """The head, and what was read beyond it: the first bytes of the payload."""
     header = _read_start(source)
+    limits.check("pixels", header.width * header.height, "pixels")
     palette: bytes | None = None
     metadata: dict[bytes, bytes] = {}
     for count in range(MAX_CHUNKS + 1):
@@ -107,9 +110,11 @@ def _read_head(source: _Source) -> tuple[Head, bytes]:
         if plane or kind == header.row.chunk:
             if (header.mode == "P") != (palette is not None):
                 raise FormatError(f"chunk 'PLTE': expected exactly in mode P, got mode {header.mode}")
-            return Head(header, parse_metadata(metadata), palette, offset), CHUNK.pack(length, kind)
+            return Head(header, parse_metadata(metadata, limits), palette, offset), CHUNK.pack(length, kind)
         if count == MAX_CHUNKS:
             break
+        limits.check("chunks", count + 1, "chunks before the pixels")
+        limits.check("metadata", sum(map(len, metadata.values())) + length * (kind in NAMES), "bytes")
         data = source.chunk_data(kind, length, MAX_METADATA)
         again = kind == b"HEAD" or (kind == b"PLTE" and palette is not None) or (kind == b"RANG" and header.ranges)
         if again or kind in metadata:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import FormatError, SettingsError, shown
+from ..limits import Limits, given
 from . import zstd
 
 # The chunks, in order.
@@ -49,15 +50,18 @@ def pack_metadata(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def parse_metadata(chunks: dict[bytes, bytes]) -> Metadata:
-    """Metadata of the data of its chunks, by type; raises FormatError."""
+def parse_metadata(chunks: dict[bytes, bytes], limits: Limits | None = None) -> Metadata:
+    """Metadata of the data of its chunks, by type; raises FormatError, and LimitError for more bytes than may be."""
     values: dict[str, Any] = {}
+    size = 0
     for kind, data in chunks.items():
         name = NAMES[kind]
         if name == "dpi":
             values[name] = _parse_dpi(data)
         else:
             block = _expand(kind.decode(), data)
+            size += len(block)
+            given(limits).check("metadata", size, "bytes")
             values[name] = _parse_text(block) if name == "text" else block
     return Metadata(**values)
 

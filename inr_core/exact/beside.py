@@ -16,9 +16,12 @@ from ..container.fields import FieldReader, pack_number
 from ..container.header import Raster
 from ..errors import FormatError, TruncatedError
 from ..kernels.resample import Box
+from ..limits import Cost
+from .cost import mixed_cost, strips_cost
 from .planes import check_patience, strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 
+MIXED_SECONDS = 5.0  # to decode a plane by the mixing coder at the most: what is beside it takes its own time
 LOW, BETWEEN, HIGH = range(3)  # what the plane of ends says of a pixel
 Plane = NDArray[np.unsignedinteger[Any]]  # (h, w)
 
@@ -45,7 +48,9 @@ def ends_of(values: Plane, low: int, high: int) -> NDArray[np.uint8]:
 
 def _pack(plane: Plane, size: int, level: int) -> bytes:
     height, width = plane.shape
-    return b"".join(pack_strip(plane[None, a:b], size, (1,), level) for a, b in strip_rows(width, height))
+    strips = strip_rows(width, height)
+    may_mix = mixed_cost([Shape(1, b - a, width, size) for a, b in strips]).seconds <= MIXED_SECONDS
+    return b"".join(pack_strip(plane[None, a:b], size, (1,), level, may_mix) for a, b in strips)
 
 
 class Beside:
@@ -83,6 +88,11 @@ class Beside:
             for k, (parts, shape) in enumerate(zip(self.strips, self._shapes, strict=True))
         ]
         return strips[0] if len(strips) == 1 else np.concatenate(strips)
+
+    @property
+    def cost(self) -> Cost:
+        """Of all of it, whatever part is asked for."""
+        return strips_cost(list(zip(self._shapes, self.strips, strict=True)))
 
     def completed(self, samples: NDArray[Any], plane: Plane | None = None) -> NDArray[Any]:
         """Samples (h, w, C) that a model made, with what the plane there, by default all of it, says."""

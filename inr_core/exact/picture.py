@@ -11,10 +11,12 @@ from ..container.fields import FieldReader
 from ..errors import FormatError, TruncatedError
 from ..fileinfo import Chunk, FileInfo, PartInfo
 from ..kernels.resample import LOBES, Box, resample
-from ..picture import Picture
+from ..limits import Cost
+from ..picture import Picture, resampling_cost
 from ..pixels import Array, luma, to_colours
 from ..process.threads import Crew
 from .colours import Planes
+from .cost import strips_cost
 from .planes import check_patience, from_planes, may_mix, strip_rows, strip_shapes, strips_at_once
 from .prediction import PREDICTOR_NAMES
 from .strips import Part, read_parts, sample_type, unpack_parts
@@ -44,11 +46,27 @@ class ExactPicture(Picture):
         if size == (x1 - x0, y1 - y0):
             pixels = self._rows(y0, y1)[:, x0:x1]
             return luma(pixels) if grey else pixels
-        reach = LOBES * -(-(y1 - y0) // size[1]) + 1  # rows that those of the result depend on beyond the box
-        top, bottom = max(0, y0 - reach), min(self.header.height, y1 + reach)
+        top, bottom = self._rows_for(box, size)
         samples = to_colours(self._rows(top, bottom), self.header.mode, self._palette)
         pixels = self.finished(resample(samples, (x0, y0 - top, x1, y1 - top), size, alpha=self.header.alpha))
         return luma(pixels) if grey else pixels
+
+    def cost(self, box: Box, size: tuple[int, int]) -> Cost:
+        """As `Picture.cost`, by the heads of the parts."""
+        top, bottom = self._rows_for(box, size)
+        wanted = [k for k, _ in self._wanted(top, bottom) if k < len(self._payloads)]
+        cost = strips_cost([(self._shapes[k], self._parts(k)) for k in wanted])
+        if size == (box[2] - box[0], box[3] - box[1]):
+            return cost
+        return cost + resampling_cost(self.header.width * (bottom - top), size, self.header)
+
+    def _rows_for(self, box: Box, size: tuple[int, int]) -> tuple[int, int]:
+        """First row and the one after the last that a part at a size depends on."""
+        _, y0, _, y1 = box
+        if size == (box[2] - box[0], y1 - y0):
+            return y0, y1
+        reach = LOBES * -(-(y1 - y0) // size[1]) + 1  # rows that those of the result depend on beyond the box
+        return max(0, y0 - reach), min(self.header.height, y1 + reach)
 
     def parts(self) -> list[list[Part]]:
         """What each strip is stored as."""
@@ -72,14 +90,15 @@ class ExactPicture(Picture):
 
     def _strips(self, y0: int, y1: int) -> Iterator[tuple[int, Array]]:
         """(first row, pixels in the file's mode) of each strip that has one of the rows y0 … y1 − 1."""
-        wanted = [
-            (k, top)
-            for k, (top, bottom) in enumerate(strip_rows(self.header.width, self.header.height))
-            if top < y1 and bottom > y0
-        ]
         with Crew(min(self.threads, strips_at_once(self.header))) as crew:
+            wanted = self._wanted(y0, y1)
             for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted, ahead=1):
                 yield top, pixels
+
+    def _wanted(self, y0: int, y1: int) -> list[tuple[int, int]]:
+        """(number, first row) of each strip that has one of the rows y0 … y1 − 1."""
+        rows = strip_rows(self.header.width, self.header.height)
+        return [(k, top) for k, (top, bottom) in enumerate(rows) if top < y1 and bottom > y0]
 
     def _rows(self, y0: int, y1: int) -> Array:
         """Rows y0 … y1 − 1 of the picture."""

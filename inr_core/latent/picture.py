@@ -13,13 +13,15 @@ from ..errors import TruncatedError
 from ..exact.beside import take_beside
 from ..fileinfo import Chunk, FileInfo, beside
 from ..kernels.resample import Box, resample
+from ..limits import Cost
 from ..models import LatentShape
-from ..picture import Picture
+from ..picture import Picture, resampling_cost
 from ..pixels import Array, luma
 from . import prior, scaled
 from .completed import CompletedGrids, Grids
+from .cost import grid_cost, pyramid_cost
 from .decoding import LatentDecoder
-from .latents import PyramidShape
+from .latents import PyramidShape, grid_size
 from .plan import step_size
 
 BAND_PIXELS = 2**18  # of a decoded picture handed over at once
@@ -63,13 +65,33 @@ class LatentPicture(Picture):
     def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
         """As `Picture.decode`, from the coarsest level that will do."""
         pyramid = self._pyramid()
-        grids = scaled.grids_for(self.header, self._parameters.levels, box, size)
-        if self.hurried and pyramid.finest > grids[1]:
-            grids = max(grids[0], pyramid.finest), pyramid.finest
+        grids = self._grids(pyramid, box, size)
         if grey and not self.header.ranges:
             return resample(pyramid.luma(grids[0]), box, size, grids[0], alpha=False)[..., 0]
         pixels = self.finished(scaled.scaled(self._completed(pyramid), box, size, self.header, grids))
         return luma(pixels) if grey else pixels
+
+    def cost(self, box: Box, size: tuple[int, int]) -> Cost:
+        """As `Picture.cost`; a part takes all of the pyramid."""
+        macs, own = self._prior.macs, (box[2] - box[0], box[3] - box[1])
+        enlarged = (size[0] > own[0] or size[1] > own[1]) and size != own
+        level = 0 if enlarged or size == own else min(self._grids(self._pyramid(), box, size))
+        cost = pyramid_cost(self.header, macs, level, self._beside)
+        if enlarged:
+            whole = self.header.width, self.header.height
+            part = [min(side + 2 * scaled.MARGIN, most) for side, most in zip(own, whole, strict=True)]
+            cost += grid_cost(self.header, macs, 4 * part[0] * part[1])
+        width, height = grid_size(*own, level)
+        return (
+            cost if size == own else cost + resampling_cost(width * height * (4 if enlarged else 1), size, self.header)
+        )
+
+    def _grids(self, pyramid: LatentDecoder, box: Box, size: tuple[int, int]) -> tuple[int, int]:
+        """The coarsest grid for what is opaque, and the one for what is not."""
+        grids = scaled.grids_for(self.header, self._parameters.levels, box, size)
+        if self.hurried and pyramid.finest > grids[1]:
+            grids = max(grids[0], pyramid.finest), pyramid.finest
+        return grids
 
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """As `Picture.describe`: the step, and how the networks differ from the prior's."""

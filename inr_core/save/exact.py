@@ -10,7 +10,8 @@ from ..container import chunks
 from ..container.header import Raster
 from ..container.ranges import Range
 from ..errors import Interrupted, TargetError
-from ..exact.planes import may_mix, plane_groups, strip_rows, strip_shapes, strips_at_once, to_planes
+from ..exact.cost import opens_mixed
+from ..exact.planes import plane_groups, strip_rows, strip_shapes, strips_at_once, to_planes
 from ..exact.strips import pack_strip
 from ..models import ExactShape
 from ..pixels import Array
@@ -93,7 +94,9 @@ class ExactJob(Job):
 
     def _packed(self, rows: tuple[int, int], size: int, level: int) -> bytes:
         """The payload of some rows of samples 0 … size − 1, with a level of Zstandard."""
-        return pack_strip(self.planes[:, slice(*rows)], size, plane_groups(self.header), level, may_mix(self.header))
+        return pack_strip(
+            self.planes[:, slice(*rows)], size, plane_groups(self.header), level, opens_mixed(self.header)
+        )
 
     def _told(self, payloads: list[bytes], strips: int, rows: int) -> bool:
         """Report so many rows done, but not the last ones; whether the caller says stop."""

@@ -19,6 +19,7 @@ from ..container.metadata import Metadata
 from ..container.ranges import Range
 from ..decoder import decode
 from ..errors import InrError, SettingsError, shown
+from ..limits import Limits
 from ..metrics import psnr
 from ..models import MAX_LATENT_PIXELS, MAX_PIXELS
 from ..pixels import Array, check_pixels, to_colours
@@ -180,7 +181,7 @@ class Job(ABC):
 
     def psnr_of_file(self, data: bytes) -> float:
         """PSNR of the decoded file."""
-        pixels = decode(data, threads=self.settings.threads)
+        pixels = decode(data, threads=self.settings.threads, limits=Limits.unlimited())
         return self._psnr(to_colours(pixels, self.raster.mode, self.palette))
 
     def psnr(self, decoded: Array) -> float:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..container.header import Raster
 from ..exact.colours import Planes
+from ..exact.cost import opens_mixed
 from ..exact.mixed import joined, share_alike
-from ..exact.planes import may_mix, plane_groups, strip_shapes
+from ..exact.planes import plane_groups, strip_shapes
 from ..exact.reduction import Kept, quick_cost, reduce_strip
 from ..kernels import reducing
 from ..latent.plan import trade_for
@@ -31,7 +32,7 @@ OCTAVES, TOLERANCE = (-8.0, 14.0), 0.25  # log2 of the least and the most trade 
 
 def may_reduce(raster: Raster) -> bool:
     """Whether a picture can be saved so, here."""
-    return raster.mode in MODES and raster.bit_depth == 8 and reducing.available() and may_mix(raster)
+    return raster.mode in MODES and raster.bit_depth == 8 and reducing.available() and opens_mixed(raster)
 
 
 def is_graphics(planes: Planes) -> bool:

@@ -6,8 +6,10 @@ import time
 
 from ..container.header import check_header
 from ..container.ranges import Range
-from ..errors import Interrupted
+from ..errors import Interrupted, SettingsError
+from ..limits import Limits
 from ..models import SirenShape
+from ..siren.cost import siren_cost
 from ..siren.plan import FIRST_QUALITY, characteristic_frequency, make_plan, next_quality
 from ..siren.streams import pack
 from ..stretch import ranges_of
@@ -52,6 +54,7 @@ class SirenJob(LossyJob):
         )
         shape = SirenShape(plan.shapes[0][0], len(plan.shapes))
         check_header(self.raster.header(shape))  # before training, not after
+        self._check_cost(shape)
         if max_bytes is not None and limit is not None and limit < plan.smallest_bytes:
             raise too_small(plan.smallest_bytes + overhead, max_bytes)
         fitted = fit(self.coded, self.peak, self.codes_alpha, plan, self.device, self.fitting, self.threads)
@@ -66,6 +69,13 @@ class SirenJob(LossyJob):
                 raise Interrupted(data) from e  # the file is complete, only its figures are not
         self.done(data, fitted.steps, measured)
         return Result(data, measured, fitted.stopped, fitted.steps)
+
+    def _check_cost(self, shape: SirenShape) -> None:
+        """SettingsError for a network that readers refuse to decode by default."""
+        cost, most = siren_cost(shape, self.raster.coded, self.request.count, self._beside), Limits().seconds
+        if cost.seconds > most:
+            got = f"{cost.seconds:.0f}: {shape.layers} layers of {shape.hidden} neurons for {self.request.count} pixels"
+            raise SettingsError(f"width, depth: expected a network decoded in {most:g} nominal seconds, got {got}")
 
     def meet_size(self, target: int) -> bytes:
         """As `Job.meet_size`: the network is planned by what is left for it."""

@@ -10,9 +10,11 @@ from ..container.chunks import Head
 from ..exact.beside import take_beside
 from ..fileinfo import Chunk, FileInfo, LayerInfo, beside
 from ..kernels.resample import Box
+from ..limits import Cost
 from ..models import SirenShape
 from ..picture import Picture
 from ..pixels import Array, luma
+from .cost import siren_cost
 from .render import Grid, SirenRenderer
 from .streams import unpack
 from .weights import KIND_NAMES, to_network
@@ -28,6 +30,7 @@ class SirenPicture(Picture):
         plane, (network,) = take_beside(head.header, payloads)
         parameters = head.header.parameters
         assert isinstance(parameters, SirenShape)
+        self._parameters, self._beside = parameters, plane
         self._layers, self._streams = unpack(network, parameters.linear(head.header.coded))
         evaluated = to_network(self._layers, head.header.bit_depth)
         self._renderer = SirenRenderer(evaluated, head.header, plane, self.finished, threads, device)
@@ -39,9 +42,20 @@ class SirenPicture(Picture):
 
     def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
         """As `Picture.decode`: the mean of samples in each pixel, or what lies between the pixels."""
-        grid = Grid.of(self.header, box, size, QUICK_SAMPLES if self.hurried else None)
+        grid = Grid.of(self.header, box, size, self._most)
         pixels = np.concatenate([rows for _, rows in self._renderer.strips(grid)])
         return luma(pixels) if grey else pixels
+
+    def cost(self, box: Box, size: tuple[int, int]) -> Cost:
+        """As `Picture.cost`."""
+        across, down = Grid.samples_of_pixel(self.header, box, size, self._most)
+        samples = size[0] * across * size[1] * down
+        return siren_cost(self._parameters, self.header.coded, samples, self._beside)
+
+    @property
+    def _most(self) -> int | None:
+        """Samples for a pixel, across and down."""
+        return QUICK_SAMPLES if self.hurried else None
 
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """As `Picture.describe`, layer by layer."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..limits import Limits
 from ..models import MAX_HIDDEN, MAX_WEIGHTS, MAX_WORK, SirenShape
 from ..settings import Settings
+from .cost import siren_cost
 
 Shape = tuple[int, int]  # (out, in) of a linear layer
 
@@ -32,6 +34,7 @@ LARGE_EXPONENT = 0.5  # a picture of n times the reference pixels gets n**0.5 ti
 SMALL_EXPONENT = 0.8  # a smaller one n**0.8
 MIN_WIDTH = 4
 MEASURED_PIXELS = 2**20  # more are sampled by whole rows and columns
+DECODED_IN = Limits().seconds / 2  # nominal seconds: more is refused, or warned of, by default
 QUALITY_WEIGHTS = 90_000  # chosen by quality: what a 12-megapixel picture can still be decoded with
 ENTROPY_GAIN = 0.97  # bits that the range coder takes off each weight
 LAYER_BYTES = 10  # a layer's record, its density nodes, and rounding
@@ -142,7 +145,13 @@ def make_plan(
 
     def fits(width: int) -> bool:
         macs = SirenShape(width, depth).macs(channels)
-        if macs > MAX_WEIGHTS or macs * pixels > MAX_WORK or (max_bytes is None and macs * density > QUALITY_WEIGHTS):
+        seconds = siren_cost(SirenShape(width, depth), channels, pixels).seconds
+        if (
+            macs > MAX_WEIGHTS
+            or macs * pixels > MAX_WORK
+            or seconds > DECODED_IN
+            or (max_bytes is None and macs * density > QUALITY_WEIGHTS)
+        ):
             return False
         return expected_bytes(width, depth, channels, density, bits) <= budget
 

@@ -44,15 +44,23 @@ class Grid:
         """
         x0, y0, x1, y1 = box
         width, height = size
+        across, down = cls.samples_of_pixel(header, box, size, most)
+        longest = max(header.width, header.height)
+        x = axis_coordinates(header.width, longest, x0, x1, width * across)
+        y = axis_coordinates(header.height, longest, y0, y1, height * down)
+        return cls(width, height, across, down, x, y, _pixels_of(x0, x1, len(x)), _pixels_of(y0, y1, len(y)))
+
+    @staticmethod
+    def samples_of_pixel(header: Header, box: Box, size: tuple[int, int], most: int | None = None) -> tuple[int, int]:
+        """Across and down."""
+        x0, y0, x1, y1 = box
+        width, height = size
         across, down = -(-(x1 - x0) // width), -(-(y1 - y0) // height)
         if most is not None or width * across * height * down * header.macs > MAX_WORK:
             across, down = max(1, (x1 - x0) // width), max(1, (y1 - y0) // height)
         if most is not None:
             across, down = min(across, most), min(down, most)
-        longest = max(header.width, header.height)
-        x = axis_coordinates(header.width, longest, x0, x1, width * across)
-        y = axis_coordinates(header.height, longest, y0, y1, height * down)
-        return cls(width, height, across, down, x, y, _pixels_of(x0, x1, len(x)), _pixels_of(y0, y1, len(y)))
+        return across, down
 
     def rows_of(self, most: int) -> int:
         """Rows of pixels that `most` samples are enough for, at least one."""

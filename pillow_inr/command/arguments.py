@@ -106,6 +106,9 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
     thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
+    thumbnail.add_argument(
+        "--seconds", type=_seconds, default=10.0, metavar="S", help="nominal core-seconds it may take (10)"
+    )
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
     _add_quiet(thumbnail, "no line of what was written")
 
@@ -251,6 +254,12 @@ def _pixels(text: str) -> int:
     if not (_NUMBER.fullmatch(text) and int(text)):
         raise argparse.ArgumentTypeError(f"expected pixels, got {text[:99]!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not (_NUMBER.fullmatch(text) and int(text)):
+        raise argparse.ArgumentTypeError(f"expected whole seconds, got {text[:99]!r}")
+    return float(text)
 
 
 def _jobs(text: str) -> int:

@@ -129,7 +129,7 @@ def _thumbnail(args: argparse.Namespace) -> int:
     output = Output(args.target, ".png", given, args.overwrite)
     formats.check_name(output.file, "PNG")
     output.spare(given)
-    return thumbnail(given, output, args.size, Voice(args.quiet, output.on_stdout))
+    return thumbnail(given, output, args.size, args.seconds, Voice(args.quiet, output.on_stdout))
 
 
 def _view(args: argparse.Namespace) -> int:

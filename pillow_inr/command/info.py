@@ -14,7 +14,7 @@ from .messages import Voice, say
 from .sources import Source, for_each
 
 if TYPE_CHECKING:
-    from inr_core import FileInfo, Header, LayerInfo
+    from inr_core import Cost, FileInfo, Header, LayerInfo
 
 _COLUMNS = ("layer", "shape", "nonzeros", "density", "bits", "kind", "mask", "symbols", "biases")
 
@@ -51,6 +51,7 @@ def to_json(source: Source, data: bytes, facts: FileInfo) -> dict[str, Any]:
         "metadata": _metadata(facts),
         "palette_colours": None if head.palette is None else len(head.palette),
         "macs": facts.macs,
+        "cost": {**dataclasses.asdict(facts.cost), "seconds": facts.cost.seconds},
         "moved_weights": facts.moved,
         "moved_bytes": facts.moved_bytes,
         "layers": [dataclasses.asdict(layer) for layer in facts.layers],
@@ -71,6 +72,7 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
         *palette,
         *_ranges(header),
         f"  network   {facts.network}",
+        f"  cost      {_cost(facts.cost)}",
         f"  metadata  {metadata}",
         *_readable(facts),
         f"  chunks    {chunks}",
@@ -81,6 +83,13 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = (zip(row, widths, strict=True) for row in rows)
     return [*lines, *("  " + "  ".join(cell.rjust(width) for cell, width in row) for row in table)]
+
+
+def _cost(cost: Cost) -> str:
+    """Of decoding, in a line."""
+    amounts = {"multiply-adds": cost.macs, "sines": cost.sines, "questions": cost.questions + cost.plain_questions}
+    counted = ", ".join(f"{number:,} {what}" for what, number in amounts.items() if number)
+    return f"{cost.seconds:.2g} nominal core-seconds{' for ' * bool(counted)}{counted}"
 
 
 def _ranges(header: Header) -> list[str]:

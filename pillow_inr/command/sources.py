@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,6 +18,8 @@ import inr_core
 import pillow_inr
 
 from .messages import Blamed, UsageError, Voice, blame, reason, warnings_to
+
+_Image = TypeVar("_Image", bound=Image.Image)
 
 _NOT_INR = "not an .inr file"
 
@@ -60,18 +63,16 @@ class Source:
 
     def open(self) -> Image.Image:
         """Open it as a picture of any format that Pillow knows. Raises what Pillow does, in plainer words."""
-        return self._open(None, "not a picture that Pillow can open")
+        return self._open(Image.open, "not a picture that Pillow can open")
 
-    def open_inr(self) -> pillow_inr.InrImageFile:
+    def open_inr(self, limits: inr_core.Limits | None = None) -> pillow_inr.InrImageFile:
         """Open it as an `.inr` file. Raises what Pillow does, in plainer words."""
-        im = self._open([pillow_inr.InrImageFile.format], _NOT_INR)
-        assert isinstance(im, pillow_inr.InrImageFile)
-        return im
+        return self._open(partial(pillow_inr.open, limits=limits), _NOT_INR)
 
-    def _open(self, formats: list[str] | None, otherwise: str) -> Image.Image:
+    def _open(self, opener: Callable[[Path | str | io.BytesIO], _Image], otherwise: str) -> _Image:
         held = self.held()
         try:
-            return Image.open(held.path or "" if held.data is None else io.BytesIO(held.data), formats=formats)
+            return opener(held.path or "" if held.data is None else io.BytesIO(held.data))
         except UnidentifiedImageError as e:
             if str(e).startswith("cannot identify"):
                 raise ValueError(otherwise if held.read() else "an empty file") from e

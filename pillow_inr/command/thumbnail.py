@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from functools import partial
 
+from inr_core import Limits
+
 from .. import carry
 from ..orientation import upright
 from . import formats
@@ -17,22 +19,27 @@ from .sources import Source, for_each
 _NO_FILE_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
-def thumbnail(sources: Sequence[Source], output: Output, size: int, voice: Voice) -> int:
-    """Write pictures as PNG, upright, their longer side at most `size` pixels; returns the exit code."""
+def thumbnail(sources: Sequence[Source], output: Output, size: int, seconds: float, voice: Voice) -> int:
+    """Write pictures as PNG, upright, their longer side at most `size` pixels; returns the exit code.
+
+    seconds: nominal ones, beyond which a picture is refused.
+    """
 
     def one(source: Source) -> None:
         target = output.target(source)
         with blame(source):
-            data, (width, height) = small_png(source, size, partial(voice.note, source))
+            data, (width, height) = small_png(source, size, seconds, partial(voice.note, source))
         _put(data, target, output)
         voice.line(f"{target}: {width}x{height}, {len(data):,} bytes")
 
     return for_each(sources, one, voice)
 
 
-def small_png(source: Source, size: int, note: carry.Note) -> tuple[bytes, tuple[int, int]]:
+def small_png(
+    source: Source, size: int, seconds: float, note: carry.Note
+) -> tuple[bytes, tuple[int, int]]:
     """The PNG file of 8 bits a sample, with a profile at most, and its size. Raises what opening and loading do."""
-    with source.open_inr() as opened:
+    with source.open_inr(Limits(seconds=seconds)) as opened:
         opened.thumbnail((size, size))
         im = formats.best(upright(opened), formats.FOR_THUMBNAILS)
     for name in ("exif", "xmp", "comment", "dpi"):

@@ -22,7 +22,7 @@ from inr_core.settings import Settings
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     ("errors",),
-    ("process",),
+    ("process", "limits"),
     ("modes", "metrics", "models"),
     ("settings",),
     ("kernels", "container"),

@@ -1,0 +1,100 @@
+"""What a caller lets a file cost: limits beside the format's own, and what decoding costs, known beforehand.
+
+Seconds are those of one core of a nominal machine, which is the same everywhere: whether a file is refused does not
+depend on how fast this one is, or how busy. It is a core of 2020 with AVX2 and the compiled kernels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from .errors import LimitError, SettingsError, shown
+
+# Seconds by the compiled kernels and by NumPy, measured with files of many shapes: see tests/fuzz/slowest.py.
+RATES = {
+    "macs": (25e-12, 60e-12),
+    "sines": (0.8e-9, 4.5e-9),
+    "passes": (1e-9, 2e-9),
+    "questions": (1e-7, 8e-5),
+    "plain_questions": (8e-5, 8e-5),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What decoding takes, counted from a file's header and the heads of its parts; nothing is decoded for it."""
+
+    macs: int = 0  # multiply-adds
+    sines: int = 0
+    passes: int = 0  # simple operations on a value of an array: sums, shifts, look-ups
+    questions: int = 0  # that the mixing coder asks: bits of samples
+    plain_questions: int = 0  # those asked in plain Python, for want of compiled kernels
+
+    def __add__(self, other: Cost) -> Cost:
+        pairs = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in dataclasses.fields(Cost)}
+        return Cost(**pairs)
+
+    @property
+    def seconds(self) -> float:
+        """Of a core of the nominal machine."""
+        return self._seconds(0)
+
+    @property
+    def numpy_seconds(self) -> float:
+        """Of the same core without compiled kernels."""
+        return self._seconds(1)
+
+    def _seconds(self, column: int) -> float:
+        return float(sum(getattr(self, name) * rates[column] for name, rates in RATES.items()))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be read and decoded; beyond the format's own limits nothing is, whatever they say.
+
+    Raises SettingsError for what is not a number, or below 0.
+    """
+
+    default: ClassVar[Limits]  # of every call that is given none; may be assigned to
+
+    pixels: float = math.inf  # of the picture, and of a size asked for
+    seconds: float = 120.0  # of a core of the nominal machine, to decode what is asked for
+    metadata: float = math.inf  # bytes of all blocks together, expanded
+    chunks: float = math.inf  # before the pixels
+
+    def __post_init__(self) -> None:
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
+                raise SettingsError(f"limits: {each.name}: expected a number of at least 0, got {shown(value)}")
+
+    @classmethod
+    def untrusted(cls) -> Self:
+        """For files of strangers, many of them: pictures of 67 megapixels, ten seconds."""
+        return cls(pixels=2**26, seconds=10.0, metadata=2**22, chunks=32)
+
+    @classmethod
+    def unlimited(cls) -> Self:
+        """The format's own only."""
+        return cls(seconds=math.inf)
+
+    def check(self, what: str, value: float, unit: str) -> None:
+        """LimitError for a value beyond the limit of that name."""
+        most = getattr(self, what)
+        if value > most:
+            raise LimitError(f"limits: {what}: expected at most {most:,g} {unit}, got {value:,.10g}")
+
+    def check_cost(self, cost: Cost) -> None:
+        """LimitError for what takes too many seconds."""
+        self.check("seconds", round(cost.seconds, 1), "of a nominal core")
+
+
+Limits.default = Limits()
+
+
+def given(limits: Limits | None) -> Limits:
+    """What a call goes by."""
+    return Limits.default if limits is None else limits
