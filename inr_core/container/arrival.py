@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import FormatError
-from .chunks import CHUNK, CRC, check_chunks, read_payloads
+from .chunks import check_chunks, read_payloads
 from .header import Header
+from .source import CHUNK, CRC
 
 
 class Arrival:

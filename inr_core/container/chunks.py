@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -20,6 +18,7 @@ from ..models import MODELS
 from .header import HEAD, Header, check_header, pack_header, parse_header
 from .metadata import MAX_METADATA, NAMES, Metadata, pack_metadata, parse_metadata
 from .ranges import Range, pack_ranges, parse_ranges
+from .source import CHUNK, CRC, Source, crc_of, name_of
 
 if TYPE_CHECKING:  # opening a file needs no NumPy
     import numpy as np
@@ -27,8 +26,6 @@ if TYPE_CHECKING:  # opening a file needs no NumPy
 
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
-CHUNK = struct.Struct("<I4s")  # length of the data, type; then data, then CRC
-CRC = struct.Struct("<I")  # CRC-32 of type and data
 PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before those with the pixels
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 
@@ -81,7 +78,7 @@ def read_head(fp: IO[bytes], limits: Limits | None = None) -> Head:
     Raises TruncatedError if the file ends before its first pixel chunk, LimitError for more pixels, metadata or chunks
     than `limits` allow, by default `Limits.default`, FormatError for anything else that is wrong.
     """
-    return _read_head(_Source(fp), given(limits))[0]
+    return _read_head(Source(fp), given(limits))[0]
 
 
 def verify(fp: IO[bytes], limits: Limits | None = None) -> None:
@@ -89,16 +86,17 @@ def verify(fp: IO[bytes], limits: Limits | None = None) -> None:
 
     limits: as `read_head`. What follows the payload belongs to someone else and is not looked at.
     """
-    source = _Source(fp)
+    source = Source(fp)
     head, start = _read_head(source, given(limits))
     rest = source.take(max(0, head.header.payload_bytes - len(start)), "pixel chunks")
     read_payloads(head.header, start + rest)
 
 
-def _read_head(source: _Source, limits: Limits) -> tuple[Head, bytes]:
+def _read_head(source: Source, limits: Limits) -> tuple[Head, bytes]:
     """The head, and what was read beyond it: the first bytes of the payload."""
     header = _read_start(source)
     limits.check("pixels", header.width * header.height, "pixels")
+    source.skip_to_missing(MAX_CHUNKS, frozenset((header.row.chunk, *PLANE_CHUNKS.values())))
     palette: bytes | None = None
     metadata: dict[bytes, bytes] = {}
     for count in range(MAX_CHUNKS + 1):
@@ -118,7 +116,7 @@ def _read_head(source: _Source, limits: Limits) -> tuple[Head, bytes]:
         data = source.chunk_data(kind, length, MAX_METADATA)
         again = kind == b"HEAD" or (kind == b"PLTE" and palette is not None) or (kind == b"RANG" and header.ranges)
         if again or kind in metadata:
-            raise FormatError(f"chunk {_name(kind)} at byte {offset}: expected once, got it again")
+            raise FormatError(f"chunk {name_of(kind)} at byte {offset}: expected once, got it again")
         if kind == b"PLTE":
             palette = _check_palette(data, header)
         elif kind == b"RANG":
@@ -126,11 +124,11 @@ def _read_head(source: _Source, limits: Limits) -> tuple[Head, bytes]:
         elif kind in NAMES:
             metadata[kind] = data
         elif _critical(kind):
-            raise FormatError(f"chunk {_name(kind)} at byte {offset}: unknown and critical")
+            raise FormatError(f"chunk {name_of(kind)} at byte {offset}: unknown and critical")
     raise FormatError(f"chunks: expected at most {MAX_CHUNKS} before the pixels, got more")
 
 
-def _read_start(source: _Source) -> Header:
+def _read_start(source: Source) -> Header:
     """Signature, version and header chunk."""
     signature = source.take(len(SIGNATURE), "signature")
     if signature != SIGNATURE:
@@ -140,7 +138,7 @@ def _read_start(source: _Source) -> Header:
         raise FormatError(f"version: expected {VERSION}, got {version}; this file needs another version of the reader")
     kind, length = source.chunk_header()
     if kind != b"HEAD" or length != HEAD.size:
-        raise FormatError(f"first chunk: expected 'HEAD' of {HEAD.size} bytes, got {_name(kind)} of {length}")
+        raise FormatError(f"first chunk: expected 'HEAD' of {HEAD.size} bytes, got {name_of(kind)} of {length}")
     return parse_header(source.chunk_data(kind, length, HEAD.size))
 
 
@@ -174,15 +172,15 @@ def read_payloads(header: Header, payload: bytes, *, whole: bool = True) -> list
     if len(payload) < size:
         raise TruncatedError(f"pixel chunks: expected {size} bytes, got {len(payload)}")
     try:
-        found = _read_pixel_chunks(_Source(io.BytesIO(payload[:size])), header)
+        found = _read_pixel_chunks(Source(io.BytesIO(payload[:size])), header)
     except TruncatedError as e:  # the chunks promise more than the header does, and that much is there
         raise FormatError(f"pixel chunks: {e}") from e
     if len(found) <= (whole and header.plane != ""):
-        raise FormatError(f"chunk {_name(header.row.chunk)}: expected one, got none")
+        raise FormatError(f"chunk {name_of(header.row.chunk)}: expected one, got none")
     return found
 
 
-def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
+def _read_pixel_chunks(source: Source, header: Header) -> list[bytes]:
     """What those of the whole payload hold, in their order; FormatError for another number or kind of them."""
     found: list[bytes] = []
     chunks = 0
@@ -196,9 +194,9 @@ def _read_pixel_chunks(source: _Source, header: Header) -> list[bytes]:
         if kind == wanted and (header.row.several or len(found) <= bool(header.plane)):
             found.append(data)
         elif kind == wanted:
-            raise FormatError(f"chunk {_name(kind)}: expected once, got it again")
+            raise FormatError(f"chunk {name_of(kind)}: expected once, got it again")
         elif _critical(kind):
-            raise FormatError(f"chunk {_name(kind)}: unknown and critical")
+            raise FormatError(f"chunk {name_of(kind)}: unknown and critical")
     return found
 
 
@@ -248,53 +246,9 @@ def replace_metadata(data: bytes, metadata: Metadata) -> bytes:
     return b"".join([data[: len(SIGNATURE) + 1], *first, *new, *unknown, data[head.payload_offset :]])
 
 
-class _Source:
-    """Reads exactly what is asked for, in order, and knows where it is."""
-
-    def __init__(self, fp: IO[bytes]) -> None:
-        self.fp, self.offset = fp, 0
-
-    def take(self, n: int, what: str) -> bytes:
-        data = self.fp.read(n)
-        if 0 < len(data) < n:  # a pipe may give less than asked for
-            gathered = bytearray(data)
-            while more := self.fp.read(n - len(gathered)):
-                gathered += more
-            data = bytes(gathered)
-        if len(data) < n:
-            raise TruncatedError(f"{what} at byte {self.offset}: expected {n} bytes, got {len(data)}")
-        self.offset += n
-        return data
-
-    def chunk_header(self) -> tuple[bytes, int]:
-        offset = self.offset
-        length, kind = CHUNK.unpack(self.take(CHUNK.size, "chunk header"))
-        if not kind.isalpha():  # of bytes: ASCII letters
-            raise FormatError(f"chunk type at byte {offset}: expected four ASCII letters, got {kind!r}")
-        return kind, length
-
-    def chunk_data(self, kind: bytes, length: int, limit: int) -> bytes:
-        what = f"chunk {_name(kind)}"
-        if length > limit:
-            raise FormatError(f"{what} at byte {self.offset}: expected at most {limit} bytes, got {length}")
-        data = self.take(length, what)
-        (crc,) = CRC.unpack(self.take(CRC.size, f"CRC of {what}"))
-        if crc != _crc(kind, data):
-            raise FormatError(f"{what}: CRC mismatch")
-        return data
-
-
-def _name(kind: bytes) -> str:
-    return repr(kind.decode("ascii"))
-
-
 def _critical(kind: bytes) -> bool:
     return kind[:1].isupper()
 
 
-def _crc(kind: bytes, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(kind))
-
-
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return CHUNK.pack(len(data), kind) + data + CRC.pack(_crc(kind, data))
+    return CHUNK.pack(len(data), kind) + data + CRC.pack(crc_of(kind, data))

@@ -126,12 +126,19 @@ class CompiledSiren:
     def samples(self, x: Ints, y: Ints) -> NDArray[np.int32]:
         """As `siren.evaluator.Evaluator`, int32."""
         assert self._compiled is not None
+        if len(x) < min(self._compiled[0].SIREN_TILE_MAX, len(y)):  # a row takes a whole tile, however short: go down
+            return np.ascontiguousarray(self._rows(y, x, 1).swapaxes(0, 1))
+        return self._rows(x, y, 0)
+
+    def _rows(self, x: Ints, y: Ints, axis: int) -> NDArray[np.int32]:
+        """Samples (len(y), len(x), C); axis: which one of a coordinate's two weights is that of x."""
+        assert self._compiled is not None
         native, kernels = self._compiled
         weight, multiplier = self._first.weight, self._first.multiplier
-        rows = fx.first_phase(weight[:, 1], multiplier, y) + self._first.bias.astype(np.uint32)[:, None]
+        rows = fx.first_phase(weight[:, 1 - axis], multiplier, y) + self._first.bias.astype(np.uint32)[:, None]
         stride = max(len(x), native.SIREN_TILE_MAX)
         columns = np.zeros((-(-len(weight) // NEURONS) * NEURONS, stride), np.uint32)
-        columns[: len(weight), : len(x)] = fx.first_phase(weight[:, 0], multiplier, x)
+        columns[: len(weight), : len(x)] = fx.first_phase(weight[:, axis], multiplier, x)
         out = np.empty((len(y), len(x), len(self._layers[-1])), np.int32)
         sizes = stride, len(x), len(y), 0, len(y)
         native.siren_rows(kernels, columns, _fours(rows), *sizes, *self._layers, self._peak, out)

@@ -35,9 +35,7 @@ def thumbnail(sources: Sequence[Source], output: Output, size: int, seconds: flo
     return for_each(sources, one, voice)
 
 
-def small_png(
-    source: Source, size: int, seconds: float, note: carry.Note
-) -> tuple[bytes, tuple[int, int]]:
+def small_png(source: Source, size: int, seconds: float, note: carry.Note) -> tuple[bytes, tuple[int, int]]:
     """The PNG file of 8 bits a sample, with a profile at most, and its size. Raises what opening and loading do."""
     with source.open_inr(Limits(seconds=seconds)) as opened:
         opened.thumbnail((size, size))

@@ -206,11 +206,12 @@ def test_the_largest_plain_strips_open() -> None:
 
 
 def test_a_small_file_that_takes_minutes_is_refused() -> None:
-    from slowest import siren as slow_siren
+    from slow_files import siren as slow_siren
 
     header = header_of("RGBA", width=2**14, height=2**14, hidden=16, layers=64)
     assert siren_cost(SirenShape(16, 64), 4, MAX_PIXELS).seconds > 2 * Limits().seconds
-    data = slow_siren(16, 64, 2)(16_384)
+    draw = {"hidden": 16, "layers": 64, "bits": 2, "density": 1.0, "mode": "RGBA", "aspect": 0}
+    data = slow_siren(draw, 2**28)
     assert len(data) < 1000
     assert read_head(io.BytesIO(data)).header.width == header.width
     assert describe(data).cost.seconds > 300
