@@ -4,6 +4,7 @@
 # make check  ruff and strict mypy
 # make docs   build the site of these documents, build/site/index.html; it fails on any warning
 # make fuzz   coverage-guided fuzzing for FUZZ_SECONDS; make mutate: MUTANTS mutated files; make slowest: their cost;
+#   make faults: FAULTS exceptions and signals at random moments;
 #   make sanitize: the compiled kernels under sanitizers, SANITIZED mutants of each level
 # make programs  install real programs that use Pillow, and try them with .inr files: the table of docs/PROGRAMS.md
 # make wasm   compile the kernels of the browser's viewer (clang, wasm-ld); make viewer: its folder, in build/viewer
@@ -13,13 +14,15 @@ PYTHON ?= python3
 FUZZ_SECONDS ?= 300
 MUTANTS ?= 1000000
 SANITIZED ?= 10000
+FAULTS ?= 10000
+SLOWEST_SECONDS ?= 120
 WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test slow check docs samples programs fuzz mutate sanitize slowest wasm viewer clean
+.PHONY: demo test slow check docs samples programs fuzz mutate faults sanitize slowest wasm viewer clean
 
 # Progress bars need the terminal, so the demo's output is not redirected. DEMO="--quality 40 FILE …" changes it.
 demo: $(VENV)/installed
@@ -69,7 +72,10 @@ sanitize: $(VENV)/installed-test
 	PYTHON=$(abspath $(BIN))/python tests/fuzz/sanitize.sh $(SANITIZED)
 
 slowest: $(VENV)/installed-test
-	$(FUZZ) tests/fuzz/slowest.py
+	$(FUZZ) tests/fuzz/slowest.py --seconds $(SLOWEST_SECONDS)
+
+faults: $(VENV)/installed-test
+	$(FUZZ) tests/fuzz/faults.py $(FAULTS)
 
 wasm:
 	$(PYTHON) wasm/build.py

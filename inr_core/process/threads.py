@@ -97,11 +97,12 @@ class Crew:
     what every helper runs in.
     """
 
+    _helpers = 0  # also of one whose `__init__` was interrupted
+
     def __init__(self, threads: int, around: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
         self.threads = threads
         self._around = around
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
-        self._helpers = 0
 
     def __enter__(self) -> Self:
         return self

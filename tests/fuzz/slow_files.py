@@ -18,7 +18,6 @@ from inr_core import Metadata
 from inr_core.container import chunks, zstd
 from inr_core.container.fields import with_length
 from inr_core.container.header import Header
-
 from inr_core.exact.planes import strip_shapes
 from inr_core.exact.prediction import PREDICTORS
 from inr_core.exact.strips import FROM_SECOND, MIXED, PLANES_SHIFT

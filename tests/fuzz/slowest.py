@@ -69,10 +69,11 @@ def limit(data: bytes) -> int:
     """Pixels that a picture with these networks, or as many bytes a pixel, may have."""
     head = chunks.read_head(io.BytesIO(data)).header
     pixels = head.width * head.height
+    narrow = max(pixels, 65_535 * min(head.width, head.height)) if head.width != head.height else MAX_PIXELS
     if head.macs:
-        return min(MAX_PIXELS, MAX_WORK // head.macs, pixels * 65_535 // max(head.width, head.height))
+        return min(MAX_PIXELS, MAX_WORK // head.macs, narrow)
     row = MODELS[head.model]
-    most = min(row.max_pixels, row.max_payload * pixels // head.payload_bytes)
+    most = min(narrow, row.max_pixels, row.max_payload * pixels // head.payload_bytes)
     if any(part.predictor == "mixing coder" for part in describe(data).parts):
         most = min(most, MAX_MIXED // (head.channels * head.bit_depth))
     return most

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+MOST_TIMES = 4  # that a byte is read
+
 
 class Counted(io.BytesIO):
     """A file that counts the bytes that are read of it."""
@@ -49,12 +51,17 @@ def counting() -> Iterator[Counter[str]]:
             sys.setprofile(before)
 
 
-def too_much(counts: list[Counter[str]], sizes: list[int], slack: int) -> dict[str, list[int]]:
-    """What grows faster than the sizes of three files, of which each is about twice as large as the one before."""
+def too_much(counts: list[Counter[str]], sizes: list[int], lengths: list[int], slack: int) -> dict[str, list[int]]:
+    """What is too much in three files, each about twice as large as the one before.
+
+    Calls that grow faster than the sizes, pixels and all; bytes that are more than a few times the lengths.
+    """
     found = {}
     for name in counts[2]:
         one, two, three = (count[name] for count in counts)
         a, b, c = sizes
-        if three - two > 1.3 * max(0, two - one) * (c - b) / (b - a) + slack:
+        step = max(two - one, one * (b - a) / a / 10)  # what is done once and for all may be most of it
+        too_fast = three - two > 1.3 * step * (c - b) / (b - a) + slack
+        if too_fast if name == "calls" else three > MOST_TIMES * lengths[2] + slack:
             found[name] = [one, two, three]
     return found

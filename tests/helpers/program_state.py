@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageFile
 from torch.overrides import BaseTorchFunctionMode, TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -112,9 +113,33 @@ def everything() -> dict[str, Any]:
         "threads running": threading.active_count(),
         "environment": dict(os.environ),
         "place": [os.getcwd(), locale.setlocale(locale.LC_ALL), os.cpu_count(), _affinity()],
+        "descriptors": _descriptors(),
+        "arrays": [np.get_printoptions(), os.umask(_umask()) if hasattr(os, "umask") else None],
+        "Pillow": [
+            *(Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK, list(Image.ID)),
+            *(dict(Image.EXTENSION), dict(Image.MIME)),
+        ],
         "logging": [logging.root.level, list(logging.root.handlers)],
         "streams": [sys.stdin, sys.stdout, sys.stderr],
     }
+
+
+def _descriptors() -> list[str]:
+    """What is open, by number."""
+    found = []
+    for number in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []:
+        try:
+            found.append(f"{number}: {os.readlink(f'/proc/self/fd/{number}')}")
+        except OSError:  # that of the listing itself
+            continue
+    return sorted(found)
+
+
+def _umask() -> int:
+    """What new files are not allowed; asking for it means to set it."""
+    now = os.umask(0)
+    os.umask(now)
+    return now
 
 
 def _affinity() -> set[int]:
