@@ -17,6 +17,7 @@ from inr_core import Interrupted, Settings, decode, encode, psnr, read_head
 from inr_core.container.metadata import Metadata
 from inr_core.exact.mixed import joined
 from inr_core.exact.planes import to_planes
+from inr_core.exact.reduction import Kept, reduce_strip
 from inr_core.kernels import mixing, reducing, switch
 from inr_core.save.job import Request
 from inr_core.save.latent import LatentJob
@@ -150,6 +151,14 @@ def test_what_is_clearly_graphics_is_made_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(LatentJob, "unrefined", refuse)
     monkeypatch.setattr("inr_core.save.exact.pack_strip", refuse)
     assert model_of(encode(pixels, Settings(effort=0, threads=1))) == "exact"
+
+
+def test_a_strip_that_hardly_changes_is_compared_with_the_exact_one() -> None:
+    planes = np.moveaxis(page(), 2, 0)
+    small = b"smaller than it can be"
+    kept = reduce_strip(planes, lambda: small, (3,), 6, 1e-3, Kept())
+    assert (kept.planes == planes).all()
+    assert (kept.payload, kept.error) == (small, 0)
 
 
 def test_colours_that_nobody_sees_are_not_continued_for_nothing() -> None:
