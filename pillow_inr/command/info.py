@@ -89,7 +89,8 @@ def _cost(cost: Cost) -> str:
     """Of decoding, in a line."""
     amounts = {"multiply-adds": cost.macs, "sines": cost.sines, "questions": cost.questions + cost.plain_questions}
     counted = ", ".join(f"{number:,} {what}" for what, number in amounts.items() if number)
-    return f"{cost.seconds:.2g} nominal core-seconds{' for ' * bool(counted)}{counted}"
+    seconds = f"{cost.seconds:,.3f}" if cost.seconds >= 0.001 else "less than 0.001"
+    return f"{seconds} nominal core-seconds{' for ' * bool(counted)}{counted}"
 
 
 def _ranges(header: Header) -> list[str]:

@@ -97,11 +97,13 @@ def test_info(coded: Path, tmp_path: Path) -> None:
     assert lines[0] == f"{coded}: {size:,} bytes, {8 * size / (24 * 16):.3f} bpp"
     assert lines[1] == "  picture   24x16, RGB, 8 bits a sample"
     assert lines[2].startswith("  network   siren, 3 linear layers of 8 neurons, 3 outputs, ")
-    assert lines[3] == "  metadata  icc 7 bytes, comment 5 bytes, dpi 72x72"
-    assert lines[4] == "  comment   hello"
-    assert lines[5].startswith("  chunks    HEAD ")
-    assert lines[6].split()[:5] == ["layer", "shape", "nonzeros", "density", "bits"]
-    assert [line.split("x")[0].split()[-1] for line in lines[7:10]] == ["8", "8", "3"]
+    work = "39,936 multiply-adds, 6,144 sines"
+    assert lines[3] == f"  cost      less than 0.001 nominal core-seconds for {work}"
+    assert lines[4] == "  metadata  icc 7 bytes, comment 5 bytes, dpi 72x72"
+    assert lines[5] == "  comment   hello"
+    assert lines[6].startswith("  chunks    HEAD ")
+    assert lines[7].split()[:5] == ["layer", "shape", "nonzeros", "density", "bits"]
+    assert [line.split("x")[0].split()[-1] for line in lines[8:11]] == ["8", "8", "3"]
     assert "  palette   16 colours" in lines
 
 
@@ -154,8 +156,10 @@ def test_info_of_the_latent_model(tmp_path: Path) -> None:
     step, number = parameters.step, parameters.prior
     shown = f"step {step} ({2 ** (step / 16 - 6):.3g} of 255), tune look"
     assert lines[2] == f"  network   latent, prior {number}, 6 levels, {shown}, {macs:,} multiply-adds a pixel"
-    assert "LATS" in lines[4]
-    assert len(lines) == 5
+    work = f"{facts.cost.macs:,} multiply-adds"
+    assert lines[3] == f"  cost      less than 0.001 nominal core-seconds for {work}"
+    assert "LATS" in lines[5]
+    assert len(lines) == 6
     code, out, err = inr("info", "--json", path)
     (found,) = json.loads(out)
     assert (code, found["layers"], found["macs"], found["header"]["parameters"]["prior"]) == (0, [], macs, number)

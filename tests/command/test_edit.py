@@ -276,9 +276,9 @@ def test_info_shows_text_and_nothing_a_terminal_obeys(file: Path) -> None:
     tiny.picture().save(file, effort=0, comment=b"a\x1b[31m\xff\n", text={"Title": "\x9b2J" + "é" * 300})
     _, out, _ = inr("info", file)
     lines = out.splitlines()
-    assert lines[3] == "  metadata  comment 8 bytes, text 1"
-    assert lines[4] == "  comment   a\\x1b[31m\\xff\\n"
-    assert lines[5] == f"  text      Title: \\x9b2J{'é' * 190}…"
+    assert lines[4] == "  metadata  comment 8 bytes, text 1"
+    assert lines[5] == "  comment   a\\x1b[31m\\xff\\n"
+    assert lines[6] == f"  text      Title: \\x9b2J{'é' * 190}…"
     assert not set(out) & {"\x1b", "\x9b"}
 
 

@@ -87,7 +87,7 @@ def test_opening_and_looking_cost_nothing(monkeypatch: pytest.MonkeyPatch, tmp_p
     path.write_bytes(SIREN)
     code, out, _ = inr("info", path)
     assert code == 0
-    assert "  cost      5e+02 nominal core-seconds for " in out
+    assert "  cost      500.000 nominal core-seconds for " in out
 
 
 def test_a_thumbnail_of_it_may_be_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
