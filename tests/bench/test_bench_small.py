@@ -20,9 +20,9 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_thumbnails_of_every_format(picture: Path) -> None:
-    results = picture.with_suffix(".json")
-    code = main(["thumbnail", str(picture), "--pixels", "160000", "--size", "24", "--json", str(results)])
+def test_thumbnails_of_every_format(tmp_path: Path) -> None:
+    results, cat = tmp_path / "results.json", Path(__file__).parents[2] / "sample_images" / "chelsea.webp"
+    code = main(["thumbnail", str(cat), "--pixels", "160000", "--size", "24", "--json", str(results)])
     assert code == 0
     rows = json.loads(results.read_text("utf-8"))["tables"]["thumbnail"]
     ours, whole = rows[:2]
