@@ -29,7 +29,7 @@ _MIME_XML = rf"""<?xml version="1.0" encoding="UTF-8"?>
 
 _THUMBNAILER = """[Thumbnailer Entry]
 TryExec={program}
-Exec={command} thumbnail --overwrite --seconds 30 --size %s -- %i %o
+Exec={command} thumbnail --quiet --overwrite --seconds 30 --size %s -- %i %o
 MimeType={mime};
 """
 
