@@ -96,7 +96,8 @@ def _read_head(source: Source, limits: Limits) -> tuple[Head, bytes]:
     """The head, and what was read beyond it: the first bytes of the payload."""
     header = _read_start(source)
     limits.check("pixels", header.width * header.height, "pixels")
-    source.skip_to_missing(MAX_CHUNKS, frozenset((header.row.chunk, *PLANE_CHUNKS.values())))
+    pixels, known = (header.row.chunk, *PLANE_CHUNKS.values()), (b"HEAD", b"PLTE", b"RANG", *NAMES)
+    source.skip_to_missing(MAX_CHUNKS, pixels.__contains__, lambda kind: _critical(kind) and kind not in known)
     palette: bytes | None = None
     metadata: dict[bytes, bytes] = {}
     for count in range(MAX_CHUNKS + 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import IO
 
 from ..errors import FormatError, TruncatedError
@@ -51,8 +52,10 @@ class Source:
             raise FormatError(f"{what}: CRC mismatch")
         return data
 
-    def skip_to_missing(self, most: int, last: frozenset[bytes]) -> None:
-        """Of a file in memory: if it ends within one of the next chunks, before one of the last types, go on there.
+    def skip_to_missing(self, most: int, last: Callable[[bytes], bool], refused: Callable[[bytes], bool]) -> None:
+        """Of a file in memory: if it ends within one of the next chunks, before one of a last type, go on there.
+
+        But not beyond a whole one of a type that is refused: what is wrong is said before what is missing.
 
         An ImageFile.Parser asks again and again what it has been fed so far: what it costs to say that more is needed
         must not grow with what is there.
@@ -66,10 +69,12 @@ class Source:
                     break
                 length, kind = CHUNK.unpack_from(data, begin + at)
                 end = at + CHUNK.size + length + CRC.size
-                if kind in last:
+                if last(kind):
                     return
                 if len(data) < begin + end:
                     break
+                if refused(kind):
+                    return
                 at = end
             else:
                 return
