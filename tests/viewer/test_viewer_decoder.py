@@ -51,10 +51,10 @@ def verdict(data: bytes) -> Line | None:
         return None
 
 
-def same_verdicts(files: list[bytes]) -> int:
+def same_verdicts(files: list[bytes], stricter: int = 0) -> int:
     """Asserts that both refuse the same files, and make the same pixels of the others; of how many.
 
-    But for damaged Zstandard frames that Zstandard itself lets pass: the viewer's reader is stricter, see BROWSER.md.
+    stricter: so many at most may be damaged Zstandard frames that the library lets pass, and RFC 8878 does not.
     """
     decoded = 0
     for data, line in zip(files, lines_of("decode_files.mjs", files), strict=True):
@@ -62,8 +62,8 @@ def same_verdicts(files: list[bytes]) -> int:
         if expected is None:
             assert line.get("error") == "FormatError", line
             assert len(line["message"]) < 300
-        elif "expected Zstandard data, got others" in line.get("message", ""):
-            continue
+        elif stricter and line.get("message", "").endswith("expected Zstandard data, got others"):
+            stricter -= 1
         else:
             assert line == expected
             decoded += 1
@@ -200,4 +200,4 @@ def test_hostile_files_are_refused_where_inr_core_refuses_them() -> None:
 
 @pytest.mark.slow
 def test_thousands_of_hostile_files() -> None:
-    assert same_verdicts(mutants(300, 5000)) > 300
+    assert same_verdicts(mutants(300, 5000), stricter=2) > 300
