@@ -59,6 +59,14 @@ def strip(im: Image.Image) -> None:
         im.info.pop(name, None)
 
 
+def block(im: Image.Image, name: str) -> bytes | None:
+    """The "exif", "icc" or "xmp" of a loaded picture. Raises whatever reading it does."""
+    if name == "exif":
+        return to_exif(_exif(im))
+    option = "icc_profile" if name == "icc" else name
+    return to_data(option, im.info.get(option))
+
+
 def into_inr(im: Image.Image, note: Note) -> dict[str, object]:
     """Save options for the metadata of a picture, as far as it is usable; `note` is told of what is not."""
     options: dict[str, object] = {}

@@ -38,38 +38,38 @@ class Bar:
     def __init__(self, label: str | None = None, leave: bool = True) -> None:
         self._stream: TextIO | None = sys.stderr  # None for a program without a console
         self._encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._label = (label or "").encode(self._encoding, "backslashreplace").decode(self._encoding)
+        self._label = label or ""
         self._full = "█".encode(self._encoding, "replace") != b"?"
         self._leave = leave
-        self._text = ""
+        self._text: Sequence[str] = ()
         self._drawn = -math.inf
         self._step = self._steps = 0
-        self._write(f"{self._label}: starting" if self._label else "starting")
+        self._write(f"{self._shown(self._label)}: starting" if label else "starting")
 
     def __call__(self, report: Progress) -> None:
         """Show one report. Reports may start again from the beginning, as a search for a target does."""
         again = report.steps != self._steps or report.step < self._step
         self._step, self._steps = report.step, report.steps
-        facts = [
-            *([Fact(f"{report.step}/{report.steps}", 1)] if report.steps else []),
-            Fact("exact" if report.psnr == math.inf else f"{report.psnr:.2f} dB", 2),
-            Fact(f"{report.bpp:.3f} bpp", 3),
-            Fact(f"{duration(report.seconds_left)} left", 0),
-        ]
-        self.show(report.step / report.steps if report.steps else 1.0, facts, now=again or report.phase == "done")
+        self.show(share_of(report), facts_of(report), now=again or report.phase == "done")
 
     def show(self, share: float, facts: Sequence[Fact], now: bool = False) -> None:
         """Draw what is done, 0 to 1, and facts; unless `now`, not more often than one can see."""
-        if now or time.monotonic() - self._drawn >= _SECONDS_BETWEEN:
-            self._write(line(self._label, share, facts, self._columns(), self._full))
+        if self._due(now):
+            self._write(self._bar(self._label, share, facts))
+
+    def _due(self, now: bool) -> bool:
+        return now or time.monotonic() - self._drawn >= _SECONDS_BETWEEN
+
+    def _bar(self, label: str, share: float, facts: Sequence[Fact]) -> str:
+        return line(self._shown(label), share, facts, self._columns(), self._full)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
         """Other lines may be printed in this block: they come to stand above the bar."""
         text = self._text
-        self._write("")
+        self._write()
         yield
-        self._write(text)
+        self._write(*text)
 
     def __enter__(self) -> Self:
         return self
@@ -80,14 +80,20 @@ class Bar:
         if self._leave and error is None:
             self._out("\n")
         else:
-            self._write("")
+            self._write()
 
-    def _write(self, text: str) -> None:
+    def _write(self, *lines: str) -> None:
+        """Draw these lines in place of those that are there; more than one only where `rows` says that they can be."""
         # The cursor waits at the left edge: the ^C that a terminal shows there goes with the line when that is cleared.
         room = self._columns()
-        text = shortened(text, room)
-        self._out(f"\r{text}{' ' * (room - width(text))}\r")
-        self._text, self._drawn = text, time.monotonic()
+        drawn = [shortened(text, room) for text in (*lines, *[""] * (max(1, len(self._text)) - len(lines)))]
+        up = f"\x1b[{len(drawn) - 1}A" if len(drawn) > 1 else ""
+        self._out("\n".join(f"\r{text}{' ' * (room - width(text))}\r" for text in drawn) + up)
+        self._text, self._drawn = lines, time.monotonic()
+
+    def _shown(self, label: str) -> str:
+        """A label as the stream's encoding can hold it."""
+        return label.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def _out(self, text: str) -> None:
         if self._stream is not None:
@@ -101,6 +107,21 @@ class Bar:
         with suppress(OSError, ValueError, AttributeError):  # AttributeError: there is no stream
             columns = os.get_terminal_size(self._stream.fileno()).columns  # type: ignore[union-attr]
         return max(1, (columns or _COLUMNS) - 1)
+
+
+def share_of(report: Progress) -> float:
+    """How much of a fit is done, 0 to 1."""
+    return report.step / report.steps if report.steps else 1.0
+
+
+def facts_of(report: Progress) -> list[Fact]:
+    """What is said of a fit beside its bar."""
+    return [
+        *([Fact(f"{report.step}/{report.steps}", 1)] if report.steps else []),
+        Fact("exact" if report.psnr == math.inf else f"{report.psnr:.2f} dB", 2),
+        Fact(f"{report.bpp:.3f} bpp", 3),
+        Fact(f"{duration(report.seconds_left)} left", 0),
+    ]
 
 
 def line(label: str, share: float, facts: Sequence[Fact], columns: int, full: bool = True) -> str:

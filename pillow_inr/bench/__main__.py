@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 
+from ..command.parsing import Parser
 from . import (
     auto,
     compare,
@@ -43,21 +45,21 @@ MEASUREMENTS: dict[str, Measurement] = {
 def main(argv: Sequence[str] | None = None, prog: str = "python -m pillow_inr.bench") -> int:
     """Run one measurement and return its exit code; `prog` is what usage and help call the command."""
     top = parser(prog)
-    args = top.parse_args(argv)
+    args = top.read(sys.argv[1:] if argv is None else argv)
     return perform(MEASUREMENTS[args.measurement], args.measurement, args, top)
 
 
-def parser(prog: str) -> argparse.ArgumentParser:
+def parser(prog: str) -> Parser:
     """Of the command, a subcommand for each measurement."""
     description = "Compare ours with other formats on your pictures; measure what the README states."
-    top = argparse.ArgumentParser(prog=prog, description=description)
+    top = Parser(prog=prog, description=description)
     commands = top.add_subparsers(dest="measurement", required=True, metavar="NAME")
     for name, measurement in MEASUREMENTS.items():
         text = (measurement.__doc__ or "").strip()
         command = commands.add_parser(
             name,
             help=text.partition("\n")[0],
-            description=text,
+            description="\n\n".join(textwrap.fill(part, 79) for part in text.split("\n\n")),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_arguments(measurement, command)

@@ -12,36 +12,41 @@ from pathlib import Path
 
 from .. import __version__
 from . import helptexts
+from .parsing import Parser, number, size_in_bytes, whole
 
 # Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there;
 # a default that depends on others is said here.
 _WANTED, _WORK, _SIREN = "what the file is to be", "how it is made", "of the siren model, which any of these chooses"
 _GROUPS: dict[str, tuple[str, ...]] = {
-    _WANTED: ("quality", "target_size", "target_psnr", "lossless", "model"),
+    _WANTED: ("quality", "target_size", "target_psnr", "tune", "lossless", "model"),
     _WORK: ("effort", "time_limit", "device", "threads", "seed"),
+    _SIREN: (
+        *("width", "depth", "omega_first", "omega_hidden", "density"),
+        *("bits", "sparsity", "quantization", "steps", "batch"),
+    ),
 }
-ENCODE_OPTIONS: dict[str, tuple[type, str, str]] = {
-    "quality": (float, "N", "0 to 100: larger is better and bigger"),
-    "target_size": (int, "BYTES", "the best picture that fits into so many bytes"),
-    "target_psnr": (float, "DB", "the smallest file that decodes to at least this PSNR"),
+ENCODE_OPTIONS: dict[str, tuple[Callable[[str], object], str, str]] = {
+    "quality": (number, "N", "0 to 100: larger is better and bigger"),
+    "target_size": (size_in_bytes, "BYTES", "the best picture that fits into so many bytes"),
+    "target_psnr": (number, "DB", "the smallest file that decodes to at least this PSNR"),
     "tune": (str, "NAME", "look or psnr: what errors count by (default: look, but psnr with --target-psnr)"),
     "lossless": (bool, "", "every sample comes back as it was"),
-    "effort": (int, "N", "0 to 9: time spent on the picture"),
-    "time_limit": (float, "SECONDS", "of fitting for each picture (default: none)"),
+    "effort": (whole, "N", "0 to 9: time spent on the picture"),
+    "time_limit": (number, "SECONDS", "of fitting for each picture (default: none)"),
     "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
-    "threads": (int, "N", "of the CPU (default: as many as there are cores)"),
-    "seed": (int, "N", "of everything random"),
+    "threads": (whole, "N", "of the CPU (default: as many as there are cores)"),
+    "seed": (whole, "N", "of everything random"),
     "model": (str, "NAME", "auto, latent, exact or siren"),
-    "width": (int, "N", "neurons of each hidden layer (default: by quality)"),
-    "depth": (int, "N", "linear layers (default: by quality)"),
-    "omega_first": (float, "X", "frequency factor of the first sine layer (default: by content)"),
-    "omega_hidden": (float, "X", "frequency factor of the hidden sine layers"),
-    "density": (float, "X", "fraction of the weights that are not zero (default: 1)"),
-    "bits": (int, "N", "bits of a quantised weight (default: 7)"),
+    "width": (whole, "N", "neurons of each hidden layer (default: by quality)"),
+    "depth": (whole, "N", "linear layers (default: by quality)"),
+    "omega_first": (number, "X", "frequency factor of the first sine layer (default: by content)"),
+    "omega_hidden": (number, "X", "frequency factor of the hidden sine layers"),
+    "density": (number, "X", "fraction of the weights that are not zero (default: 1)"),
+    "bits": (whole, "N", "bits of a quantised weight (default: 7)"),
     "sparsity": (str, "NAME", "rigl, prune or small-dense"),
     "quantization": (str, "NAME", "qat, range, distribution, kmeans or float16"),
-    "steps": (int, "N", "training steps (default: by effort)"),
-    "batch": (int, "PIXELS", "pixels of a training step (default: 2048 on a CPU)"),
+    "steps": (whole, "N", "training steps (default: by effort)"),
+    "batch": (whole, "PIXELS", "pixels of a training step (default: 2048 on a CPU)"),
 }
 
 Run = Callable[[argparse.Namespace], int]
@@ -61,13 +66,17 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
+def parser(run: Mapping[str, Run]) -> Parser:
     """The parser. It leaves in `run` what does the command, by its name, and in `parser` the command's own parser."""
-    whole = argparse.ArgumentParser(
-        prog="inr", description="Pictures stored as small neural networks.", epilog=helptexts.EXIT_CODES
+    top = Parser(
+        prog="inr",
+        usage="inr [-h] [--version] COMMAND ...",
+        description="Pictures stored as small neural networks.",
+        epilog=helptexts.TOP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action=_Version, nargs=0, help="the version, and which kernels decode here")
-    commands = whole.add_subparsers(required=True, metavar="command")
+    top.add_argument("--version", action=_Version, nargs=0, help="the version, and which kernels decode here")
+    commands = top.add_subparsers(prog="inr", title="commands", required=True, metavar="COMMAND, one of")
 
     def add(
         name: str,
@@ -93,16 +102,22 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     _decode(add("decode", ".inr to pictures", "Decode .inr files.", helptexts.DECODE, "FILE ..."))
 
     info = add("info", "what is in .inr files", "Header, metadata, layers and chunks.", helptexts.INFO)
-    info.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or - for stdin")
+    info.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, a folder of them, or - for stdin")
+    _add_recursive(info)
     info.add_argument("--json", action="store_true", help="one JSON list for all files")
 
-    _verify(add("verify", "whether a file is whole, or two hold the same picture", _VERIFY, helptexts.VERIFY))
+    _verify(
+        add("verify", "whether files are whole, or two are the same picture", _VERIFY, helptexts.VERIFY, "FILE ...")
+    )
     _set(add("set", "change metadata, never the pixels", _SET, helptexts.SET, "FILE ..."))
 
-    view = add("view", "show pictures in a window", "Right, left: the next, the last picture; Escape ends.")
-    view.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, or another that Pillow opens")
+    view = add("view", "show pictures in a window", _VIEW, helptexts.VIEW)
+    view.add_argument(
+        "files", nargs="+", metavar="FILE", help="a .inr file or another that Pillow opens, or a folder of them"
+    )
+    _add_recursive(view)
 
-    thumbnail = add("thumbnail", "one small PNG of a .inr file, upright", epilog=helptexts.THUMBNAIL)
+    thumbnail = add("thumbnail", "one small PNG of a .inr file, upright", None, helptexts.THUMBNAIL, "FILE PNG")
     thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
     thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
@@ -112,23 +127,23 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
     _add_quiet(thumbnail, "no line of what was written")
 
-    desktop = add("desktop", "MIME type, thumbnails and viewer for Linux desktops: install or uninstall")
-    desktop.add_argument("action", choices=("install", "uninstall"))
+    desktop = add("desktop", "MIME type, thumbnails and viewer for Linux desktops", epilog=helptexts.DESKTOP)
+    desktop.add_argument("action", choices=("install", "uninstall"), metavar="ACTION", help="install or uninstall")
     desktop.add_argument("--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (the user's own)")
     _add_quiet(desktop, "no line for each file")
 
     commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
 
-    enable = add("enable", "let every Python program of this environment open .inr")
+    enable = add("enable", "let every Python program of this environment open .inr", epilog=helptexts.ENABLE)
     enable.add_argument("--user", action="store_true", help="for your user only, where site-packages is read-only")
-    disable = add("disable", "undo enable")
-    status = add("status", "whether it is enabled: exit code 0 or 1")
+    disable = add("disable", "undo enable", epilog=helptexts.DISABLE)
+    status = add("status", "whether it is enabled: exit code 0 or 1", epilog=helptexts.STATUS)
     for command in (enable, disable, status):
         _add_quiet(command, "no line of it")
 
     completion = add("completion", "a script that completes inr's words in a shell", epilog=helptexts.COMPLETION)
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
-    return whole
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="SHELL", help="bash, zsh or tcsh")
+    return top
 
 
 def _encode(encode: argparse.ArgumentParser) -> None:
@@ -144,10 +159,11 @@ def _encode(encode: argparse.ArgumentParser) -> None:
         help="pictures encoded at the same time, by processes that share the cores; those of more than 6 megapixels "
         "take the place of several (default: as many as there are cores)",
     )
-    groups = {name: title for title, names in _GROUPS.items() for name in names}
-    sections = {title: encode.add_argument_group(title) for title in (_WANTED, _WORK, _SIREN)}
+    sections = {}
+    for title, names in _GROUPS.items():
+        sections.update(dict.fromkeys(names, encode.add_argument_group(title)))
     for name, (kind, metavar, text) in ENCODE_OPTIONS.items():
-        section, option = sections[groups.get(name, _SIREN)], f"--{name.replace('_', '-')}"
+        section, option = sections[name], f"--{name.replace('_', '-')}"
         if kind is bool:
             section.add_argument(option, action="store_true", default=None, help=text)
         else:
@@ -188,24 +204,37 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     existing = command.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="pass over what has been made already")
-    command.add_argument("-r", "--recursive", action="store_true", help="look into the folders in folders, too")
+    _add_recursive(command)
     command.add_argument(
         "--strip", action="store_true", help="leave out EXIF, ICC profile, XMP, resolution, comment, text"
     )
+
+
+def _add_recursive(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-r", "--recursive", action="store_true", help="look into the folders in folders, too")
 
 
 def _add_quiet(command: argparse.ArgumentParser, text: str = "no line for each file") -> None:
     command.add_argument("-q", "--quiet", action="store_true", help=text)
 
 
-_VERIFY = """Of one .inr file: whether it is whole. Of two pictures: whether their sizes, modes and all samples are the
-same, with the colours that places in a palette stand for, what is clear, the ICC profile and the orientation."""
+_VIEW = "Show pictures in a window. Right, left: the next, the last one; Escape ends."
+_VERIFY = """Whether .inr files are whole: every checksum, every pixel. Or, with --same, whether two
+pictures have the same size, mode and samples, with the colours that places in a palette stand for, what is clear,
+the ICC profile and the orientation."""
 
 
 def _verify(verify: argparse.ArgumentParser) -> None:
-    verify.add_argument("file", metavar="FILE", help="a .inr file, or another that Pillow opens, or - for stdin")
-    verify.add_argument("other", metavar="FILE", nargs="?", help="what is to be the same")
-    verify.add_argument("--strip", action="store_true", help="ICC profile and orientation may differ")
+    verify.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a .inr file, a folder of them, or - for stdin; of --same any two pictures",
+    )
+    verify.add_argument("--same", action="store_true", help="compare two pictures of any formats that Pillow opens")
+    verify.add_argument("--strip", action="store_true", help="with --same: ICC profile and orientation may differ")
+    _add_recursive(verify)
+    verify.add_argument("--json", action="store_true", help="one JSON list for all files; of --same an object")
     _add_quiet(verify, "no line where all is well")
 
 
@@ -219,7 +248,7 @@ def _set(change: argparse.ArgumentParser) -> None:
     _add_quiet(change)
     change.add_argument("--strip", action="store_true", help="remove all metadata")
     for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
-        change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}, as in this file")
+        change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}: this file, or that of a picture")
     change.add_argument("--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 a quarter")
     change.add_argument("--dpi", type=_dpi, metavar="X[,Y]", help="dots per inch")
     change.add_argument("--comment", metavar="TEXT")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from .arguments import ENCODE_OPTIONS, parser
 from .messages import Blamed, StdoutError, UsageError, Voice, give_up, patient_streams, say, to_stderr
 
 INTERRUPTED = 130
+_INR_FILES = ".inr files"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["bench"]:  # has a parser of its own; argparse could not pass on what starts with a dash
         return _bench(arguments[1:])
-    args = parser(_RUN).parse_args(arguments)
+    args = parser(_RUN).read(arguments)
     try:
         return int(args.run(args))
     except UsageError as e:
@@ -58,7 +60,9 @@ def _encode(args: argparse.Namespace) -> int:
     try:
         settings = Settings.from_options(options)
     except SettingsError as e:
-        raise UsageError(str(e)) from e
+        names, colon, what = str(e).partition(":")
+        typed = re.sub(r"\w+", lambda m: f"--{m[0].replace('_', '-')}" if m[0] in ENCODE_OPTIONS else m[0], names)
+        raise UsageError(typed + colon + what) from e
     if settings.asked is not None:  # --bits alone is clear here, but to Image.save it is an option of PNG's
         options["model"] = settings.asked
     given = named(args.files)
@@ -71,7 +75,7 @@ def _encode(args: argparse.Namespace) -> int:
     bar = not args.quiet and sys.stderr.isatty()
     if count > 1:
         return jobs.together(sources, output, convert.Encoding(options, args.strip), count, voice, bar)
-    return convert.one_by_one(sources, output, convert.Encoding(options, args.strip, bar), voice)
+    return convert.one_by_one(sources, output, convert.Encoding(options, args.strip), voice, bar)
 
 
 def _decode(args: argparse.Namespace) -> int:
@@ -83,7 +87,7 @@ def _decode(args: argparse.Namespace) -> int:
     output = Output(args.output, "", given, args.overwrite, args.skip_existing)
     kind, output.suffix = formats.for_decoding(args.format, output.file)
     voice = Voice(args.quiet, output.on_stdout)
-    sources = unfold(given, {".inr"}, ".inr files", args.recursive, voice)
+    sources = unfold(given, {".inr"}, _INR_FILES, args.recursive, voice)
     output.spare(sources)
     decoding = convert.Decoding(kind, args.size, args.region, args.strip, args.truncated)
     count = min(args.jobs, len(sources))
@@ -94,17 +98,24 @@ def _decode(args: argparse.Namespace) -> int:
 
 def _info(args: argparse.Namespace) -> int:
     from . import info
-    from .sources import named
+    from .sources import named, unfold
 
-    return info.show(named(args.files), args.json, Voice())
+    voice = Voice()
+    return info.show(unfold(named(args.files), {".inr"}, _INR_FILES, args.recursive, voice), args.json, voice)
 
 
 def _verify(args: argparse.Namespace) -> int:
     from . import verify
-    from .sources import named
+    from .sources import named, unfold
 
-    sources = named([args.file] if args.other is None else [args.file, args.other])
-    return verify.verify(sources, args.strip, Voice(args.quiet))
+    given, voice = named(args.files), Voice(args.quiet)
+    if args.same:
+        if len(given) != 2:
+            raise UsageError(f"--same: expected two pictures, got {len(given)}")
+        return verify.same_picture(given, args.strip, args.json, voice)
+    if args.strip:
+        raise UsageError("--strip: expected with --same only")
+    return verify.whole(unfold(given, {".inr"}, _INR_FILES, args.recursive, voice), args.json, voice)
 
 
 def _set(args: argparse.Namespace) -> int:
@@ -133,9 +144,13 @@ def _thumbnail(args: argparse.Namespace) -> int:
 
 
 def _view(args: argparse.Namespace) -> int:
-    from .sources import named
+    from . import formats
+    from .sources import named, unfold
 
-    given = named(args.files)
+    voice = Voice()
+    sources = unfold(named(args.files), {".inr", *formats.to_read()}, "pictures", args.recursive, voice)
+    if not sources:
+        return voice.code()
     try:
         import tkinter
 
@@ -143,7 +158,7 @@ def _view(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as e:
         return _failed(f"view: expected a package {e.name}, which is not installed")
     try:
-        return view(given, Voice())
+        return view(sources, voice)
     except tkinter.TclError as e:
         return _failed(f"view: {e}")
 

@@ -28,11 +28,18 @@ from .sources import Source, for_each
 Note = Callable[[str], None]
 
 
+class Stop(Protocol):
+    """Asked now and then while a picture is made, with a report of the fit if there is one: whether to end there."""
+
+    def __call__(self, report: inr_core.Progress | None = None) -> bool:
+        """True: with what there is."""
+
+
 class Make(Protocol):
     """How the file for one picture is made: a worker process is sent it, so it can be pickled."""
 
-    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Made | None:
-        """Write to `fp` what is made of a picture; asked now and then, `stop` says whether to end with what there is.
+    def __call__(self, source: Source, fp: IO[bytes], stop: Stop, note: Note) -> Made | None:
+        """Write to `fp` what is made of a picture.
 
         `note` is told what is worth knowing of it. Raises any exception for what is wrong with the picture,
         inr_core.Interrupted after Ctrl-C.
@@ -84,11 +91,16 @@ class Encoding:
 
     options: Mapping[str, object]  # of inr_core.Settings
     strip: bool
-    bar: bool = False  # over the iterations, on stderr
 
-    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Fitted:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Stop, note: Note) -> Fitted:
         """As `Make` says."""
-        started = time.monotonic()
+        started, psnr = time.monotonic(), None
+
+        def watch(report: inr_core.Progress) -> bool:
+            nonlocal psnr
+            psnr = report.psnr
+            return not stop(report)
+
         with warnings_to(note), source.open() as im:
             if (frames := getattr(im, "n_frames", 1)) > 1:
                 note(f"only the first of {frames} frames is kept")
@@ -98,9 +110,7 @@ class Encoding:
             if self.strip:
                 carry.strip(im)
             metadata = {} if self.strip else carry.into_inr(im, note)
-            with _watch(source.name, self.bar, stop) as watch:
-                im.save(fp, format=pillow_inr.InrImageFile.format, **self.options, **metadata, progress=watch)
-        psnr = watch.last.psnr if watch.last else None
+            im.save(fp, format=pillow_inr.InrImageFile.format, **self.options, **metadata, progress=watch)
         return Fitted(im.width * im.height, psnr, time.monotonic() - started)
 
     def pixels(self, source: Source) -> int:
@@ -124,7 +134,7 @@ class Decoding:
     truncated: bool = False  # decode what there is of a file that ends early
     threads: int | None = None  # None: as the plugin is told
 
-    def __call__(self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Note) -> Decoded:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Stop, note: Note) -> Decoded:
         """As `Make` says; this takes no time that is worth stopping."""
         if self.threads is not None:  # a worker's own: the rest of its process does nothing else
             InrImagePlugin.DECODE_THREADS = self.threads
@@ -164,8 +174,8 @@ class Decoding:
         return replace(self, threads=threads)
 
 
-def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voice) -> int:
-    """Make the files in this process; returns the exit code."""
+def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voice, bar: bool = False) -> int:
+    """Make the files in this process; returns the exit code. `bar`: show one over the iterations, on stderr."""
 
     def one(source: Source) -> None:
         source = source.held()
@@ -177,8 +187,8 @@ def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voi
         made, notes = io.BytesIO(), list[str]()
         with output.writing(target, keep=inr_core.Interrupted) as fp:  # whether that can be is known before the work
             try:
-                with blame(source):
-                    facts = make(source, made, lambda: False, notes.append)
+                with blame(source), _watched(source.name, bar) as stop:
+                    facts = make(source, made, stop, notes.append)
             except inr_core.Interrupted:
                 fp.write(made.getbuffer())
                 raise
@@ -204,24 +214,17 @@ def _load(im: Image.Image) -> None:
         raise
 
 
-class _Watch:
-    """Keeps the last report of a fit, shows each on a bar if there is one, and ends the fit when asked to."""
-
-    def __init__(self, bar: Bar | None, stop: Callable[[], bool]) -> None:
-        self.bar, self.stop = bar, stop
-        self.last: inr_core.Progress | None = None
-
-    def __call__(self, report: inr_core.Progress) -> bool:
-        self.last = report
-        if self.bar is not None:
-            self.bar(report)
-        return not self.stop()
-
-
 @contextmanager
-def _watch(label: str, shown: bool, stop: Callable[[], bool]) -> Iterator[_Watch]:
+def _watched(label: str, shown: bool) -> Iterator[Stop]:
+    """What stops nothing, and shows the reports on a bar if it is to."""
     if not shown:
-        yield _Watch(None, stop)
-    else:
-        with Bar(printable(label), leave=False) as bar:
-            yield _Watch(bar, stop)
+        yield lambda report=None: False
+        return
+    with Bar(printable(label), leave=False) as bar:
+
+        def show(report: inr_core.Progress | None = None) -> bool:
+            if report is not None:
+                bar(report)
+            return False
+
+        yield show

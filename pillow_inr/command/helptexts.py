@@ -4,6 +4,12 @@ from __future__ import annotations
 
 EXIT_CODES = """exit codes: 0 all done, 1 something failed (other files were still done),
 2 wrong usage, 130 interrupted."""
+TOP = f"""first steps:
+  inr encode photo.png         photo.inr beside it
+  inr view photo.inr           or: inr decode photo.inr -o photo.jpg
+  inr COMMAND --help           options and examples of each
+
+{EXIT_CODES}"""
 FOLDER = """-o names a folder if it is one, if it ends in /, or if there may be several
 results; --recursive keeps the folders below it."""
 NAMES = f"""- is stdin, whose result goes to stdout unless -o says otherwise; -o - is
@@ -25,7 +31,7 @@ Ctrl-C while encoding keeps the best file so far; a second one stops at once."""
 DECODE = f"""examples:
   inr decode small/*.inr -o big/            PNGs in a folder
   inr decode photo.inr -o photo.jpg
-  inr decode photo.inr --region 100,50,500,350 --size 1600x1200
+  inr decode photo.inr -o part.png --region 100,50,500,350 --size 800x600
   inr decode cut.inr --truncated            what there is of it
 
 The format is that of --format, else the one that the name behind -o stands
@@ -35,7 +41,7 @@ transparency in JPEG, is converted, and told of.
 {NAMES}"""
 INFO = f"""examples:
   inr info photo.inr
-  inr info *.inr --json
+  inr info small/ --json
 
 {EXIT_CODES}"""
 COMPLETION = f"""example, for bash, once:
@@ -56,6 +62,31 @@ SET = f"""examples:
 {EXIT_CODES}"""
 VERIFY = f"""examples:
   inr verify photo.inr
-  inr verify page.png page.inr
+  inr verify small/ -r --json
+  inr verify --same page.png page.inr
+
+{EXIT_CODES}"""
+VIEW = f"""examples:
+  inr view photo.inr
+  inr view small/
+
+{EXIT_CODES}"""
+DESKTOP = f"""examples:
+  inr desktop install
+  inr desktop uninstall
+  inr desktop install --prefix /usr/local/share     for all users
+
+{EXIT_CODES}"""
+ENABLE = f"""examples:
+  inr enable
+  inr enable --user
+
+{EXIT_CODES}"""
+DISABLE = f"""example:
+  inr disable
+
+{EXIT_CODES}"""
+STATUS = f"""example:
+  inr status && echo "programs here open .inr"
 
 {EXIT_CODES}"""

@@ -8,18 +8,17 @@ files are those that one process would make, to the byte.
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
-from inr_core import cores, first_interrupt
+from inr_core import Progress, cores, first_interrupt
 
-from ..progress import Bar, Fact, duration
+from .bars import Bars
 from .convert import Make
-from .messages import Blamed, Voice, blame
+from .messages import Blamed, Voice, blame, printable
 from .output import Output, Target
 from .sources import Source
 from .worker import Reply, Worker
@@ -40,14 +39,14 @@ def together(
 ) -> int:
     """Make the files in at most `places` processes at a time; lines in the order of the sources; the exit code.
 
-    `bar`: show one over the pictures. The first Ctrl-C ends every fit with what there is, a second one everything at
-    once; both raise KeyboardInterrupt.
+    `bar`: show one over the pictures, and one for each that is being made. The first Ctrl-C ends every fit with what
+    there is, a second one everything at once; both raise KeyboardInterrupt.
     """
     sources = [_held(source) for source in sources]
-    batch = _Batch(output, make, places)
-    with _counted(len(sources), voice, bar) as done, first_interrupt() as interrupted:
+    with _bars(len(sources), voice, bar) as bars, first_interrupt() as interrupted:
+        batch = _Batch(output, make, places, bars)
         try:
-            for source, outcome in batch.outcomes(sources, interrupted.is_set, done):
+            for source, outcome in batch.outcomes(sources, interrupted.is_set):
                 for note in outcome.notes:
                     voice.note(source, note)
                 if outcome.error is not None:
@@ -86,21 +85,20 @@ class _Task:
     source: Source
     target: Target
     places: int
+    row: int  # of the bars
 
 
 class _Batch:
     """The pictures of one call, the workers, and who is at what."""
 
-    def __init__(self, output: Output, make: Make, places: int) -> None:
-        self.output, self.make, self.places = output, make, places
+    def __init__(self, output: Output, make: Make, places: int, bars: Bars | None) -> None:
+        self.output, self.make, self.places, self.bars = output, make, places, bars
         self._next: _Task | None = None  # waits for a place
         self._idle: list[Worker] = []
         self._busy: dict[object, tuple[Worker, _Task]] = {}  # by their connections
 
-    def outcomes(
-        self, sources: Sequence[Source], interrupted: Callable[[], bool], done: Callable[[], None]
-    ) -> Iterator[tuple[Source, _Outcome]]:
-        """Of every picture, in order, as early as that allows; `done` is called when one is ready."""
+    def outcomes(self, sources: Sequence[Source], interrupted: Callable[[], bool]) -> Iterator[tuple[Source, _Outcome]]:
+        """Of every picture, in order, as early as that allows."""
         waiting = deque(enumerate(sources))
         ready: dict[int, _Outcome] = {}
         shown = 0
@@ -128,10 +126,12 @@ class _Batch:
                 waiting.popleft()
                 if outcome is not None:
                     ready[number] = outcome
-                    done()
-            for number, outcome in self._finished():
-                ready[number] = outcome
-                done()
+                    if self.bars is not None:
+                        self.bars.ended(None)
+            for task, outcome in self._finished():
+                ready[task.number] = outcome
+                if self.bars is not None:
+                    self.bars.ended(task.row)
             while shown in ready:
                 yield sources[shown], ready.pop(shown)
                 shown += 1
@@ -148,7 +148,9 @@ class _Batch:
             return None
         if self._next is None or self._next.number != number:
             places = places_for(self.make.pixels(source), self.places)
-            self._next = _Task(number, source, self.output.target(source), places)
+            taken = {task.row for _, task in self._busy.values()}
+            row = next(row for row in range(self.places) if row not in taken)
+            self._next = _Task(number, source, self.output.target(source), places, row)
         task = self._next
         if task.target.done:
             return task
@@ -163,22 +165,28 @@ class _Batch:
         worker = alive.pop() if alive else Worker()
         self._idle = alive
         self._busy[worker.connection] = worker, task
-        worker.begin(self.make.on(max(1, cores() // self.places) * task.places), task.source)
+        worker.begin(self.make.on(max(1, cores() // self.places) * task.places), task.source, self.bars is not None)
+        if self.bars is not None:
+            self.bars.begun(task.row, printable(task.source.name))
 
-    def _finished(self) -> Iterator[tuple[int, _Outcome]]:
+    def _finished(self) -> Iterator[tuple[_Task, _Outcome]]:
         """Of the pictures that are finished by now, or a moment later; their files are written."""
         if not self._busy:
             return
         for connection in wait([worker.connection for worker, _ in self._busy.values()], _WAKING):
             worker, task = self._busy[connection]
-            reply = worker.reply()
+            reply = worker.heard()
+            if isinstance(reply, Progress):
+                if self.bars is not None:
+                    self.bars.report(task.row, printable(task.source.name), reply)
+                continue
             del self._busy[connection]
             if reply is None:
                 why = f"expected a file from a worker process, but it ended: {worker.fate()}"
-                yield task.number, _Outcome(error=Blamed(task.source, why))
+                yield task, _Outcome(error=Blamed(task.source, why))
                 continue
             self._idle.append(worker)
-            yield task.number, self._written(task, reply)
+            yield task, self._written(task, reply)
 
     def _written(self, task: _Task, reply: Reply) -> _Outcome:
         if reply.error is not None:
@@ -199,27 +207,14 @@ class _Tried(BaseException):
 
 
 @contextmanager
-def _counted(pictures: int, voice: Voice, shown: bool) -> Iterator[Callable[[], None]]:
-    """What to call when a picture is done, with a bar of them under what the voice says if it is to be shown."""
+def _bars(pictures: int, voice: Voice, shown: bool) -> Iterator[Bars | None]:
+    """Bars under what the voice says, if they are to be shown."""
     if not shown:
-        yield lambda: None
+        yield None
         return
-    started, count = time.monotonic(), 0
-    with Bar(leave=False) as bar:
-
-        def show() -> None:
-            left = (time.monotonic() - started) / count * (pictures - count) if count else math.inf
-            facts = [Fact(f"{count}/{pictures} pictures", 1), Fact(f"{duration(left)} left", 0)]
-            bar.show(count / pictures, facts if count else facts[:1], now=True)
-
-        def done() -> None:
-            nonlocal count
-            count += 1
-            show()
-
-        show()
-        voice.bar = bar
+    with Bars(pictures) as bars:
+        voice.bar = bars
         try:
-            yield done
+            yield bars
         finally:
             voice.bar = None

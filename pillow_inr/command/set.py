@@ -10,17 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, UnidentifiedImageError
+
 import inr_core
 from inr_core import Metadata
 
+from .. import carry
+from ..exif import PREFIX
 from ..options import to_dpi
 from ..orientation import check_start, with_orientation
-from .messages import UsageError, Voice, blame
+from .messages import UsageError, Voice, blame, warnings_to
 from .output import Output
 from .sources import Source, for_each
 
 Change = Callable[[Metadata], Metadata]
 
+_IN_WORDS = {"exif": "EXIF", "icc": "ICC profile", "xmp": "XMP"}
 _PROFILE_HEADER, _TAG = 128, 12  # bytes; ICC.1:2022, 7.2 and 7.3
 
 
@@ -44,7 +49,7 @@ def set_metadata(sources: Sequence[Source], output: Output, change: Change, voic
 def change_of(args: argparse.Namespace) -> Change:
     """What the command line asks for, its files read and all values checked; raises UsageError, and Blamed for a file.
 
-    An empty file, comment or value removes what it is for.
+    An empty file, comment or value removes what it is for. Of a picture, EXIF, profile or XMP is what it holds of them.
     """
     wanted = (args.exif, args.icc, args.xmp, args.orientation, args.dpi, args.comment, args.text)
     if not (args.strip or args.remove or any(value is not None for value in wanted)):
@@ -54,8 +59,7 @@ def change_of(args: argparse.Namespace) -> Change:
         path: Path | None = getattr(args, name)
         if path is not None:
             with blame(path):
-                data = path.read_bytes()
-                data = data.removeprefix(b"Exif\0\0") if name == "exif" else data
+                data = _block(name, path)
                 if data:
                     check(data)
                 fields[name] = data or None
@@ -79,6 +83,22 @@ def change_of(args: argparse.Namespace) -> Change:
         return new
 
     return change
+
+
+def _block(name: str, path: Path) -> bytes:
+    """The data of one kind that is in a file: all of it, or what it holds of that if it is a picture."""
+    data = path.read_bytes()
+    with warnings_to(None):
+        try:
+            im = Image.open(io.BytesIO(data))
+        except UnidentifiedImageError:
+            return data.removeprefix(PREFIX) if name == "exif" else data
+        with im:
+            im.load()
+            found = carry.block(im, name)
+    if found is None:
+        raise ValueError(f"this picture has no {_IN_WORDS[name]}")
+    return found
 
 
 def _check_profile(data: bytes) -> None:

@@ -21,7 +21,7 @@ from .messages import Blamed, UsageError, Voice, blame, reason, warnings_to
 
 _Image = TypeVar("_Image", bound=Image.Image)
 
-_NOT_INR = "not an .inr file"
+NOT_INR = "not an .inr file"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Source:
         """All of it, if it is an `.inr` file by its first bytes. Raises OSError and ValueError."""
         data = self.read()
         if not data.startswith(inr_core.SIGNATURE):
-            raise ValueError(_NOT_INR if data else "an empty file")
+            raise ValueError(NOT_INR if data else "an empty file")
         return data
 
     def open(self) -> Image.Image:
@@ -67,7 +67,7 @@ class Source:
 
     def open_inr(self, limits: inr_core.Limits | None = None) -> pillow_inr.InrImageFile:
         """Open it as an `.inr` file. Raises what Pillow does, in plainer words."""
-        return self._open(partial(pillow_inr.open, limits=limits), _NOT_INR)
+        return self._open(partial(pillow_inr.open, limits=limits), NOT_INR)
 
     def _open(self, opener: Callable[[Path | str | io.BytesIO], _Image], otherwise: str) -> _Image:
         held = self.held()

@@ -1,41 +1,70 @@
-"""`inr verify`: whether a file is whole, or two hold the same picture."""
+"""`inr verify`: whether files are whole, or two hold the same picture."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import inr_core
 
 from .. import same
-from .messages import Voice
+from .messages import Blamed, Voice, blame, say
 from .sources import Source, for_each
 
 
-def verify(sources: Sequence[Source], strip: bool, voice: Voice) -> int:
-    """Say of one `.inr` file whether it is whole, of two pictures whether they are the same; the exit code.
+def whole(sources: Sequence[Source], as_json: bool, voice: Voice) -> int:
+    """Say of each `.inr` file whether it is whole, by its checksums and its pixels; returns the exit code."""
+    collected: list[dict[str, Any]] = []
+
+    def one(source: Source) -> None:
+        try:
+            with blame(source):
+                held = _whole(source, len(sources) > 1)
+        except Blamed as e:
+            collected.append({"file": str(source), "whole": False, "error": e.why})
+            raise
+        height, width, _ = held.samples.shape
+        facts = {"width": width, "height": height, "mode": held.mode, "bits": held.bits}
+        collected.append({"file": str(source), "whole": True, **facts})
+        if not as_json:
+            voice.line(f"{source}: whole, {held.described()}")
+
+    code = for_each(sources, one, voice)
+    if as_json:
+        _say(collected)
+    return code
+
+
+def same_picture(sources: Sequence[Source], strip: bool, as_json: bool, voice: Voice) -> int:
+    """Say whether two pictures are the same; returns the exit code.
 
     strip: ICC profiles and orientations may differ.
     """
-    if len(sources) == 1:
-        return for_each(sources, lambda source: _check(source, voice), voice)
     held: list[same.Held] = []
     for_each(sources, lambda source: held.append(_held(source, voice)), voice)
-    if voice.failed:
-        return voice.code()
+    found = [] if voice.failed else same.differences(*(same.stripped(one) if strip else one for one in held))
     names = ", ".join(map(str, sources))
-    if found := same.differences(*(same.stripped(one) if strip else one for one in held)):
+    if as_json:
+        said = None if voice.failed else not found
+        _say({"files": [str(source) for source in sources], "same": said, "differences": found})
+    if found:
         voice.failure(names, f"not the same: {'; '.join(found)}")
-    else:
+    elif not voice.failed and not as_json:
         voice.line(f"{names}: the same, {held[0].described()}")
     return voice.code()
 
 
-def _check(source: Source, voice: Voice) -> None:
-    """Read all of a file: its checksums, and its pixels."""
-    data = source.read_inr()
+def _whole(source: Source, one_of_several: bool) -> same.Held:
+    source = source.held()
+    try:
+        data = source.read_inr()
+    except ValueError as e:
+        hint = "; --same compares pictures of any format" if one_of_several else ""
+        raise ValueError(f"{e}{hint}") from e
     inr_core.verify(io.BytesIO(data))
-    voice.line(f"{source}: whole, {same.held_by_file(data).described()}")
+    return same.held_by_file(data)
 
 
 def _held(source: Source, voice: Voice) -> same.Held:
@@ -50,3 +79,8 @@ def _held(source: Source, voice: Voice) -> same.Held:
         if same.reads_less(im):
             voice.note(source, f"{same.LESS_READ} {im.mode}")
         return same.held_by_image(im)
+
+
+def _say(facts: object) -> None:
+    for line in json.dumps(facts, indent=2).splitlines():
+        say(line)

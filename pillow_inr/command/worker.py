@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import math
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from inr_core import Progress
+
 from .convert import Made, Make
 from .messages import reason
 from .sources import Source
 
+_BETWEEN = 0.1  # seconds between reports
 _DYING = 5  # seconds that a process may take to end after its connection has
 
 
@@ -40,23 +45,23 @@ class Worker:
             self.process.start()
         theirs.close()
 
-    def begin(self, make: Make, source: Source) -> None:
-        """Hand it a picture."""
+    def begin(self, make: Make, source: Source, reports: bool = False) -> None:
+        """Hand it a picture; `reports`: it is to send those of the fit, too, before the reply."""
         with suppress(OSError):  # it has died: that shows when the reply is read
-            self.connection.send((make, source))
+            self.connection.send((make, source, reports))
 
     def stop(self) -> None:
         """Ask it to end the picture with what there is."""
         with suppress(OSError):
             self.connection.send(None)
 
-    def reply(self) -> Reply | None:
-        """What it has sent, or None if it died."""
+    def heard(self) -> Progress | Reply | None:
+        """What it has sent: a report or, at last, the reply; None if it died."""
         try:
-            reply: Reply = self.connection.recv()
+            heard: Progress | Reply = self.connection.recv()
         except (EOFError, OSError):
             return None
-        return reply
+        return heard
 
     def fate(self) -> str:
         """How it ended, once it has died."""
@@ -77,9 +82,10 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent says what to do
     with suppress(EOFError, OSError):
         while True:
-            task: tuple[Make, Source] | None = connection.recv()
+            task: tuple[Make, Source, bool] | None = connection.recv()
             if task is not None:  # else it was to stop what had just been finished
-                connection.send(_made(*task, _Stop(connection)))
+                make, source, reports = task
+                connection.send(_made(make, source, _Stop(connection, reports)))
 
 
 def _made(make: Make, source: Source, stop: _Stop) -> Reply:
@@ -96,10 +102,14 @@ def _made(make: Make, source: Source, stop: _Stop) -> Reply:
 class _Stop:
     """Whether the parent has said anything since the picture was begun, which can only be that it is to stop."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, reports: bool) -> None:
         self.connection, self.asked = connection, False
+        self._next = 0.0 if reports else math.inf  # when the next report is due
 
-    def __call__(self) -> bool:
+    def __call__(self, report: Progress | None = None) -> bool:
+        if report is not None and time.monotonic() >= self._next:
+            self.connection.send(report)
+            self._next = time.monotonic() + _BETWEEN
         self.asked = self.asked or self.connection.poll()
         return self.asked
 

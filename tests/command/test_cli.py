@@ -169,9 +169,9 @@ def test_encode_strip(photo: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: command"),
+        ([], "inr: error: expected a command"),
         (["encode"], "the following arguments are required: PICTURE"),
-        (["encode", "a.png", "--quality", "x"], "argument --quality: invalid float value: 'x'"),
+        (["encode", "a.png", "--quality", "x"], "argument --quality: expected a number, got 'x'"),
         (["encode", "a.png", "--quality", "101"], "quality: expected a number from 0 to 100, got 101.0"),
         (["encode", "a.png", "--sparsity", "x"], "sparsity: expected one of rigl, prune, small-dense, got 'x'"),
         (["decode", "a.inr", "--size", "0x4"], "argument --size: expected WIDTHxHEIGHT in pixels, got '0x4'"),

@@ -6,6 +6,7 @@ import io
 import stat
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,29 @@ def test_what_is_metadata_is_kept(file: Path, option: str, data: bytes) -> None:
     other.write_bytes(data)
     assert inr("set", "-q", file, option, other, "--comment", "new") == (0, "", "")
     assert getattr(metadata_of(file), option[2:]) == (data or None)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif", "inr"])
+def test_metadata_of_another_picture(file: Path, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x13B] = "Ada"
+    other, bare = file.with_name(f"other.{kind}"), file.with_name(f"bare.{kind}")
+    kept: dict[str, Any] = {"exif": exif, "icc_profile": PROFILE, "xmp": b"<x/>"}
+    if kind in ("png", "tif"):  # of XMP these have no option
+        del kept["xmp"]
+    tiny.picture().save(other, **kept)
+    tiny.picture().save(bare)
+    names = ["exif", "icc", *["xmp"] * ("xmp" in kept)]
+    assert inr("set", "-q", file, *[f"--{name}={other}" for name in names]) == (0, "", "")
+    found = metadata_of(file)
+    with Image.open(file) as im:
+        assert im.getexif()[0x13B] == "Ada"
+    assert found.icc == PROFILE
+    if "xmp" in kept:
+        assert found.xmp == b"<x/>"
+    for name, words in (("icc", "ICC profile"), ("xmp", "XMP")):
+        assert inr("set", file, f"--{name}={bare}") == (1, "", f"inr: {bare}: this picture has no {words}\n")
+    assert metadata_of(file) == found
 
 
 def test_several_files_into_a_folder(file: Path, tmp_path: Path) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import glob
+import io
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import tiny
+from PIL import Image
 from tiny import inr
 
+import inr_core
+from inr_core.models import MODELS
+from pillow_inr.command import cli
+from pillow_inr.command.arguments import ENCODE_OPTIONS, parser
+
+ALL = {f"--{name.replace('_', '-')}" for name in ENCODE_OPTIONS}
 COMMANDS = ("encode", "decode", "info", "verify", "set", "view", "thumbnail", "desktop", "enable", "disable", "status")
 
 
@@ -44,15 +57,99 @@ def test_what_says_what_it_did_can_be_quiet(command: str, monkeypatch: pytest.Mo
     assert "-q, --quiet" in help_of(command, monkeypatch)
 
 
-@pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "set", "thumbnail", "completion"])
-def test_examples_name_commands_and_options_that_are_there(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_option_of_encode_is_in_the_group_of_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    siren = help_of("encode", monkeypatch).partition("of the siren model")[2].partition("examples:")[0]
+    options = {f"--{name.replace('_', '-')}" for name in MODELS["siren"].options}
+    assert {word for word in siren.split() if word.startswith("--") and word in ALL} == options
+
+
+def fill(folder: Path, command: str) -> None:
+    """What the examples of a command name."""
+    (folder / "small").mkdir(parents=True)
+    (folder / "photos" / "below").mkdir(parents=True)
+    photo = tiny.picture(size=(510, 360))
+    for name in ("photo", "page", "photos/below/photo"):
+        photo.save(folder / f"{name}.png")
+    tiny.picture("L").save(folder / "mask.png")
+    photo.save(folder / "other.jpg", exif=exif_of("Ada"))
+    if command != "encode":
+        for name in ("photo", "small/photo"):
+            photo.save(folder / f"{name}.inr", effort=0)
+        photo.save(folder / "page.inr", lossless=True, effort=0)
+    if command == "decode":
+        (folder / "cut.inr").write_bytes((folder / "photo.inr").read_bytes()[:-20])
+
+
+def exif_of(author: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x13B] = author
+    return exif
+
+
+def examples(command: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines of a help that are to be typed, without what is said of them."""
     out = help_of(command, monkeypatch)
-    examples = [line for line in out.splitlines() if line.startswith("  inr ")]
-    assert examples
-    for line in examples:
-        words = line.split()
-        assert words[1] == command
-        assert all(word in out.split("example", 1)[0] for word in words if word.startswith("-") and len(word) > 1)
+    return [re.split(r" {3,}", line.strip())[0] for line in out.splitlines() if re.match(r"  (inr|curl) ", line)]
+
+
+NEED_MORE = ("view", "desktop", "enable", "disable")  # a display, or change what is outside a test
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "completion"])
+def test_every_command_has_examples_that_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = examples(command, monkeypatch)
+    assert lines
+    if command == "completion":
+        pytest.importorskip("shtab")
+    for number, line in enumerate(lines):
+        fill(tmp_path / str(number), command)
+        monkeypatch.chdir(tmp_path / str(number))
+        assert f"inr {command}" in line
+        run(line, monkeypatch, command in NEED_MORE)
+
+
+def run(line: str, monkeypatch: pytest.MonkeyPatch, only_read: bool) -> None:
+    """What a shell would do with an example; `only_read`: not what its command does."""
+    before, pipe, line = line.rpartition(" | ")
+    line, _, behind = line.partition(" && ") if " && " in line else (line, "", "")
+    line, _, target = line.partition(" > ")
+    program, *words = shlex.split(line)
+    assert program == "inr"
+    words = [name for word in words for name in (sorted(glob.glob(word)) if "*" in word else [word])]
+    if only_read:
+        parser({name: lambda args: 0 for name in cli._RUN}).read(words)
+        return
+    words += ["--effort=0"] * (words[0] == "encode")
+    if pipe:
+        assert before == "curl ..."
+        stdin, stdout = (io.TextIOWrapper(io.BytesIO(data)) for data in (Path("photo.png").read_bytes(), b""))
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", stdin)
+            patch.setattr(sys, "stdout", stdout)
+            assert cli.main(words) == 0
+        assert stdout.buffer.getvalue().startswith(inr_core.SIGNATURE)
+        return
+    code, out, err = inr(*words)
+    if words[0] == "status":
+        assert code in (0, 1)
+    else:
+        assert code == 0, err
+    assert not target or out
+    assert not behind or behind.startswith("echo ")
+
+
+def test_the_first_help_names_commands_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "files", "encode")
+    monkeypatch.chdir(tmp_path / "files")
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = inr("--help")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\n    thumbnail      one small PNG" in out
+    assert "inr encode photo.png " in out
+    assert inr("encode", "photo.png", "--effort", "0")[0] == 0
+    assert "inr decode photo.inr -o photo.jpg\n" in out
+    assert inr("decode", "photo.inr", "-o", "photo.jpg")[0] == 0
 
 
 def test_a_shell_completes_words() -> None:

@@ -144,12 +144,13 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_bar_is_over_pictures(pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_are_over_pictures_and_their_fits(pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert cli.main(["encode", *map(str, pictures[1:]), "--effort=0", "--jobs=2"]) == 0
-    assert "2/2" in terminal.getvalue()
-    assert "dB" not in terminal.getvalue()
+    assert "2/2 pictures" in terminal.getvalue()
+    for name in ("b.png", "c.png"):
+        assert f"{name}: 100%|" in terminal.getvalue()
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
     assert cli.main(["encode", *map(str, pictures[1:]), "--effort=0", "--jobs=2", "-q", "--overwrite"]) == 0

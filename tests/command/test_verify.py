@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def lossless(name: str, **options: Any) -> None:
 
 def said(*arguments: str) -> str:
     """What `inr verify` says on stderr of pictures that are not the same."""
-    code, out, err = inr("verify", *arguments)
+    code, out, err = inr("verify", "--same", *arguments)
     assert (code, out) == (1, "")
     return err.removeprefix(f"inr: {', '.join(arguments)}: ").rstrip("\n")
 
@@ -43,10 +44,10 @@ def test_every_mode_there_and_back(folder: Path, mode: str) -> None:
     assert inr("encode", "--lossless", "--effort", "0", "-q", "a.tif") == (0, "", "")
     bits = {"1": "1 bit", "I;16": "16 bits"}.get(mode, "8 bits")
     described = f"24x16, mode {mode}, {bits} a sample"
-    assert inr("verify", "a.tif", "a.inr") == (0, f"a.tif, a.inr: the same, {described}\n", "")
+    assert inr("verify", "--same", "a.tif", "a.inr") == (0, f"a.tif, a.inr: the same, {described}\n", "")
     assert inr("verify", "a.inr") == (0, f"a.inr: whole, {described}\n", "")
     assert inr("decode", "-q", "a.inr", "-o", "b.tif") == (0, "", "")
-    assert inr("verify", "b.tif", "a.tif", "--quiet") == (0, "", "")
+    assert inr("verify", "--same", "b.tif", "a.tif", "--quiet") == (0, "", "")
     with Image.open("b.tif") as again:
         assert again.tobytes() == tiny.picture(mode).tobytes()
 
@@ -97,17 +98,17 @@ def test_a_palette_is_what_it_stands_for(folder: Path) -> None:
     im.paste(3, (2, 0, 4, 4))
     im.save("a.png", optimize=False)
     lossless("a.png")
-    assert inr("verify", "a.png", "a.inr")[0] == 0
+    assert inr("verify", "--same", "a.png", "a.inr")[0] == 0
     im.paste(0, (2, 0, 4, 4))  # another place, of the same colour
     im.save("b.png")
-    assert inr("verify", "b.png", "a.inr")[0] == 0
+    assert inr("verify", "--same", "b.png", "a.inr")[0] == 0
     im.save("c.png", transparency=0)
     assert said("c.png", "a.inr").startswith(
         "not the same: 8 of 24 pixels differ, by up to 255; the first at 2,0: 9, 9, 9, 0"
     )
     lossless("c.png")
     im.save("d.png", transparency=b"\0\xff\xff")  # says the same
-    assert inr("verify", "d.png", "c.inr")[0] == 0
+    assert inr("verify", "--same", "d.png", "c.inr")[0] == 0
     im.convert("RGB").save("e.png")
     assert said("e.png", "a.inr") == "not the same: modes RGB and P"
 
@@ -121,7 +122,7 @@ def test_a_colour_that_is_clear_is_an_alpha(folder: Path, mode: str) -> None:
         assert "transparency" in opened.info
         opened.info["transparency"] = opened.info["transparency"] if mode != "1" else 255
     lossless("a.png")
-    assert inr("verify", "a.png", "a.inr")[0] == 0
+    assert inr("verify", "--same", "a.png", "a.inr")[0] == 0
     im.save("b.png")
     assert said("b.png", "a.inr").startswith("not the same: modes")
 
@@ -143,17 +144,17 @@ def test_profiles_and_orientations_count_but_for_strip(folder: Path) -> None:
     exif[0x112] = 6
     tiny.picture().save("a.png", icc_profile=b"profile" * 30, exif=exif)
     assert inr("encode", "--lossless", "--effort", "0", "-q", "a.png")[0] == 0
-    assert inr("verify", "a.png", "a.inr")[0] == 0
+    assert inr("verify", "--same", "a.png", "a.inr")[0] == 0
     assert inr("encode", "--lossless", "--effort", "0", "-q", "--strip", "a.png", "-o", "b.inr")[0] == 0
     assert said("a.png", "b.inr") == "not the same: the second has no ICC profile; orientations 6 and 1"
     assert said("b.inr", "a.png") == "not the same: the first has no ICC profile; orientations 1 and 6"
-    assert inr("verify", "--strip", "a.png", "b.inr")[0] == 0
+    assert inr("verify", "--same", "--strip", "a.png", "b.inr")[0] == 0
     tiny.picture().save("c.png", icc_profile=b"another" * 30)
     assert said("a.inr", "c.png") == "not the same: ICC profiles of other contents; orientations 6 and 1"
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Title", "other text, the same picture")
     tiny.picture().save("d.png", pnginfo=texts, dpi=(72, 72))
-    assert inr("verify", "d.png", "b.inr")[0] == 0
+    assert inr("verify", "--same", "d.png", "b.inr")[0] == 0
 
 
 def test_files_that_are_damaged_or_no_pictures(folder: Path) -> None:
@@ -165,16 +166,57 @@ def test_files_that_are_damaged_or_no_pictures(folder: Path) -> None:
     Path("no.txt").write_text("no picture", "utf-8")
     for name in ("cut.inr", "bad.inr"):
         for arguments in ([name], ["a.png", name], [name, "a.png"]):
-            code, out, err = inr("verify", *arguments)
+            code, out, err = inr("verify", *["--same"] * (len(arguments) > 1), *arguments)
             assert (code, out) == (1, "")
             assert err.startswith(f"inr: {name}: ")
             assert err.count("\n") == 1
     assert inr("verify", "a.png") == (1, "", "inr: a.png: not an .inr file\n")
-    assert inr("verify", "no.txt", "a.inr") == (1, "", "inr: no.txt: not a picture that Pillow can open\n")
-    assert inr("verify", "none.inr", "a.inr") == (1, "", "inr: none.inr: No such file or directory\n")
-    code, _, err = inr("verify", "no.txt", "none.inr")
+    assert inr("verify", "--same", "no.txt", "a.inr") == (1, "", "inr: no.txt: not a picture that Pillow can open\n")
+    assert inr("verify", "--same", "none.inr", "a.inr") == (1, "", "inr: none.inr: No such file or directory\n")
+    code, _, err = inr("verify", "--same", "no.txt", "none.inr")
     assert (code, err.count("\n")) == (1, 2)
-    assert inr("verify")[0] == inr("verify", "a.png", "a.inr", "a.png")[0] == inr("verify", "-", "-")[0] == 2
+    for arguments in ([], ["--same", "a.png"], ["--same", "a.png", "a.inr", "a.png"], ["-", "-"], ["--strip", "a.inr"]):
+        assert inr("verify", *arguments)[0] == 2
+
+
+def test_several_files_and_folders(folder: Path) -> None:
+    (folder / "small" / "below").mkdir(parents=True)
+    for name in ("small/a.png", "small/b.png", "small/below/c.png"):
+        tiny.picture("L").save(name)
+        lossless(name)
+    described = "whole, 24x16, mode L, 8 bits a sample"
+    assert inr("verify", "small/a.inr", "small/b.inr") == (
+        0,
+        f"small/a.inr: {described}\nsmall/b.inr: {described}\n",
+        "",
+    )
+    assert inr("verify", "small")[1].splitlines() == [f"small/{name}.inr: {described}" for name in "ab"]
+    Path("small/b.inr").write_bytes(Path("small/b.inr").read_bytes()[:-9])
+    code, out, err = inr("verify", "small", "-r")
+    assert (code, out.splitlines()) == (1, [f"small/{name}.inr: {described}" for name in ("a", "below/c")])
+    assert err.startswith("inr: small/b.inr: ")
+    not_ours = "inr: small/a.png: not an .inr file; --same compares pictures of any format\n"
+    assert inr("verify", "small/a.png", "small/a.inr") == (1, f"small/a.inr: {described}\n", not_ours)
+
+
+def test_json(folder: Path) -> None:
+    tiny.picture("I;16").save("a.png")
+    lossless("a.png")
+    Path("no.txt").write_text("no picture", "utf-8")
+    code, out, err = inr("verify", "a.inr", "no.txt", "none.inr", "--json")
+    assert (code, err.count("\n")) == (1, 2)
+    assert json.loads(out) == [
+        {"file": "a.inr", "whole": True, "width": 24, "height": 16, "mode": "I;16", "bits": 16},
+        {"file": "no.txt", "whole": False, "error": "not an .inr file; --same compares pictures of any format"},
+        {"file": "none.inr", "whole": False, "error": "No such file or directory"},
+    ]
+    code, out, err = inr("verify", "--same", "a.png", "a.inr", "--json", "--quiet")
+    assert (code, err, json.loads(out)) == (0, "", {"files": ["a.png", "a.inr"], "same": True, "differences": []})
+    tiny.picture("L").save("b.png")
+    code, out, err = inr("verify", "--same", "a.png", "b.png", "--json")
+    assert (code, json.loads(out)["same"], json.loads(out)["differences"]) == (1, False, ["modes I;16 and L"])
+    code, out, err = inr("verify", "--same", "a.png", "none.png", "--json")
+    assert (code, json.loads(out)["same"]) == (1, None)
 
 
 def test_stdin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +224,10 @@ def test_stdin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lossless("a.png")
     with open("a.inr", "rb") as stdin:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.read())))
-    assert inr("verify", "a.png", "-")[:2] == (0, "a.png, stdin: the same, 24x16, mode RGB, 8 bits a sample\n")
+    assert inr("verify", "--same", "a.png", "-")[:2] == (
+        0,
+        "a.png, stdin: the same, 24x16, mode RGB, 8 bits a sample\n",
+    )
 
 
 def test_what_pillow_does_not_read_is_told_of(folder: Path) -> None:
@@ -191,7 +236,7 @@ def test_what_pillow_does_not_read_is_told_of(folder: Path) -> None:
     said_of_it = "16 bits a sample become 8: Pillow reads no more of them in mode RGB"
     code, _, err = inr("encode", "--lossless", "--effort", "0", "wide.ppm")
     assert (code, err) == (0, f"inr: wide.ppm: {said_of_it}\n")
-    code, _, err = inr("verify", "wide.ppm", "wide.inr")
+    code, _, err = inr("verify", "--same", "wide.ppm", "wide.inr")
     assert (code, err) == (0, f"inr: wide.ppm: {said_of_it}\n")
     for name, mode in (("grey.ppm", b"P5"), ("narrow.ppm", b"P6")):
         most = 65_535 if mode == b"P5" else 255
@@ -201,5 +246,5 @@ def test_what_pillow_does_not_read_is_told_of(folder: Path) -> None:
     frames = [Image.new("L", (5, 4), value) for value in (3, 99)]
     frames[0].save("two.gif", save_all=True, append_images=frames[1:])
     lossless("two.gif")
-    code, _, err = inr("verify", "two.gif", "two.inr")
+    code, _, err = inr("verify", "--same", "two.gif", "two.inr")
     assert (code, err) == (0, "inr: two.gif: only the first of 2 frames is compared\n")

@@ -14,7 +14,7 @@ import pytest
 import tiny
 
 from pillow_inr.command import cli, jobs
-from pillow_inr.command.convert import Fitted, Make
+from pillow_inr.command.convert import Fitted, Make, Stop
 from pillow_inr.command.messages import Voice
 from pillow_inr.command.output import Output
 from pillow_inr.command.sources import Source
@@ -48,16 +48,14 @@ class Marking:
         with source.open() as im:
             return im.width * im.height
 
-    def __call__(
-        self, source: Source, fp: IO[bytes], stop: Callable[[], bool], note: Callable[[str], None]
-    ) -> Fitted | None:
+    def __call__(self, source: Source, fp: IO[bytes], stop: Stop, note: Callable[[str], None]) -> Fitted | None:
         assert source.path is not None
         (self.folder / f"{source.path.stem}.begun").write_text(f"{os.getpid()} {self.threads}")
         self.work(source.path, stop)
         fp.write(source.path.stem.encode())
         return Fitted(1, None, 0.0)
 
-    def work(self, source: Path, stop: Callable[[], bool]) -> None:
+    def work(self, source: Path, stop: Stop) -> None:
         """What a kind of picture does."""
 
 
