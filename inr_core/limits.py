@@ -18,6 +18,9 @@ RATES = {
     "macs": (25e-12, 60e-12),
     "sines": (0.8e-9, 4.5e-9),
     "passes": (1e-9, 2e-9),
+    "steps": (1.2e-5, 1.2e-5),
+    "distances": (1e-9, 1e-9),
+    "symbols": (4e-7, 4e-7),
     "questions": (1e-7, 8e-5),
     "plain_questions": (8e-5, 8e-5),
 }
@@ -30,6 +33,9 @@ class Cost:
     macs: int = 0  # multiply-adds
     sines: int = 0
     passes: int = 0  # simple operations on a value of an array: sums, shifts, look-ups
+    steps: int = 0  # on a few values, of many that wait for one another
+    distances: int = 0  # of a pixel to a colour of a palette
+    symbols: int = 0  # of weights, read by the range coder
     questions: int = 0  # that the mixing coder asks: bits of samples
     plain_questions: int = 0  # those asked in plain Python, for want of compiled kernels
 

@@ -14,6 +14,7 @@ from .limits import Cost
 from .pixels import Array, from_samples
 
 RESAMPLING = 40  # passes over a sample, of both sizes
+SNAPPING = 60  # passes of a pixel that becomes a colour of a palette, besides distances
 
 
 def resampling_cost(pixels: int, size: tuple[int, int], raster: Raster) -> Cost:
@@ -55,6 +56,11 @@ class Picture(ABC):
     @abstractmethod
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """What the file says of itself, nothing evaluated."""
+
+    def finishing_cost(self, size: tuple[int, int]) -> Cost:
+        """Of `finished`, for a picture of that size."""
+        pixels, palette = size[0] * size[1], self.head.palette
+        return Cost() if palette is None else Cost(passes=SNAPPING * pixels, distances=len(palette) * pixels)
 
     def finished(self, samples: Array) -> Array:
         """Samples (h, w, C) in the file's mode."""

@@ -15,7 +15,7 @@ from .stretch import to_values
 Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
 Palette = NDArray[np.uint8]  # (N, 3) or (N, 4)
 
-SNAP_BLOCK = 16_384  # pixels whose distances to every palette entry are held at once
+SNAP_DISTANCES = 1 << 16  # of pixels to every palette entry, held at once: what a core's cache has room for
 
 
 def default_mode(pixels: Array) -> str:
@@ -120,12 +120,14 @@ def nearest_colour(samples: Array, palette: Palette) -> NDArray[np.uint8]:
     With alpha, colours are compared as far as they can be seen: all clear ones are equally near.
     """
     colours = _as_seen(palette)
+    nearness = np.concatenate([2 * colours, -np.square(colours).sum(1, keepdims=True)], 1).T.copy()  # 2·p·c − |c|²
     flat = samples.reshape(-1, samples.shape[2])
-    norms = (colours**2).sum(1)
     indices = np.empty(len(flat), np.uint8)
-    for start in range(0, len(flat), SNAP_BLOCK):
-        block = _as_seen(flat[start : start + SNAP_BLOCK])
-        indices[start : start + SNAP_BLOCK] = np.argmin(norms - 2.0 * (block @ colours.T), axis=1)
+    block = SNAP_DISTANCES // len(palette)
+    for start in range(0, len(flat), block):
+        part = _as_seen(flat[start : start + block])
+        ones = np.ones((len(part), 1), part.dtype)
+        indices[start : start + block] = (np.concatenate([part, ones], 1) @ nearness).argmax(1)
     return indices.reshape(samples.shape[:2])
 
 

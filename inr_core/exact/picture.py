@@ -58,7 +58,7 @@ class ExactPicture(Picture):
         cost = strips_cost([(self._shapes[k], self._parts(k)) for k in wanted])
         if size == (box[2] - box[0], box[3] - box[1]):
             return cost
-        return cost + resampling_cost(self.header.width * (bottom - top), size, self.header)
+        return cost + resampling_cost(self.header.width * (bottom - top), size, self.header) + self.finishing_cost(size)
 
     def _rows_for(self, box: Box, size: tuple[int, int]) -> tuple[int, int]:
         """First row and the one after the last that a part at a size depends on."""

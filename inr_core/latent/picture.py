@@ -76,7 +76,7 @@ class LatentPicture(Picture):
         macs, own = self._prior.macs, (box[2] - box[0], box[3] - box[1])
         enlarged = (size[0] > own[0] or size[1] > own[1]) and size != own
         level = 0 if enlarged or size == own else min(self._grids(self._pyramid(), box, size))
-        cost = pyramid_cost(self.header, macs, level, self._beside)
+        cost = pyramid_cost(self.header, self._parameters.levels, macs, level, self._beside)
         if enlarged:
             whole = self.header.width, self.header.height
             part = [min(side + 2 * scaled.MARGIN, most) for side, most in zip(own, whole, strict=True)]

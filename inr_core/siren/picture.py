@@ -14,7 +14,7 @@ from ..limits import Cost
 from ..models import SirenShape
 from ..picture import Picture
 from ..pixels import Array, luma
-from .cost import siren_cost
+from .cost import averaging_cost, siren_cost
 from .render import Grid, SirenRenderer
 from .streams import unpack
 from .weights import KIND_NAMES, to_network
@@ -49,8 +49,12 @@ class SirenPicture(Picture):
     def cost(self, box: Box, size: tuple[int, int]) -> Cost:
         """As `Picture.cost`."""
         across, down = Grid.samples_of_pixel(self.header, box, size, self._most)
-        samples = size[0] * across * size[1] * down
-        return siren_cost(self._parameters, self.header.coded, samples, self._beside)
+        grid = size[0] * across, size[1] * down
+        read = Cost(symbols=sum(stream.ranged for stream in self._streams))
+        cost = read + siren_cost(self._parameters, self.header.coded, grid, self._beside)
+        if across * down > 1:
+            cost += averaging_cost(self.header, grid[0] * grid[1])
+        return cost + self.finishing_cost(size)
 
     @property
     def _most(self) -> int | None:

@@ -145,7 +145,7 @@ def make_plan(
 
     def fits(width: int) -> bool:
         macs = SirenShape(width, depth).macs(channels)
-        seconds = siren_cost(SirenShape(width, depth), channels, pixels).seconds
+        seconds = siren_cost(SirenShape(width, depth), channels, (width_px, height)).seconds
         if (
             macs > MAX_WEIGHTS
             or macs * pixels > MAX_WORK

@@ -19,7 +19,15 @@ from ..process.threads import Crew
 from .coordinates import axis_coordinates
 from .evaluator import Evaluator, evaluator
 
+ROWS = 32  # of samples that are evaluated together: what depends on a column alone is found once for all of them
+
 Ints = NDArray[np.int64]
+
+
+def block_of(across: int, down: int, most: int) -> tuple[int, int]:
+    """Columns and rows of so many samples that are evaluated at once, where `most` may be."""
+    rows = min(down, max(min(ROWS, most), most // across))
+    return min(across, most // rows), rows
 
 
 @dataclass(frozen=True)
@@ -64,19 +72,19 @@ class Grid:
 
     def rows_of(self, most: int) -> int:
         """Rows of pixels that `most` samples are enough for, at least one."""
-        return max(1, most // (self.width * self.across * self.down))
+        return max(1, block_of(len(self.x), len(self.y), most)[1] // self.down)
 
     def means(
         self, network: Evaluator, top: int, bottom: int, header: Header, beside: Beside | None = None
     ) -> NDArray[np.integer[Any]]:
         """Rows [top, bottom) → (h, width, C): the mean of each pixel's samples, as `resample.means`.
 
-        Evaluates as many samples at a time as the network is ready for, and holds no more than one row of them beyond
+        Evaluates as many samples at a time as the network is ready for, and holds no more than `ROWS` of them beyond
         that. `beside`: what completes them.
         """
         height = bottom - top  # more than 1 only if all of it is evaluated at once
         y = self.y[top * self.down : bottom * self.down]
-        strip = max(1, network.most // len(self.x))
+        strip = block_of(len(self.x), len(y), network.most)[1]
         total = weighted = np.zeros((), np.int64)
         for first in range(0, len(y), strip):
             samples = self._strip(network, y[first : first + strip])
@@ -86,16 +94,29 @@ class Grid:
             if self.across == self.down == 1:
                 return samples
             parts = samples.astype(np.int64, copy=False).reshape(height, -1, self.width, self.across, samples.shape[2])
-            total = total + parts.sum((1, 3))
+            total = total + _sums(parts)
             if header.alpha:
-                weighted = weighted + (parts[..., :-1] * parts[..., -1:]).sum((1, 3))
+                weighted = weighted + _sums(parts[..., :-1] * parts[..., -1:])
         weight = self.across * self.down
         return means(total, weight, weighted if header.alpha else None, (1 << header.sample_bits) - 1)
 
     def _strip(self, network: Evaluator, y: Ints) -> NDArray[np.integer[Any]]:
-        """Samples (h, width · across, C) of rows of samples, by parts of rows where one is too much at once."""
-        cuts = range(network.most, len(self.x), network.most)
+        """Samples (h, width · across, C) of rows of samples, by parts of rows where they are too much at once."""
+        columns = block_of(len(self.x), len(y), network.most)[0]
+        cuts = range(columns, len(self.x), columns)
         return np.concatenate([network.samples(x, y) for x in np.split(self.x, cuts)], 1)
+
+
+def _sums(parts: Ints) -> Ints:
+    """Samples (h, down, w, across, C) → (h, w, C): their sums."""
+    columns: Ints = parts.sum(1)
+    if parts.shape[3] > parts.shape[2]:
+        summed: Ints = columns.sum(2)
+        return summed
+    total = columns[:, :, 0].copy()
+    for k in range(1, parts.shape[3]):  # NumPy's sums over a few values are slow
+        total += columns[:, :, k]
+    return total
 
 
 def _pixels_of(start: int, stop: int, samples: int) -> Ints:

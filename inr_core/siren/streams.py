@@ -36,6 +36,7 @@ class StreamInfo:
     symbol_coder: str
     symbol_bytes: float
     bias_bytes: float
+    ranged: int  # symbols of both that the range coder reads
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,9 @@ def unpack(data: bytes, shapes: Sequence[tuple[int, int]]) -> tuple[list[Quantis
             )
         )
         coders = CODER_NAMES[r.mask.coder], CODER_NAMES[r.symbols.coder]
-        infos.append(StreamInfo(coders[0], r.mask.size(mask), coders[1], r.symbols.size(symbols), r.bias_bytes))
+        sizes = r.mask.size(mask), r.symbols.size(symbols)
+        ranged_here = sum(stream.count for stream in (r.mask, r.symbols) if stream.coder == RANGE)
+        infos.append(StreamInfo(coders[0], sizes[0], coders[1], sizes[1], r.bias_bytes, ranged_here))
     return layers, infos
 
 

@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ def afterwards() -> Iterator[None]:
 
 
 def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float, data: bytes = SIREN) -> None:
-    """All of a file takes so many nominal seconds."""
-    times = seconds / inr_core.describe(data).cost.seconds
-    monkeypatch.setattr("inr_core.limits.RATES", {name: (times * a, times * b) for name, (a, b) in RATES.items()})
+    """Evaluating all of a file takes so many nominal seconds."""
+    cost = inr_core.describe(data).cost
+    times = seconds / replace(cost, symbols=0).seconds
+    rates = {name: (times * a, times * b) for name, (a, b) in RATES.items()}
+    monkeypatch.setattr("inr_core.limits.RATES", rates | {"symbols": RATES["symbols"]})
 
 
 def opened(data: bytes = SIREN) -> Image.Image:
@@ -104,7 +107,7 @@ def test_an_image_tells_what_it_costs(monkeypatch: pytest.MonkeyPatch, tmp_path:
         with Image.open(source) as im:
             assert isinstance(im, pillow_inr.InrImageFile)
             assert im.cost() == inr_core.describe(SIREN).cost
-            assert im.cost((9, 7)).seconds <= im.cost().seconds
+            assert im.cost((9, 7)).seconds <= 1.1 * im.cost().seconds  # as many samples, of which means are made
             im.load()
             with pytest.raises(ValueError, match="cost: expected an opened picture that is not loaded yet"):
                 im.cost()

@@ -194,7 +194,7 @@ def test_layout_is_pinned() -> None:
     (first, last), streams = unpack(data, shapes_of(TINY))
     assert (first.weights().tolist(), first.multiplier, first.bias_codes.tolist()) == ([[73, -110]], 300, [51])
     assert (last.weights().tolist(), last.multiplier, last.bias_codes.tolist()) == ([[-4]], 1, [-128])
-    assert streams == [StreamInfo("none", 0, "raw", 2, 1), StreamInfo("none", 0, "raw", 1, 3)]
+    assert streams == [StreamInfo("none", 0, "raw", 2, 1, 0), StreamInfo("none", 0, "raw", 1, 3, 0)]
     assert pack([first, last]) == data
 
 
