@@ -40,7 +40,6 @@ class Kind:
 
     drawers: dict[str, Drawer]
     make: Callable[[Draw, int], bytes]  # of so many pixels
-    pixels: int  # of the larger of the two pictures that are measured
 
     def draw(self, rng: random.Random) -> Draw:
         """Everything anew."""
@@ -129,7 +128,7 @@ def mixed(draw: Draw, pixels: int) -> bytes:
         noise = np.random.default_rng(0).integers(0, 2**64, (shape.height, shape.width), np.uint64)
         board = np.where((x ^ y) & 1, np.uint64(2**63 - 1), np.uint64(2**62 + 12345)) & samples
         less = samples & ~(samples >> np.uint64(1) & ~samples)  # noise may not take more than plain samples would
-        flat = np.full(board.shape, 5, np.uint64)
+        flat = np.full(board.shape, 5, np.uint64) & samples
         what = {"noise": noise & less & ~np.uint64(1), "board": board, "flat": flat}[draw["content"]]
         data = mixing.write_pixels(what, shape.planes, depth, draw["asks"])
         if data is None:
@@ -175,11 +174,11 @@ _MIXED: dict[str, Drawer] = {
 }
 _PLAIN: dict[str, Drawer] = {"predictor": _one_of(*PREDICTORS), "second": _one_of(False, True), "aspect": _aspect}
 KINDS = {
-    "siren, small": Kind(_SIREN | {"hidden": _logarithmic(1, 64)}, siren, 2**16),
-    "siren, large": Kind(_SIREN | {"hidden": _logarithmic(64, MAX_HIDDEN)}, siren, 2**12),
-    "latent": Kind(_PYRAMID, pyramid, 2**18),
-    "exact, mixing coder": Kind(_MIXED, mixed, 2**18),
-    "exact, Zstandard": Kind(_PLAIN, plain, 2**22),
+    "siren, small": Kind(_SIREN | {"hidden": _logarithmic(1, 64)}, siren),
+    "siren, large": Kind(_SIREN | {"hidden": _logarithmic(64, MAX_HIDDEN)}, siren),
+    "latent": Kind(_PYRAMID, pyramid),
+    "exact, mixing coder": Kind(_MIXED, mixed),
+    "exact, Zstandard": Kind(_PLAIN, plain),
 }
 
 
