@@ -56,7 +56,7 @@ programs:
 
 FUZZ := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=tests:tests/helpers $(BIN)/python
 
-# Without atheris, unguided mutants for the same time. A file that breaks a promise is left in build/findings.
+# Goes on from what was kept in build/corpus. Without atheris, unguided mutants for the same time. A file that breaks a promise is left in build/findings.
 fuzz: $(VENV)/installed-test
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet atheris || \
 	    echo "atheris cannot be installed here"

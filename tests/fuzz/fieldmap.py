@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from unittest import mock
 
-from outcomes import decode_within
+from little_work import decode_within
 
 from inr_core import FormatError, InrError, read_head
 from inr_core.container.chunks import PLANE_CHUNKS, read_payloads

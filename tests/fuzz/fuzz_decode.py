@@ -2,8 +2,9 @@
 
     python tests/fuzz/fuzz_decode.py build/fuzz/corpus -max_total_time=300
 
-The seeds are written to the corpus folder if it is empty. Whatever is not one of the promised errors ends the run, and
-libFuzzer writes the file to the folder of -artifact_prefix. Without atheris, `mutants` runs for the same time.
+The seeds are written to the corpus folder if it is empty; what reached more of the code is kept there, and the next run
+goes on from it. Whatever is not one of the promised errors ends the run, and libFuzzer writes the file to the folder of
+-artifact_prefix. Without atheris, `mutants` runs for the same time, from where it stopped.
 """
 
 from __future__ import annotations
@@ -63,14 +64,15 @@ def _option(arguments: list[str], name: str, default: float) -> float:
 
 
 def _unguided(seconds: float, seed: float) -> int:
-    from mutants import State, run
+    from mutants import loaded, run
 
-    state = State(int(seed))
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends and not state.findings:
-        run(state, state.done + 2000, 1, Path("build/findings"), None)
+    path = Path(f"build/fuzz_{int(seed)}.json")
+    state, ends = loaded(path, int(seed)), time.monotonic() + seconds
+    known = len(state.findings)
+    while time.monotonic() < ends and len(state.findings) == known:
+        run(state, state.done + 2000, 1, Path("build/findings"), path)
     print(f"{state.done} mutants, {len(state.outcomes)} distinct outcomes, {len(state.findings)} findings")
-    return 1 if state.findings else 0
+    return 1 if len(state.findings) > known else 0
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from fieldmap import field_map
+from little_work import Finding
 from mutator import mutate
-from outcomes import Finding, limit_memory, read, remembered_models
+from outcomes import limit_memory, read, remembered_models
 from seeds import kind, seeds, wild
 
 BLOCK = 250  # mutants handed to a worker at once
@@ -197,6 +198,11 @@ def _save(state: State, path: Path) -> None:
     temporary.replace(path)
 
 
+def loaded(path: Path | None, seed: int) -> State:
+    """What a file says is done, or nothing yet of a seed."""
+    return State(**json.loads(path.read_text(encoding="utf-8"))) if path and path.is_file() else State(seed)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, print a summary, return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -207,11 +213,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--findings", type=Path, default=Path("build/findings"))
     parser.add_argument("--list", action="store_true", help="print every outcome and how often it came")
     args = parser.parse_args(argv)
-    state = State(args.seed)
-    if args.state and args.state.is_file():
-        state = State(**json.loads(args.state.read_text(encoding="utf-8")))
-        if state.seed != args.seed:
-            parser.error(f"{args.state}: expected seed {args.seed}, got {state.seed}")
+    state = loaded(args.state, args.seed)
+    if state.seed != args.seed:
+        parser.error(f"{args.state}: expected seed {args.seed}, got {state.seed}")
     run(state, args.mutants, args.workers, args.findings, args.state)
     if args.list:
         for outcome, count in sorted(state.outcomes.items(), key=lambda item: -item[1]):

@@ -15,28 +15,20 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import numpy as np
-from PIL import Image, ImageFile
+from little_work import Finding, decode_within
+from PIL import Image
+from ways import WAYS, load
 
-import inr_core
 import pillow_inr
-from inr_core import Decoder, FormatError, describe, read_head, verify
-from inr_core.kernels import cell, parities, switch
+from inr_core import FormatError, describe, verify
+from inr_core.kernels import cell, parities
 from inr_core.kernels.ops import Ops
-from pillow_inr.modes import to_raw
 
 CORE_ERRORS = (FormatError,)
 PILLOW_ERRORS = (OSError, Image.DecompressionBombError)  # UnidentifiedImageError is an OSError
 HANG = 2.0  # seconds of CPU time for one way to read one file
-MAX_PIXELS = 2**12  # beyond, and beyond MAX_WORK, only a file's structure is read: it may legally take minutes
-MAX_WORK = 2**22  # multiply-adds of a siren
-MAX_PLAIN = 2**14  # bits of samples that the mixing coder may have to read in plain Python
 
 pillow_inr.register()
-
-
-class Finding(Exception):
-    """Something that no file may do: the message says what."""
 
 
 class Hang(BaseException):
@@ -54,35 +46,13 @@ def read(data: bytes, rng: random.Random | None = None) -> list[str]:
     outcomes = [core]
     if rng is not None:
         way = rng.choice(WAYS)
-        pillow = _outcome(way.__name__.strip("_"), lambda: way(data, rng), PILLOW_ERRORS)
+        pillow = _outcome(way.__name__.replace("_", " "), lambda: way(data, rng), PILLOW_ERRORS)
         if accepted and "Error" in pillow:
             raise Finding(f"{core}, but {pillow}")
-        if way is _load and not accepted and pillow.endswith("loaded"):
+        if way is load and not accepted and pillow.endswith("loaded"):
             raise Finding(f"{core}, but {pillow}")
         outcomes.append(pillow)
     return outcomes
-
-
-def decode_within(data: bytes) -> str:
-    """Decode if that is little work, else read the structure; what was done. FormatError: it is refused."""
-    head = read_head(io.BytesIO(data))
-    header = head.header
-    decoder = Decoder(head, data[head.payload_offset :], threads=1)
-    name = f"{header.model} {header.mode}"
-    if not _within(head):
-        return f"structure read, {name}"
-    rows = np.concatenate([rows for _, rows in decoder.bands()])
-    if rows.shape[:2] != (header.height, header.width):
-        raise Finding(f"decoded {rows.shape} for {header}")
-    return f"decoded {name}"
-
-
-def _within(head: inr_core.Head) -> bool:
-    header = head.header
-    pixels = header.width * header.height
-    if header.model == "exact" and not switch.compiled() and pixels * header.channels * header.bit_depth > MAX_PLAIN:
-        return False
-    return pixels <= MAX_PIXELS and (header.model == "latent" or pixels * header.macs <= MAX_WORK)
 
 
 def _outcome(stage: str, action: Callable[[], object], expected: tuple[type[Exception], ...]) -> str:
@@ -132,100 +102,6 @@ def _without_numbers(message: str) -> str:
 
 
 _KNOWN = {"HEAD", "PLTE", "RANG", "NETW", "LATS", "STRP", "ALPH", "ENDS", "exif", "iccp", "xmpp", "comm", "dpis"}
-
-
-def _open(data: bytes) -> Image.Image | None:
-    """The opened file, or None if loading it is too much work for a fuzzer."""
-    im = Image.open(io.BytesIO(data), formats=["INR"])
-    return im if _within(read_head(io.BytesIO(data))) else None
-
-
-def _load(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
-        im.load()
-        rows = inr_core.decode(data, threads=1)
-        again = Image.frombytes(im.mode, im.size, *_raw(rows, im.mode))
-        if again.tobytes() != im.tobytes():
-            raise Finding("Pillow's pixels are not the core's")
-    return "loaded"
-
-
-def _raw(rows: Any, mode: str) -> tuple[bytes, str, str]:
-    raw, name = to_raw(rows, mode)
-    return raw, "raw", name
-
-
-def _verify(data: bytes, rng: random.Random) -> str:
-    with Image.open(io.BytesIO(data), formats=["INR"]) as im:
-        im.verify()
-    return "verified"
-
-
-def _thumbnail(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
-        gap = None if im.mode == "I;16" else 2.0  # Pillow reduces no picture of 16 bits, of whatever format
-        im.thumbnail((rng.randrange(1, 20), rng.randrange(1, 20)), reducing_gap=gap)
-    return "thumbnail"
-
-
-def _draft(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
-        im.draft(rng.choice((None, "L")), (rng.randrange(1, 20), rng.randrange(1, 20)))
-        im.load()
-    return "drafted"
-
-
-def _truncated(data: bytes, rng: random.Random) -> str:
-    with mock.patch.object(ImageFile, "LOAD_TRUNCATED_IMAGES", True):
-        im = _open(data)
-        if im is None:
-            return "opened"
-        with im:
-            im.load()
-    return "loaded what there is"
-
-
-def _parser(data: bytes, rng: random.Random) -> str:
-    if not _within(read_head_or_oserror(data)):
-        return "opened"
-    with ImageFile.Parser() as parser:
-        step = rng.choice((1 if len(data) < 200 else 50, 97, 4096))
-        for start in range(0, len(data), step):
-            parser.feed(data[start : start + step])
-        parser.close().load()
-    return "parsed"
-
-
-def read_head_or_oserror(data: bytes) -> inr_core.Head:
-    """The head; OSError, as Pillow would say, if it is refused."""
-    try:
-        return read_head(io.BytesIO(data))
-    except FormatError as e:
-        raise OSError(str(e)) from e
-
-
-def _convert(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
-        im.convert("RGBA").resize((3, 3))
-        again = pickle.loads(pickle.dumps(im))
-        if again.tobytes() != im.tobytes():
-            raise Finding("pickling changes pixels")
-    return "converted"
-
-
-WAYS = (_load, _load, _load, _verify, _thumbnail, _draft, _truncated, _parser, _convert)
 
 
 @contextmanager

@@ -6,20 +6,25 @@ import io
 import multiprocessing as mp
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import little_work
 import mutants
 import outcomes
 import pytest
+import ways
 from fieldmap import field_map
 from hostile import split
+from little_work import Finding
 from mutator import join
-from outcomes import WAYS, Finding, read, remembered_models
+from outcomes import read, remembered_models
 from seeds import kind, seeds, wild
+from ways import WAYS
 
 import inr_core
 from inr_core import FormatError, SettingsError, decode
@@ -109,8 +114,8 @@ def test_ways_to_read_that_disagree_are_found(monkeypatch: pytest.MonkeyPatch) -
             read(seeds()[0])
     with monkeypatch.context() as patch:
         patch.setattr("pillow_inr.modes._flip_lab", lambda samples, mode: samples ^ 1)
-        patch.setattr(outcomes, "WAYS", (outcomes._load,))
-        patch.setattr(outcomes, "_raw", lambda rows, mode: (rows.tobytes(), "raw", mode))
+        patch.setattr(outcomes, "WAYS", (ways.load,))
+        patch.setattr(ways, "_raw", lambda rows, mode: (rows.tobytes(), "raw", mode))
         rgb = next(d for d in seeds() if inr_core.read_head(io.BytesIO(d)).header.mode == "RGB")
         with pytest.raises(Finding, match="Pillow's pixels are not the core's"):
             read(rgb, random.Random(0))
@@ -120,7 +125,7 @@ def test_other_errors_than_ours_are_not_whitelisted(monkeypatch: pytest.MonkeyPa
     def refuse(*args: object, **options: object) -> None:
         raise SettingsError("planted")
 
-    monkeypatch.setattr(outcomes, "Decoder", refuse)
+    monkeypatch.setattr(little_work, "Decoder", refuse)
     with pytest.raises(Finding, match="SettingsError"):
         read(seeds()[0])
 
@@ -163,3 +168,10 @@ def test_corpus(path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outcomes, "WAYS", (way,))
             read(data, random.Random(0))
+
+
+def test_the_corpus_says_what_each_file_was() -> None:
+    lines = (CORPUS[0].parent / "README.md").read_text(encoding="utf-8").splitlines()
+    told = [name for line in lines if line.startswith("- ") for name in re.findall(r"`(\w+\.inr)`", line.split(":")[0])]
+    assert told == [path.name for path in CORPUS]
+    assert all(len(line.split(":", 1)[1]) > 40 for line in lines if line.startswith("- "))
