@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 import unicodedata
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -83,6 +85,63 @@ def test_links_are_led_to_pages(markdown: str, path: str, expected: str | None) 
     assert SITE.relinked(markdown, path, pages) == (markdown if expected is None else expected)
 
 
+class Page(HTMLParser):
+    """Where the links of a page lead, and what in it can be led to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links, self.ids = list[str](), set[str]()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.links.append(value)
+            elif name == "id" and value:
+                self.ids.add(value)
+
+
+def dead_links(site: Path) -> list[str]:
+    """Links of built pages to files and places that are not there; what is elsewhere is not asked for."""
+    pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    dead = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            base = site if parts.path.startswith("/") else path.parent
+            there = (base / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
+            if not there.exists() or (parts.fragment and there in pages and parts.fragment not in pages[there].ids):
+                dead.append(f"{path.relative_to(site)}: {link}")
+    return dead
+
+
+def test_dead_links_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.html").write_text('<h1 id="x">B</h1><a href="../c.html#y">', "utf-8")
+    links = [
+        "a/b.html",
+        "a/b.html#x",
+        "a/b.html#z",
+        "no.html",
+        "#here",
+        "#gone",
+        "/a/b.html",
+        "/b.html",
+        "https://x.org/no",
+        "data:,",
+    ]
+    (tmp_path / "c.html").write_text("".join(f'<a id="here" href="{link}">' for link in links), "utf-8")
+    assert dead_links(tmp_path) == [
+        "a/b.html: ../c.html#y",
+        "c.html: a/b.html#z",
+        "c.html: no.html",
+        "c.html: #gone",
+        "c.html: /b.html",
+    ]
+
+
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     for name in ("mkdocs", "material", "mkdocstrings_handlers.python"):
         pytest.importorskip(name)
@@ -93,4 +152,5 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     start = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert 'href="start.html#install"' in start
     assert 'src="demo.webp"' in start
+    assert dead_links(tmp_path / "site") == []
     assert "Peak signal-to-noise ratio" in (tmp_path / "site" / "api" / "inr_core.html").read_text(encoding="utf-8")
