@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         InrError,
         Interrupted,
         LimitError,
+        NoTorchWarning,
         SettingsError,
         TargetError,
         TruncatedError,
@@ -44,6 +45,7 @@ _HOME = {
     "encoder": ("encode",),
     "errors": (
         *("FormatError", "InrError", "Interrupted", "LimitError", "SettingsError", "TargetError", "TruncatedError"),
+        "NoTorchWarning",
         "shown",
     ),
     "limits": ("Cost", "Limits"),
@@ -79,6 +81,7 @@ __all__ = [
     "LimitError",
     "Limits",
     "Metadata",
+    "NoTorchWarning",
     "Progress",
     "Range",
     "Settings",

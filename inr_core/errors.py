@@ -27,6 +27,10 @@ class TargetError(InrError):
     """A `target_size` or `target_psnr` cannot be reached; the message says the nearest that was."""
 
 
+class NoTorchWarning(UserWarning):
+    """There is no torch, so a picture was saved with effort 0; the message says why there is none."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C while fitting. `data` is the complete file of the best network so far."""
 

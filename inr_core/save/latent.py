@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import Interrupted
+from ..errors import Interrupted, NoTorchWarning
 from ..kernels.colour import Samples
 from ..latent import prior
 from ..latent.encoding import encode_latents
@@ -66,7 +66,8 @@ class LatentJob(LossyJob):
     def possible(cls, settings: Settings) -> Settings:
         """As `Job.possible`: without torch there is no effort."""
         if settings.effort is None and (missing := why_no_torch()):
-            warnings.warn(f"{missing}: saving with effort=0; pip install torch", stacklevel=5)  # from `encode`'s caller
+            msg = f"{missing}: saving with effort=0; pip install torch"
+            warnings.warn(msg, NoTorchWarning, stacklevel=5)  # from `encode`'s caller
             return dataclasses.replace(settings, effort=0)
         return settings
 

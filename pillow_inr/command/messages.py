@@ -32,6 +32,12 @@ _LONGEST = 1000  # characters of a message
 _JOINERS = "\u200c\u200d"  # in words of some scripts, and in emoji
 
 
+class OfAll(str):
+    """A note that is the same of every picture: it is said once."""
+
+    __slots__ = ()
+
+
 class UsageError(Exception):
     """The command line cannot be meant."""
 
@@ -88,9 +94,9 @@ def warnings_to(note: Callable[[str], None] | None) -> Iterator[None]:
         try:
             yield
         finally:
-            for text in dict.fromkeys(str(warning.message) for warning in caught):
+            for text, kind in {str(warning.message): warning.category for warning in caught}.items():
                 if note is not None:
-                    note(text)
+                    note(OfAll(text) if issubclass(kind, inr_core.NoTorchWarning) else text)
 
 
 def printable(text: object) -> str:
@@ -119,6 +125,7 @@ class Voice:
         """`on_stderr`: stdout carries a picture, so nothing else."""
         self.quiet, self.on_stderr = quiet, on_stderr
         self.failed = False
+        self._said: set[str] = set()
         self._lost: OSError | None = None
 
     def line(self, line: str) -> None:
@@ -136,8 +143,12 @@ class Voice:
 
     def note(self, name: object, text: str) -> None:
         """Say something of a file that does not make it a failure."""
+        if text in self._said:
+            return
+        if isinstance(text, OfAll):
+            self._said.add(text)
         with self._above_the_bar():
-            to_stderr(f"inr: {name}: {text}")
+            to_stderr(f"inr: {text}" if isinstance(text, OfAll) else f"inr: {name}: {text}")
 
     def failure(self, name: object, why: str) -> None:
         """Say that something failed, which makes the exit code 1."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
 import socket
 import struct
 import subprocess
@@ -17,8 +19,9 @@ from PIL import Image, ImageFile
 from tiny import inr
 
 import pillow_inr
+from inr_core.save import latent
 from pillow_inr.command import messages
-from pillow_inr.command.messages import Blamed, Voice, blame, printable, reason
+from pillow_inr.command.messages import Blamed, OfAll, Voice, blame, printable, reason
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="names that are no text, pipes")
 QUICK = ("--effort", "0", "-q")
@@ -317,3 +320,21 @@ def test_nothing_is_said_where_nobody_is(monkeypatch: pytest.MonkeyPatch) -> Non
     voice = Voice()
     voice.failure("a", "b")
     assert voice.code() == 1
+
+
+@pytest.mark.filterwarnings("always")
+def test_what_is_so_for_all_pictures_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "why_no_torch", lambda: "torch is not installed here")
+    for name in ("a", "b", "c"):
+        tiny.photograph(40, 30).save(tmp_path / f"{name}.png")
+    code, out, err = inr("encode", tmp_path, "--jobs=1")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert err == "inr: torch is not installed here: saving with effort=0; pip install torch\n"
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    voice = Voice()
+    for name in ("a", "b"):  # as workers send them
+        voice.note(name, pickle.loads(pickle.dumps(OfAll("no torch"))))
+        voice.note(name, "only the first of 2 frames is kept")
+    frames = [f"inr: {name}: only the first of 2 frames is kept" for name in ("a", "b")]
+    assert said.getvalue().splitlines() == ["inr: no torch", *frames]
