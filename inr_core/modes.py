@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModeInfo:
-    """What a mode means: its wire number, the outputs its network may have and the bits a sample may have."""
+    """What a mode means: its wire number, the samples that a pixel may have and the bits that one may have."""
 
     number: int
-    channels: tuple[int, ...]
+    channels: tuple[int, ...]  # RGB and RGBA have fewer where red, green and blue are the same
     bit_depths: tuple[int, ...]
 
 
@@ -19,8 +19,8 @@ MODE_TABLE: dict[str, ModeInfo] = {
     "L": ModeInfo(1, (1,), (8,)),
     "LA": ModeInfo(2, (2,), (8, 16)),
     "P": ModeInfo(3, (3, 4), (8,)),  # the colours of the palette, which has as many columns
-    "RGB": ModeInfo(4, (3,), (8, 16)),
-    "RGBA": ModeInfo(5, (4,), (8, 16)),
+    "RGB": ModeInfo(4, (3, 1), (8, 16)),
+    "RGBA": ModeInfo(5, (4, 2), (8, 16)),
     "CMYK": ModeInfo(6, (4,), (8,)),
     "YCbCr": ModeInfo(7, (3,), (8,)),
     "LAB": ModeInfo(8, (3,), (8,)),
@@ -32,12 +32,13 @@ COMPONENTS: dict[str, tuple[int, ...]] = {  # planes of what the latent model co
     "L": (1,),
     "LA": (1, 1),
     "P": (3,),  # and (1,) if its palette has an alpha
-    "RGB": (3,),
-    "RGBA": (3, 1),
+    "RGB": (3,),  # or (1,) if it is grey
+    "RGBA": (3, 1),  # or (1, 1)
     "CMYK": (3, 1),
     "YCbCr": (1, 1, 1),
     "LAB": (1, 1, 1),
     "I;16": (1,),
 }
+COLOUR_MODES = ("RGB", "RGBA")  # whose pixels may have one sample for red, green and blue
 ALPHA_MODES = ("LA", "RGBA")
 MAX_SIDE = 65_535

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .container.ranges import Range
 from .errors import InrError, shown
-from .modes import MAX_SIDE, MODE_TABLE, MODES
+from .modes import COLOUR_MODES, MAX_SIDE, MODE_TABLE, MODES
 from .stretch import to_values
 
 Array = NDArray[np.unsignedinteger[Any]]  # uint8 or uint16
@@ -91,6 +91,24 @@ def to_colours(pixels: Array, mode: str, palette: Palette | None) -> Array:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
+def without_colours(pixels: Array, mode: str) -> Array:
+    """Pixels (H, W, C), or (H, W, 1 or 2) if red, green and blue are the same in all of them."""
+    if mode not in COLOUR_MODES:
+        return pixels
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    for rows in (slice(1), slice(None)):  # what has colours mostly has some in the first row
+        if not (np.array_equal(red[rows], green[rows]) and np.array_equal(red[rows], blue[rows])):
+            return pixels
+    return np.ascontiguousarray(pixels[..., ::3])
+
+
+def with_colours(pixels: Array, mode: str) -> Array:
+    """The reverse: (h, W, C), red, green and blue the same where they were one."""
+    if mode not in COLOUR_MODES or pixels.shape[2] > 2:
+        return pixels
+    return pixels[..., [0, 0, 0, 1][: pixels.shape[2] + 2]]
+
+
 def from_samples(samples: Array, mode: str, palette: Palette | None, ranges: tuple[Range, ...] = ()) -> Array:
     """Decoded samples (h, W, C) → pixels in the file's mode, (h, W) or (h, W, C).
 
@@ -103,7 +121,7 @@ def from_samples(samples: Array, mode: str, palette: Palette | None, ranges: tup
     if mode == "P":
         assert palette is not None
         return nearest_colour(samples, palette)
-    values = to_values(samples, ranges)
+    values = with_colours(to_values(samples, ranges), mode)
     return values[..., 0] if values.shape[2] == 1 else values
 
 

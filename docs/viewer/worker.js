@@ -42,11 +42,13 @@ async function open(bytes) {
     level: (level, samples, width, height) => {
       postMessage({ share: 4 ** -level });
       if (performance.now() - started < PREVIEWS || header.mode === 'P') return;
-      const shown = header.plane === 'ALPH' ? { ...header, mode: header.mode === 'LA' ? 'L' : 'RGB', channels: header.coded } : header;
+      const alone = header.plane === 'ALPH' || header.grey; // samples that are not those of the mode
+      const shown = alone ? { ...header, mode: ['', 'L', 'LA', 'RGB'][header.coded], channels: header.coded } : header;
       show(samples, shown, null, width, height, { preview: true });
     },
   });
   const { palette, metadata, pixels } = picture;
+  header = picture.header; // its channels are those of the pixels
   const orientation = orientationOf(metadata.exif);
   show(pixels, header, palette, header.width, header.height, { orientation, seconds: (performance.now() - started) / 1000 });
 }

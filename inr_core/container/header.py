@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..errors import FormatError, InrError, SettingsError
 from ..models import MAX_PIXELS, MODELS, Model, Parameters
-from ..modes import ALPHA_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
+from ..modes import ALPHA_MODES, COLOUR_MODES, COMPONENTS, MAX_SIDE, MODE_TABLE, MODES
 from .ranges import Range
 
 # Width, height, numbers of mode, bit depth, channels and model, the model's three numbers, payload bytes.
@@ -29,7 +29,7 @@ class Raster:
     height: int
     mode: str
     bit_depth: int  # 1, 8 or 16 bits a sample
-    channels: int  # samples of a pixel, 1 … 4; of mode P those of a colour
+    channels: int  # samples of a pixel, 1 … 4; of mode P those of a colour; of grey ones in COLOUR_MODES 1 or 2
     ranges: tuple[Range, ...] = field(default=(), kw_only=True)  # of 16-bit values, by channel; none: the whole scale
     plane: str = field(default="", kw_only=True)  # one of PLANE_MODES, which the first pixel chunk is then
 
@@ -42,13 +42,21 @@ class Raster:
     def components(self) -> tuple[int, ...]:
         """Planes of each component of the latent model."""
         components = COMPONENTS[self.mode]
-        components = components if sum(components) == self.channels else (*components, 1)
+        if self.grey:
+            components = (1,) * self.channels
+        elif sum(components) < self.channels:
+            components = (*components, 1)
         return components[:-1] if self.plane == "alpha" else components
 
     @property
     def alpha(self) -> bool:
         """Whether the last channel is one."""
         return self.mode in ALPHA_MODES or (self.mode == "P" and self.channels == 4)
+
+    @property
+    def grey(self) -> bool:
+        """Whether a sample stands for red, green and blue."""
+        return self.mode in COLOUR_MODES and self.channels < 3
 
     @property
     def share(self) -> float:

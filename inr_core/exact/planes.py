@@ -11,7 +11,7 @@ from ..container.chunks import MAX_CHUNKS
 from ..container.header import Raster
 from ..errors import FormatError
 from ..kernels import switch
-from ..pixels import Array
+from ..pixels import Array, with_colours
 from .colours import Planes
 from .strips import Part, Shape
 
@@ -66,7 +66,8 @@ def to_planes(pixels: Array, mode: str) -> Planes:
 
 
 def from_planes(planes: Planes, mode: str) -> Array:
-    """Planes (P, h, w) → pixels (h, w) or (h, w, C), as `to_planes` takes them."""
+    """Planes (P, h, w) → pixels (h, w) or (h, w, C)."""
     if mode == "1":
         planes = planes * np.uint8(255)
-    return planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, 2))
+    pixels = with_colours(np.moveaxis(planes, 0, 2), mode)
+    return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels)

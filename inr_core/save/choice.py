@@ -50,7 +50,7 @@ def choose_models(request: Request) -> list[str]:
             raise SettingsError(f"model: {settings.asked!r} expects at most {most} pixels, got {request.count}")
         return [settings.asked]
     lossy = next(name for name in LOSSY if request.count <= MODELS[name].max_pixels)
-    few = request.mode in ("1", "P") or has_few_colours(to_planes(request.pixels, request.mode), FEW_COLOURS)
+    few = request.mode in ("1", "P") or has_few_colours(to_planes(request.coded, request.mode), FEW_COLOURS)
     if few:
         return [LOSSLESS] if settings.target_size is None else [LOSSLESS, lossy]
     return [lossy] if settings.target_psnr is None else [lossy, LOSSLESS]
@@ -59,7 +59,7 @@ def choose_models(request: Request) -> list[str]:
 def _is_quickly_mixed(request: Request) -> bool:
     """Whether the mixing coder, which effort 0 leaves out, is as quick as what is packed then."""
     settings = request.settings
-    return settings.asked is None and not settings.work and is_graphics(to_planes(request.pixels, request.mode))
+    return settings.asked is None and not settings.work and is_graphics(to_planes(request.coded, request.mode))
 
 
 def _job(model: str, request: Request) -> Job:
@@ -87,7 +87,7 @@ def _lossy_or_exact(lossy: Job, guessed: float) -> bytes:
 
 def _fits(lossy: Job, most: float) -> bool:
     """Whether an exact file is likely to have at most so many bytes; not tried where there is little hope."""
-    pixels, raster, level = lossy.request.pixels, lossy.raster, min(GUESSED, LEVELS[lossy.settings.work])
+    pixels, raster, level = lossy.request.coded, lossy.raster, min(GUESSED, LEVELS[lossy.settings.work])
     planes = to_planes(pixels, raster.mode)
     few = len(planes) == 1 or has_few_colours(planes, MAX_LISTED)
     if not few and HOPE * most < pixels.nbytes:

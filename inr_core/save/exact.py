@@ -45,7 +45,7 @@ class ExactJob(Job):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self.header = self.raster.header(ExactShape())
-        self.planes = to_planes(request.pixels, self.raster.mode)
+        self.planes = to_planes(request.coded, self.raster.mode)
         chunks.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
 
     def _ranges(self) -> tuple[Range, ...]:

@@ -18,7 +18,7 @@ REFINED = 0.4  # dB, about, that refining gains
 def reduced_instead(lossy: Job, guessed_cost: float) -> bytes | None:
     """The file of a picture that is reduced, where that is better than what a lossy model will make; else None."""
     request = lossy.request
-    if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.pixels, request.mode)):
+    if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.coded, request.mode)):
         return None
     job = ReducedJob(request)
     if job.guess() > HOPE * guessed_cost or (

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..errors import InrError, SettingsError, shown
 from ..limits import Limits
 from ..metrics import psnr
 from ..models import MAX_LATENT_PIXELS, MAX_PIXELS
-from ..pixels import Array, check_pixels, to_colours
+from ..pixels import Array, check_pixels, to_colours, without_colours
 from ..process.own_thread import apart
 from ..process.threads import cores
 from ..settings import Progress, Settings
@@ -63,6 +63,11 @@ class Request:
             height, width = self.pixels.shape[:2]
             raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
 
+    @cached_property
+    def coded(self) -> Array:
+        """The pixels as they are saved: one sample for red, green and blue where these are the same in all of them."""
+        return without_colours(self.pixels, self.mode)
+
     @property
     def count(self) -> int:
         """Of pixels."""
@@ -80,7 +85,7 @@ class Job(ABC):
         mode, palette = request.mode, request.palette
         self.palette, self.metadata = palette, request.metadata
         bit_depth = check_pixels(request.pixels, mode, palette)
-        self.values = to_colours(request.pixels, mode, palette)  # (H, W, C)
+        self.values = to_colours(request.coded, mode, palette)  # (H, W, C)
         height, width, channels = self.values.shape
         self.peak = 65_535 if bit_depth == 16 else 255  # of the samples
         raster = Raster(width, height, mode, bit_depth, channels)
@@ -182,7 +187,7 @@ class Job(ABC):
     def psnr_of_file(self, data: bytes) -> float:
         """PSNR of the decoded file."""
         pixels = decode(data, threads=self.settings.threads, limits=Limits.unlimited())
-        return self._psnr(to_colours(pixels, self.raster.mode, self.palette))
+        return self._psnr(to_colours(without_colours(pixels, self.raster.mode), self.raster.mode, self.palette))
 
     def psnr(self, decoded: Array) -> float:
         """PSNR of decoded samples (H, W, C)."""

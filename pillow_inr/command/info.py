@@ -65,10 +65,11 @@ def to_lines(source: Source, data: bytes, facts: FileInfo) -> list[str]:
     header = facts.head.header
     metadata = ", ".join(_amount(name, value) for name, value in _metadata(facts).items()) or "none"
     chunks = ", ".join(f"{kind} {length:,} at {offset}" for kind, offset, length in facts.chunks)
+    grey = ", all of it grey" if header.grey else ""
     palette = [] if facts.head.palette is None else [f"  palette   {len(facts.head.palette)} colours"]
     lines = [
         f"{source}: {len(data):,} bytes, {8 * len(data) / (header.width * header.height):.3f} bpp",
-        f"  picture   {header.width}x{header.height}, {header.mode}, {header.bit_depth} bits a sample",
+        f"  picture   {header.width}x{header.height}, {header.mode}{grey}, {header.bit_depth} bits a sample",
         *palette,
         *_ranges(header),
         f"  network   {facts.network}",

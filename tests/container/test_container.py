@@ -74,7 +74,7 @@ def test_layout_is_pinned() -> None:
         ({"mode": 0}, "bit depth: expected 1 for mode 1, got 8"),
         ({"mode": 9}, "bit depth: expected 16 for mode I;16, got 8"),
         ({"mode": 6, "bit_depth": 16}, "bit depth: expected 8 for mode CMYK, got 16"),
-        ({"channels": 4}, "channels: expected 3 for mode RGB, got 4"),
+        ({"channels": 4}, "channels: expected 3 or 1 for mode RGB, got 4"),
         ({"mode": 3, "channels": 0}, "channels: expected 3 or 4 for mode P, got 0"),
         ({"model": 3}, "model: expected 0 to 2, got 3"),
         ({"prior": 7}, "prior: expected 0 (none), got 7, which this version does not have"),

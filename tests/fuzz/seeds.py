@@ -24,6 +24,7 @@ from inr_core.latent import differences, encoding, latents, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.models import ExactShape, LatentShape, SirenShape
 from inr_core.modes import COMPONENTS, MODE_TABLE
+from inr_core.pixels import with_colours
 from inr_core.siren import streams
 from inr_core.siren.weights import CODEBOOK, HALF, UNIFORM, QuantisedLayer
 
@@ -121,8 +122,8 @@ def picture(
     elif mode == "1":
         pixels = (255 * rng.integers(0, 2, (height, width))).astype(np.uint8)
     else:
-        pixels = smooth_picture(rng, height, width, channels, depth)
-        pixels = pixels[..., 0] if channels == 1 else pixels
+        pixels = with_colours(smooth_picture(rng, height, width, channels, depth), mode)
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     settings = Settings(quality=quality, effort=0, threads=1, model=model)
     return encode(pixels, settings, mode=mode, palette=palette, metadata=METADATA)
 

@@ -101,7 +101,7 @@ def pyramid(draw: Draw, pixels: int) -> bytes:
     width, height = sides(draw["aspect"], pixels)
     mode, noisy = draw["mode"], draw["noisy"]
     info = MODE_TABLE[mode]
-    depth, channels = info.bit_depths[-1], info.channels[-1]
+    depth, channels = info.bit_depths[-1], max(info.channels)
     shape = (height, width, channels)
     top = 1 << depth
     samples = np.random.default_rng(0).integers(0, top, shape) if noisy else np.full(shape, top // 2)
@@ -120,7 +120,7 @@ def mixed(draw: Draw, pixels: int) -> bytes:
     mode = draw["mode"]
     info = MODE_TABLE[mode]
     depth = info.bit_depths[-1]
-    header = Header(width, height, mode, depth, info.channels[-1], ExactShape())
+    header = Header(width, height, mode, depth, max(info.channels), ExactShape())
     payloads = []
     for shape in strip_shapes(header):
         samples = np.uint64(sum(((1 << depth) - 1) << 16 * plane for plane in range(shape.planes)))

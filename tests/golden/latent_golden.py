@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inr_core import Metadata, Range
 from inr_core.container import chunks
-from inr_core.container.header import Header
+from inr_core.container.header import Header, Raster
 from inr_core.entropy import symbols
 from inr_core.latent import differences, encoding, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences
@@ -83,8 +83,8 @@ def picture(
     look: bool = False,
 ) -> bytes:
     """The file of samples (H, W, C) as a quick save makes it, of a step and levels of our choice."""
-    components = COMPONENTS[mode]
-    components = components if sum(components) == samples.shape[2] else (*components, 1)
+    height, width, channels = samples.shape
+    components = Raster(width, height, mode, 8, channels).components
     quantised = quantise(samples, prior.load(number), components, step, levels, DEAD_ZONE, look)
     return written(mode, replace(quantised, differences=own or {}), number, metadata, ranges)
 
@@ -162,6 +162,10 @@ def files() -> dict[str, bytes]:
         "latent_rgb_16_bits": picture("RGB", colours(3, 16), step=109),
         "latent_rgba": picture("RGBA", rgba, step=153),
         "latent_rgba_16_bits": picture("RGBA", colours(4, 16), step=171),
+        "latent_rgb_grey": picture("RGB", rgb[..., 1:2], step=142, look=True),
+        "latent_rgb_grey_16_bits": picture("RGB", colours(1, 16), step=118, ranges=(Range.even(30_000, 34_000),)),
+        "latent_rgba_grey": picture("RGBA", rgba[..., 2:], step=149),
+        "latent_rgba_grey_16_bits": picture("RGBA", colours(4, 16)[..., 2:], step=131),
         "latent_cmyk": picture("CMYK", rgba, step=154),
         "latent_ycbcr": picture("YCbCr", rgb, step=155),
         "latent_lab": picture("LAB", rgb, step=156),

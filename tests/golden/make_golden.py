@@ -1,7 +1,7 @@
 """Write the golden files: small pictures of every mode and their decoded pixels, those of a siren fitted briefly.
 
 They pin the format: those that are there are written anew only when its version is bumped. From the repository's root,
-the first line writes the files of latents that are not there yet, which a new prior needs; the others all of a model:
+the first line writes the files that are not there yet; the others all of a model:
 
     PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py
     PYTHONPATH=tests:tests/helpers python tests/golden/make_golden.py siren
@@ -99,6 +99,8 @@ def siren_files() -> dict[str, bytes]:
         "rgb_float16": fitted("RGB", rgb, quantization="float16"),
         "rgb_16_bits": fitted("RGB", colours(3, 65_535), bits=10),
         "rgba": fitted("RGBA", rgba),
+        "rgb_grey": fitted("RGB", grey[..., [0, 0, 0]]),
+        "rgba_grey_16_bits": fitted("RGBA", colours(4, 65_535)[..., [2, 2, 2, 3]], bits=10),
         "cmyk": fitted("CMYK", rgba),
         "ycbcr": fitted("YCbCr", rgb),
         "lab": fitted("LAB", rgb),
@@ -118,13 +120,14 @@ MODELS: dict[str, Callable[[], dict[str, bytes]]] = {
 
 
 def main(model: str | None) -> None:
-    """Write every file of a model and its pixels; of the latent model those that are missing, if none is named."""
-    for name, data in MODELS[model or "latent"]().items():
-        path = FOLDER / f"{name}.inr"
-        if model or not path.exists():
-            path.write_bytes(data)
-            np.save(FOLDER / f"{name}.npy", decode(data))
-            print(f"{name:25} {len(data):5} bytes")
+    """Write every file of a model and its pixels; those of all models that are missing, if none is named."""
+    for each in (model,) if model else MODELS:
+        for name, data in MODELS[each]().items():
+            path = FOLDER / f"{name}.inr"
+            if model or not path.exists():
+                path.write_bytes(data)
+                np.save(FOLDER / f"{name}.npy", decode(data))
+                print(f"{name:25} {len(data):5} bytes")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ MODES = (  # name, bit depths, channels
     ("L", (8,), (1,)),
     ("LA", (8, 16), (2,)),
     ("P", (8,), (3, 4)),
-    ("RGB", (8, 16), (3,)),
-    ("RGBA", (8, 16), (4,)),
+    ("RGB", (8, 16), (3, 1)),
+    ("RGBA", (8, 16), (4, 2)),
     ("CMYK", (8,), (4,)),
     ("YCbCr", (8,), (3,)),
     ("LAB", (8,), (3,)),
@@ -169,7 +169,7 @@ def read_strip(content: Reader, head: Head, strips: list[list[exact.Part]]) -> N
 def rows_of_strip(file: File, strip: list[exact.Part]) -> list[list[tuple[int, ...]]]:
     planes = [plane for part in strip for plane in part.planes]
     scale = 255 if file.head.mode == "1" else 1
-    return [[tuple(scale * s for s in pixel) for pixel in zip(*rows, strict=True)]
+    return [[in_colours(file.head, tuple(scale * s for s in pixel)) for pixel in zip(*rows, strict=True)]
             for rows in zip(*planes, strict=True)]  # fmt: skip
 
 
@@ -213,7 +213,9 @@ def read_head(content: Reader) -> Head:
 
 def shape_of(head: Head) -> latent.Shape:
     components = latent.COMPONENTS[head.mode]
-    if sum(components) < head.channels:  # a palette with alpha
+    if head.mode in ("RGB", "RGBA") and head.channels < 3:
+        components = (1,) * head.channels
+    elif sum(components) < head.channels:  # a palette with alpha
         components = *components, 1
     if head.coded < head.channels:
         components = components[:-1]
@@ -294,8 +296,13 @@ def in_mode(file: File, samples: tuple[int, ...]) -> tuple[int, ...]:
         distances = [sum((s - c) ** 2 for s, c in zip(seen, as_seen(colour), strict=True)) for colour in file.palette]
         return (distances.index(min(distances)),)
     if file.head.ranges:
-        return tuple(value_of(s, *each) for s, each in zip(samples, file.head.ranges, strict=True))
-    return samples
+        samples = tuple(value_of(s, *each) for s, each in zip(samples, file.head.ranges, strict=True))
+    return in_colours(file.head, samples)
+
+
+def in_colours(head: Head, values: tuple[int, ...]) -> tuple[int, ...]:
+    """Red, green and blue, where one value stands for them."""
+    return (*values[:1] * 3, *values[1:]) if head.mode in ("RGB", "RGBA") and len(values) < 3 else values
 
 
 def as_seen(colour: tuple[int, ...]) -> tuple[int, ...]:

@@ -48,9 +48,10 @@ def mean(head: Head, weighted: Iterable[tuple[int, Pixel]]) -> Pixel:
         total = sum(w * a[channel] for w, (_, a) in zip(weights, pixels, strict=True))
         return clip(math.floor(Fraction(total, sum(weights)) + Fraction(1, 2)), 0, peak_of(head))
 
-    means = [of(channel) for channel in range(head.channels)]
+    channels = range(len(pixels[0][1]))
+    means = [of(channel) for channel in channels]
     if has_alpha(head) and means[-1] > 0:
-        means[:-1] = [of(channel, by_alpha=True) for channel in range(head.channels - 1)]
+        means[:-1] = [of(channel, by_alpha=True) for channel in channels[:-1]]
     return tuple(means)
 
 

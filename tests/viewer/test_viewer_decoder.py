@@ -100,7 +100,7 @@ def test_small_files_of_every_model_and_mode() -> None:
 def test_pictures_that_are_larger_than_a_tile_of_any_kernel() -> None:
     rng = np.random.default_rng(7)
     files = [
-        picture(rng, mode, info.bit_depths[-1], info.channels[-1], (83 + 7 * k, 61 + k), quality, model)
+        picture(rng, mode, info.bit_depths[-1], max(info.channels), (83 + 7 * k, 61 + k), quality, model)
         for k, (mode, info) in enumerate(MODE_TABLE.items())
         for quality, model in ((80, "latent"), (60, "exact"))
     ]

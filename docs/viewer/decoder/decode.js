@@ -4,7 +4,7 @@ import { readFile } from './container.js';
 import { Engine } from './engine.js';
 import { complete, decodeExact, readBeside } from './exact.js';
 import { decodeLatent } from './latent.js';
-import { fromSamples } from './pixels.js';
+import { fromSamples, withColours } from './pixels.js';
 import { readPrior } from './prior.js';
 import { decodeSiren } from './siren.js';
 
@@ -28,6 +28,7 @@ export class Decoder {
   }
 
   /* Bytes (Uint8Array) → a promise of { header, palette, metadata, pixels }. FormatError: no encoder wrote them.
+     `header.channels` are those of the pixels, also where one sample of the file stands for three.
 
      `pixels`: in the file's mode, (height, width) or (height, width, channels), a Uint8Array or Uint16Array: of mode 1
      0 and 255, of mode P places in the palette. `on.head(header)`, `on.share(0 … 1)` and, of coarser grids of
@@ -40,13 +41,14 @@ export class Decoder {
     on.head?.(header);
     if (header.model === 'exact') {
       const pixels = decodeExact(engine, header, payloads, palette, on.share);
-      return { header, palette, metadata, pixels: header.mode === '1' ? pixels.map((white) => 255 * white) : pixels };
+      const shown = header.mode === '1' ? pixels.map((white) => 255 * white) : pixels;
+      return { ...withColours(shown, header), palette, metadata };
     }
     const beside = file.plane && readBeside(engine, header, file.plane);
     const samples = header.model === 'siren'
       ? decodeSiren(engine, header, payloads[0], on.share)
       : decodeLatent(engine, header, payloads, await this.prior(header.prior), on.level);
     const all = beside ? complete(samples, beside, header.channels) : samples;
-    return { header, palette, metadata, pixels: fromSamples(all, header, palette) };
+    return { ...withColours(fromSamples(all, header, palette), header), palette, metadata };
   }
 }

@@ -9,8 +9,8 @@ export const MODES = [
   { name: 'L', depths: [8], channels: [1], components: [1] },
   { name: 'LA', depths: [8, 16], channels: [2], components: [1, 1] },
   { name: 'P', depths: [8], channels: [3, 4], components: [3] },
-  { name: 'RGB', depths: [8, 16], channels: [3], components: [3] },
-  { name: 'RGBA', depths: [8, 16], channels: [4], components: [3, 1] },
+  { name: 'RGB', depths: [8, 16], channels: [3, 1], components: [3] },
+  { name: 'RGBA', depths: [8, 16], channels: [4, 2], components: [3, 1] },
   { name: 'CMYK', depths: [8], channels: [4], components: [3, 1] },
   { name: 'YCbCr', depths: [8], channels: [3], components: [1, 1, 1] },
   { name: 'LAB', depths: [8], channels: [3], components: [1, 1, 1] },
@@ -52,7 +52,8 @@ export function readHeader(data) {
   require(mode.channels.includes(channels), `header: channels: expected ${mode.channels}, got ${channels}`);
   const header = { width, height, mode: mode.name, depth, channels, model: model.name, row: model, prior, payloadBytes };
   header.coded = channels; // channels that the model makes
-  header.components = channels === 4 && mode.name === 'P' ? [3, 1] : mode.components;
+  header.grey = mode.name.startsWith('RGB') && channels < 3; // whether a sample stands for red, green and blue
+  header.components = header.grey ? Array(channels).fill(1) : channels === 4 && mode.name === 'P' ? [3, 1] : mode.components;
   header.bits = Math.max(8, depth); // of a decoded sample
   header.ranges = [];
   if (model.name === 'latent') {

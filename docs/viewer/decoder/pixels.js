@@ -10,6 +10,19 @@ export function fromSamples(samples, header, palette) {
   return samples.map((sample, k) => tables[k % header.channels][sample]);
 }
 
+/* Pixels (count, channels) → the pixels and their header, red, green and blue apart where a sample stood for them. */
+export function withColours(pixels, header) {
+  if (!header.grey) return { header, pixels };
+  const from = header.channels;
+  const channels = from + 2;
+  const all = new pixels.constructor((pixels.length / from) * channels);
+  for (let at = 0, to = 0; at < pixels.length; at += from, to += channels) {
+    all[to] = all[to + 1] = all[to + 2] = pixels[at];
+    if (from === 2) all[to + 3] = pixels[at + 1];
+  }
+  return { header: { ...header, channels }, pixels: all };
+}
+
 /* The palette's nearest colour, the lowest of equals; with alpha, as far as colours can be seen. */
 function nearestColours(samples, palette, channels) {
   const seen = (from, at) => {
