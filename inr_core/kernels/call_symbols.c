@@ -41,6 +41,49 @@ PyObject *encode(PyObject *self, PyObject *args) {
     return none ? PyLong_FromSize_t(used) : NULL;
 }
 
+const char decode_doc[] = PyDoc_STR(
+    "decode(bins, edges, starts, freqs, bin_bits, keys, states, position, words, word, last) -> the next word's place, "
+    "or whether every lane has ended\n\nSee kernels.rans.decode, and decode_last.");
+
+/* Whether bins of all slots begin with every key; otherwise ValueError. */
+static int check_keys(const PlainRows *t, const int64_t *keys, size_t count) {
+    const uint64_t of_a_row = (uint64_t)PROB_SCALE >> t->bin_bits;
+    int bad = of_a_row > t->bins_count;
+    for (size_t i = 0; i < count; i++)
+        bad |= (uint64_t)keys[i] > t->bins_count - of_a_row;
+    if (bad)
+        PyErr_SetString(PyExc_ValueError, "decode: expected keys of rows within the bins");
+    return !bad;
+}
+
+PyObject *decode(PyObject *self, PyObject *args) {
+    enum { BINS, EDGES, STARTS, FREQS, KEYS_OF, STATES, WORDS };
+    Call call = {0};
+    PlainRows t = {0};
+    int64_t *keys, *states;
+    const int64_t *words;
+    Py_ssize_t position, word;
+    int last;
+    size_t result = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*iw*w*ny*ni", BUFFER(BINS), BUFFER(EDGES), BUFFER(STARTS), BUFFER(FREQS),
+                          &t.bin_bits, BUFFER(KEYS_OF), BUFFER(STATES), &position, BUFFER(WORDS), &word, &last))
+        return NULL;
+    const size_t count = length(&call, KEYS_OF, 8), lanes = length(&call, STATES, 8), all = length(&call, WORDS, 8);
+    t.bins_count = length(&call, BINS, 8), t.count = length(&call, EDGES, 8);
+    if (check_lanes(lanes, 1) && within("bin_bits", t.bin_bits, 0, PROB_BITS) &&
+        within("entries", (Py_ssize_t)t.count, 1, PY_SSIZE_T_MAX / 8) && TAKE("bins", BINS, t.bins, t.bins_count) &&
+        TAKE("edges", EDGES, t.edges, t.count) && TAKE("starts", STARTS, t.starts, t.count) &&
+        TAKE("freqs", FREQS, t.freqs, t.count) && TAKE("keys", KEYS_OF, keys, count) &&
+        TAKE("states", STATES, states, lanes) && TAKE("words", WORDS, words, all) &&
+        within("position", position, 0, PY_SSIZE_T_MAX / 2) && within("word", word, 0, (Py_ssize_t)all) &&
+        check_keys(&t, keys, count))
+        ALONE(result = decode_symbols(&t, keys, count, states, lanes, (size_t)position, words, all, (size_t)word, last);)
+    PyObject *none = finished(&call);
+    Py_XDECREF(none);
+    return none ? PyLong_FromSize_t(result) : NULL;
+}
+
 /* Whether rows stay within the entries; otherwise ValueError. */
 static int check_tables(const Tables *t) {
     for (size_t k = 0; k < TABLE_ROWS; k++) {

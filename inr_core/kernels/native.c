@@ -72,6 +72,7 @@ static PyMethodDef methods[] = {
     METHOD(siren_rows),
     METHOD(code_parity),
     METHOD(encode),
+    METHOD(decode),
     METHOD(mix_pixels),
     METHOD(reduce_pixels),
     {NULL, NULL, 0, NULL},

@@ -4,7 +4,8 @@ A symbol is an entry of a row: an interval [start, start + frequency) of the slo
 row divide among them. Symbol t belongs to lane t mod L, an int64 that holds a state of 32 bits.
 
 NumPy steps through all lanes at once; for fewer lanes than pay for a NumPy call, a loop of Python does the same symbol
-by symbol. Compiled code encodes, and decodes together with what symbols stand for (`latent.parity`).
+by symbol. Compiled code does it for any number; those of the latent model's details, together with what they stand for
+(`latent.parity`).
 """
 
 from __future__ import annotations
@@ -114,8 +115,12 @@ def decode(rows: Rows, keys: Ints, states: States, position: int, words: Ints, w
     """Decode symbols `position` … (n of them), none of which is its lane's last, from words[word] on.
 
     `keys` (n,), row << 15 − bin_bits, become indices of `Rows.entry_of`. Returns the place of the next word. Beyond the
-    end of the words: so many are needed at the least, and keys and states make no sense.
+    end of the words: one is missing, and keys and states make no sense.
     """
+    if not len(keys):
+        return word
+    if switch.compiled() is not None:
+        return _compiled(rows, keys, states, position, words, word, last=False)
     if len(states) < MIN_VECTOR_LANES:
         for begin in range(0, len(keys), LOOP_SYMBOLS):
             word = _one_by_one(rows, keys[begin : begin + LOOP_SYMBOLS], states, position + begin, words, word)
@@ -134,10 +139,19 @@ def decode_last(rows: Rows, keys: Ints, states: States, position: int) -> bool:
 
     Whether every lane ends as an encoder begins it: with twice the symbol's frequency.
     """
+    if switch.compiled() is not None:
+        return bool(_compiled(rows, keys, states, position, np.empty(0, np.int64), 0, last=True))
     for steps, lanes in _steps(keys, states, position):
         _decode_steps(rows, steps, lanes, None, 0)
     lane = np.arange(position, position + len(keys)) % len(states)
     return np.array_equal(states[lane], 2 * rows.freqs[rows.entry_of[keys]])
+
+
+def _compiled(rows: Rows, keys: Ints, states: States, position: int, words: Ints, word: int, *, last: bool) -> int:
+    found = switch.compiled()
+    assert found is not None
+    parts = rows.bins, rows.edges, rows.starts, rows.freqs
+    return found[0].decode(*parts, rows.bin_bits, keys, states, position, words, word, last)
 
 
 def _steps(keys: Ints, states: States, position: int) -> Iterator[tuple[Ints, States]]:
@@ -186,7 +200,7 @@ def _decode_steps(rows: Rows, keys: Ints, x: States, words: Ints | None, word: i
             continue
         following = word + len(low)
         if following > len(words):
-            return following
+            return len(words) + 1
         x[low] = np.left_shift(below, _WORD_BITS) | words[word:following]
         word = following
     return word
@@ -219,4 +233,4 @@ def _one_by_one(rows: Rows, keys: Ints, states: States, position: int, words: In
         t += 1
     keys[:] = decoded
     states[:] = lanes
-    return word
+    return min(word, len(words) + 1)

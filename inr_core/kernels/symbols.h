@@ -196,6 +196,61 @@ static int code_any_parity(Parity *p, const Kernels *kernels, int bands, int mod
     }
 }
 
+/* Any rows of entries, as kernels/rans.py has them. */
+typedef struct {
+    const int64_t *bins, *edges, *starts, *freqs;
+    size_t bins_count, count; /* of bins; of entries, at least one */
+    int bin_bits;
+} PlainRows;
+
+/* The entry in which row << 15 | slot lies: the last one whose edge is not above it. */
+static size_t search_entry(const PlainRows *t, int64_t edge) {
+    size_t low = 0, high = t->count;
+    while (high - low > 1) {
+        const size_t middle = (low + high) / 2;
+        if (t->edges[middle] <= edge)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Decode symbols from `position` on, whose keys, rows << 15 − bin_bits, become bins or, behind all of these, entries. With
+   `last` they are their lanes' last: no words follow, and the result is whether every lane ends as it should. Else
+   it is the next word's place; one more than there are words where one is missing. */
+static size_t decode_symbols(const PlainRows *t, int64_t *keys, size_t n, int64_t *states, size_t lanes,
+                             size_t position, const int64_t *words, size_t words_count, size_t word, int last) {
+    enum { SEARCHED = 0xffff };
+    int ended = 1;
+    for (size_t i = 0; i < n; i++) {
+        int64_t *state = &states[(position + i) & (lanes - 1)];
+        uint32_t x = (uint32_t)*state, freq;
+        const uint32_t slot = x & (PROB_SCALE - 1);
+        const size_t bin = (size_t)keys[i] + (slot >> t->bin_bits);
+        const uint64_t packed = (uint64_t)t->bins[bin];
+        if (packed == SEARCHED) {
+            const size_t e = search_entry(t, (keys[i] << t->bin_bits) + slot);
+            freq = (uint32_t)t->freqs[e];
+            x = freq * (x >> PROB_BITS) + slot - (uint32_t)t->starts[e];
+            keys[i] = (int64_t)(t->bins_count + e);
+        } else {
+            freq = (uint32_t)(packed >> 16);
+            x = freq * (x >> PROB_BITS) + slot - (uint32_t)(packed & SEARCHED);
+            keys[i] = (int64_t)bin;
+        }
+        if (last) {
+            ended &= x == 2 * freq;
+        } else if (x < LOW) {
+            if (word >= words_count)
+                return words_count + 1;
+            x = x << 16 | (uint32_t)(words[word++] & SEARCHED);
+        }
+        *state = x;
+    }
+    return last ? (size_t)ended : word;
+}
+
 /* Code symbols backwards, of starts and frequencies, from states as coding each lane's last symbol leaves them. The words
    are the last ones of `room`, little-endian; the result is how many. Each symbol makes one at most. */
 static size_t encode_symbols(const uint16_t *starts, const uint16_t *freqs, size_t count, size_t lanes, int64_t *states,
