@@ -151,7 +151,8 @@ def _compiled(rows: Rows, keys: Ints, states: States, position: int, words: Ints
     found = switch.compiled()
     assert found is not None
     parts = rows.bins, rows.edges, rows.starts, rows.freqs
-    return found[0].decode(*parts, rows.bin_bits, keys, states, position, words, word, last)
+    result: int = found[0].decode(*parts, rows.bin_bits, keys, states, position, words, word, last)
+    return result
 
 
 def _steps(keys: Ints, states: States, position: int) -> Iterator[tuple[Ints, States]]:

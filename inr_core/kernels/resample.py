@@ -47,6 +47,8 @@ def resample(samples: Samples, box: Box, size: tuple[int, int], level: int = 0, 
     """
     x0, y0, x1, y1 = box
     width, height = size
+    if level == 0 and size == (x1 - x0, y1 - y0):
+        return np.ascontiguousarray(samples[y0:y1, x0:x1])
     alpha = alpha and not opaque(samples)  # else all colours count the same
     rows = _axis(samples, y0, y1, height, level, alpha)
     columns = _axis(np.ascontiguousarray(rows.swapaxes(0, 1)), x0, x1, width, level, alpha)
