@@ -42,6 +42,11 @@ def as_maps(x: Tensor, h: int, w: int) -> Tensor:
     return x.view(1, h, w, -1).permute(0, 3, 1, 2)
 
 
+def _sums(rows: Tensor) -> Tensor:
+    """(n, c) → its sums (c,) in float32: a product, which takes a tenth of a sum's time in bfloat16."""
+    return torch.mm(rows.new_ones((1, len(rows))), rows)[0].float()
+
+
 def _bordered(x: Tensor) -> tuple[Tensor, Tensor]:
     """Room for (1, c, h, w) with a border of 1, channels last, and its inner part."""
     _, c, h, w = x.shape
@@ -167,10 +172,10 @@ class ParityWeights:
             into[parity] += blocks[:, :, parity, parity]
         gradients[f"{self.name}_b3"][level] += out.sum(1).view(2, self.bands, 4).permute(2, 0, 1).flatten()
         gradients[f"{self.name}_w2"] += moved.by_weight(back, first, self.w2, 0, 4).view(net.w2.shape)
-        gradients[f"{self.name}_b2"] += as_rows(back).sum(0, dtype=torch.float32)
+        gradients[f"{self.name}_b2"] += _sums(as_rows(back))
         by_w1 = moved.by_weight(before, inputs, self.w1, 1, 1)
         gradients[f"{self.name}_w1"][:, self.kept] += by_w1 * net.mask[:, self.kept]
-        gradients[f"{self.name}_b1"][level] += as_rows(before).sum(0, dtype=torch.float32)
+        gradients[f"{self.name}_b1"][level] += _sums(as_rows(before))
 
 
 class CellWeights:
@@ -214,9 +219,9 @@ class CellWeights:
             (rows, scale), width = moved.rows(h), w
             some = slice(rows.start * width, rows.stop * width)
             gradients["cell_wm"] += torch.mm(by_z2[some].t(), a1[some]).float().mul_(scale)
-            gradients["cell_bm"] += by_z2.sum(0, dtype=torch.float32)
+            gradients["cell_bm"] += _sums(by_z2)
             gradients["cell_w1"][:, self.inputs] += moved.by_weight(as_maps(by_z1, h, w), inputs, self.w1, 0, 1)
-            gradients["cell_b1"][level] += by_z1.sum(0, dtype=torch.float32)
+            gradients["cell_b1"][level] += _sums(by_z1)
         return channels_first(_fold_border(_data_slope(as_maps(by_z1, h, w), inputs, self.w1, 0, 1))).float()
 
 
