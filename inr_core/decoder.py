@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, Self
 
 from .container.arrival import Arrival
 from .container.chunks import Head, list_chunks, read_head, read_payloads
-from .errors import SettingsError, TruncatedError, shown
+from .errors import SettingsError, TruncatedError, check_bytes, shown
 from .fileinfo import Chunk, FileInfo
 from .kernels.resample import Box
 from .limits import Cost, Limits, given
@@ -24,6 +25,7 @@ from .process.threads import cores
 from .settings import to_integer
 
 MAX_THREADS = 1024
+_DEVICE = re.compile("cpu|torch|mps|cuda(:[0-9]{1,4})?")
 PIECE = 1 << 20  # bytes asked for at once
 
 
@@ -49,8 +51,12 @@ class Decoder:
         truncated: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        if threads is not None and not 1 <= threads <= MAX_THREADS:
+        count = cores() if threads is None else to_integer(threads)
+        if count is None or not 1 <= count <= MAX_THREADS:
             raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {shown(threads)}")
+        name: object = device
+        if not isinstance(name, str) or not _DEVICE.fullmatch(name):
+            raise SettingsError(f"device: expected cpu, torch, cuda, cuda:N or mps, got {shown(name)}")
         header = head.header
         self.head, self._limits = head, given(limits)
         cut: bytes | None = None  # what there is of the payload that is not complete, if that may be so
@@ -61,7 +67,7 @@ class Decoder:
         else:
             payloads = read_payloads(header, payload)
         picture: type[Picture] = header.row.load("picture")
-        self._picture = picture(head, payloads, cut, threads or cores(), device)
+        self._picture = picture(head, payloads, cut, count, device)
 
     @classmethod
     def of_file(
@@ -183,7 +189,8 @@ def decode(
     is given; region: (x0, y0, x1, y1) of the picture, in its pixels. threads, device and truncated are as for
     `Decoder`, whose errors are raised: TruncatedError, FormatError, SettingsError.
     """
-    head = read_head(io.BytesIO(memoryview(data)), limits)  # TypeError: no bytes
+    check_bytes(data)
+    head = read_head(io.BytesIO(data), limits)
     payload = data[head.payload_offset :]
     return Decoder(head, payload, threads, device, truncated=truncated, limits=limits).decode(size, region)
 
@@ -193,5 +200,6 @@ def describe(data: bytes, *, limits: Limits | None = None) -> FileInfo:
 
     LimitError for more pixels, metadata or chunks than `limits` allow.
     """
+    check_bytes(data)
     head = read_head(io.BytesIO(data), limits)
     return Decoder(head, data[head.payload_offset :], 1).describe(list_chunks(head, data))

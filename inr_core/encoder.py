@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container.metadata import Metadata
+from .errors import check_type, shown
 from .pixels import Array, default_mode, plain_array
 from .save.choice import save
 from .save.job import Report, Request
@@ -27,10 +28,17 @@ def encode(
     mode "P" takes indices and a `palette` (N, 3 or 4), mode "1" takes 0 and 255.
     progress: called a few times a second; returning False stops the work and the file is the best so far.
 
-    Raises InrError for pixels that cannot be stored, SettingsError for settings that cannot be meant, TargetError for a
-    target that cannot be met, ImportError where the settings ask for torch and there is none, and Interrupted (a
-    KeyboardInterrupt that carries the file) after Ctrl-C.
+    Raises InrError for pixels that cannot be stored, SettingsError for settings that cannot be meant, TypeError for
+    what are no settings or metadata, TargetError for a target that cannot be met, ImportError where the settings ask
+    for torch and there is none, and Interrupted (a KeyboardInterrupt that carries the file) after Ctrl-C.
     """
+    settings = Settings() if settings is None else settings
+    metadata = Metadata() if metadata is None else metadata
+    check_type("settings", settings, Settings)
+    check_type("metadata", metadata, Metadata)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress: expected a callable, got {shown(progress)}")
     pixels = plain_array(pixels)
+    palette = None if palette is None else np.asarray(palette)
     mode = mode or default_mode(pixels)
-    return save(Request(pixels, mode, palette, metadata or Metadata(), settings or Settings(), progress))
+    return save(Request(pixels, mode, palette, metadata, settings, progress))

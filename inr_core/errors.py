@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+
 
 class InrError(Exception):
     """Base of every error this package raises on purpose."""
@@ -37,6 +40,37 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, data: bytes) -> None:
         super().__init__("interrupted; the best network so far was kept")
         self.data = data
+
+
+def check_type(name: str, value: object, kind: type) -> None:
+    """Raise TypeError, under the name of an argument, for a value that is none of that class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected inr_core.{kind.__name__}, got {shown(value)}")
+
+
+def check_bytes(data: object) -> None:
+    """Raise TypeError for what are no bytes, with what to do about it."""
+    try:
+        memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        hint = ""
+        if isinstance(data, (str, os.PathLike)):
+            hint = "; pathlib.Path(…).read_bytes() has them"
+        elif hasattr(data, "read"):
+            hint = "; its read() has them"
+        raise TypeError(f"data: expected the bytes of a file, got {shown(data)}{hint}") from None
+
+
+def check_file(fp: object) -> None:
+    """Raise TypeError for what is no file that is open, or one opened for text."""
+    if isinstance(fp, (str, os.PathLike)):
+        raise TypeError(f"fp: expected an open file, got {shown(fp)}; open(…, 'rb') gives one")
+    if isinstance(fp, (bytes, bytearray, memoryview)):
+        raise TypeError(f"fp: expected an open file, got {shown(fp)}; io.BytesIO(…) makes one of bytes")
+    if isinstance(fp, io.TextIOBase):
+        raise TypeError("fp: expected a file opened for bytes, got one for text; open(…, 'rb') gives one")
+    if not hasattr(fp, "read"):
+        raise TypeError(f"fp: expected an open file, got {shown(fp)}")
 
 
 _SHOWN = 100  # characters of a value that a message quotes

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from .errors import LimitError, SettingsError, shown
+from .errors import LimitError, SettingsError, check_type, shown
 
 # Seconds by the compiled kernels and by NumPy, measured with files of many shapes: see tests/fuzz/slowest.py.
 RATES = {
@@ -102,5 +102,7 @@ Limits.default = Limits()
 
 
 def given(limits: Limits | None) -> Limits:
-    """What a call goes by."""
-    return Limits.default if limits is None else limits
+    """What a call goes by. Raises TypeError for what are no Limits."""
+    chosen = Limits.default if limits is None else limits
+    check_type("limits", chosen, Limits)
+    return chosen

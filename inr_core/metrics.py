@@ -27,6 +27,7 @@ def psnr(a: NDArray[np.generic], b: NDArray[np.generic], peak: float | Sequence[
     integer type, or one for each channel, which its errors are relative to. Equal pictures give inf. InrError where
     shapes or types differ, or floats come without a peak.
     """
+    a, b = np.asarray(a), np.asarray(b)
     peaks = np.asarray(peak, np.float64) if isinstance(peak, Sequence) else None
     top = _check_pair("PSNR", a, b, 1.0 if isinstance(peak, Sequence) else peak)
     rows = max(1, BLOCK * len(a) // a.size)
@@ -56,6 +57,7 @@ def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic], peak: float | None =
 
     `a`, `b`, `peak` as for `psnr`. InrError also where a side is below 11 pixels.
     """
+    a, b = np.asarray(a), np.asarray(b)
     top = _check_pair("MS-SSIM", a, b, peak)
     if a.ndim not in (2, 3) or min(a.shape[:2]) < WINDOW_TAPS:
         raise InrError(f"MS-SSIM: expected (H, W) or (H, W, C) with sides of at least {WINDOW_TAPS}, got {a.shape}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,11 @@ def default_mode(pixels: Array) -> str:
 
     Raises InrError if it has none, for its shape.
     """
-    channels = {2: 1, 3: pixels.shape[-1]}.get(pixels.ndim)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
     if channels not in (1, 2, 3, 4):
-        raise InrError(f"pixels: expected shape (H, W) or (H, W, 1 to 4), got {pixels.shape}")
+        first = pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4)
+        hint = "; channels come last" if first else ""
+        raise InrError(f"pixels: expected shape (H, W) or (H, W, 1 to 4), got {pixels.shape}{hint}")
     if channels == 1 and pixels.dtype == np.uint16:
         return "I;16"
     return {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
@@ -38,6 +41,8 @@ def plain_array(pixels: object) -> Array:
     """
     if isinstance(pixels, np.ma.MaskedArray) and (masked := int(np.ma.count_masked(pixels))):  # type: ignore[no-untyped-call]
         raise InrError(f"pixels: expected none that are masked, got {masked}: fill them, as with .filled(0)")
+    if isinstance(pixels, (str, bytes, os.PathLike)):
+        raise InrError(f"pixels: expected an array of shape (H, W) or (H, W, C), got {shown(pixels)}")
     return np.asarray(pixels)
 
 

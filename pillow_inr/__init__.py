@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING, Any
 
 from .InrImagePlugin import InrImageFile, register
 
 if TYPE_CHECKING:
-    import os
-
     from PIL import Image
 
     from inr_core import Limits
@@ -31,8 +30,20 @@ def open(  # noqa: A001 - as Image.open
     """
     from PIL import Image
 
+    from inr_core import SIGNATURE, Limits, shown
+
     from .bombs import OPENED_WITH
 
+    if isinstance(fp, bytes) and fp.startswith(SIGNATURE):
+        msg = "fp: expected a path or an open file, got the bytes of one; io.BytesIO(…) makes one of them"
+        raise TypeError(msg)
+    if not isinstance(fp, (str, bytes, os.PathLike)) and not hasattr(fp, "read"):
+        msg = f"fp: expected a path or an open file, got {shown(fp)}"
+        raise TypeError(msg)
+    asked: object = limits
+    if asked is not None and not isinstance(asked, Limits):
+        msg = f"limits: expected inr_core.Limits, got {shown(limits)}"
+        raise TypeError(msg)
     token = OPENED_WITH.set(limits)
     try:
         im = Image.open(fp, formats=[InrImageFile.format])
@@ -51,10 +62,19 @@ def save(im: Image.Image, path: str | bytes | os.PathLike[str] | os.PathLike[byt
     `options` are those of `im.save("a.inr", …)`. Raises ValueError, before any training, for an option or a picture
     that cannot be used, and OSError when the file cannot be written.
     """
-    from inr_core import Interrupted
+    from PIL import Image
+
+    from inr_core import Interrupted, shown
 
     from .atomic import atomic_write
 
+    picture: object = im
+    if not isinstance(picture, Image.Image):
+        msg = f"im: expected a PIL.Image.Image, got {shown(im)}"
+        raise TypeError(msg)
+    if hasattr(path, "write"):
+        msg = f"path: expected the path of a file, got {shown(path)}; im.save(fp, 'INR') takes open ones"
+        raise TypeError(msg)
     for name in ("save_all", "append_images"):
         if options.pop(name, False):
             msg = f"{name}: a .inr file holds one picture; save each frame to its own file"

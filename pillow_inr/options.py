@@ -24,6 +24,7 @@ _SETTINGS = tuple(field.name for field in fields(Settings))
 _DATA = ("exif", "icc_profile", "xmp", "comment")
 _OWN = (*_SETTINGS, *_DATA, "dpi", "text", "progress")
 _NO_MISTAKES = frozenset({"speed", "mode"})  # AVIF's, and what many functions have: near to seed, to model
+_TARGETS = ("target_size", "target_psnr")
 _SHORT = 3  # letters: everything is near to such a name
 _MIN_DPI, _MAX_DPI = 0.001, (2**32 - 1) / 1000  # the file keeps thousandths in 32 bits
 
@@ -89,12 +90,19 @@ class SaveOptions:
 
 def _refuse_slips(names: Iterable[object]) -> None:
     for name in names:
-        if not isinstance(name, str) or not name.islower() or name in _OWN or name in _NO_MISTAKES:
+        if not isinstance(name, str) or name in _OWN or name in _NO_MISTAKES:
             continue
         for own in _OWN:
-            if len(own) > _SHORT and _one_slip(name, own):
+            if (name.islower() and len(own) > _SHORT and _one_slip(name, own)) or _in_another_case(name, own):
                 msg = f"unknown option {name!r}; did you mean {own!r}?"
                 raise SettingsError(msg)
+
+
+def _in_another_case(name: str, own: str) -> bool:
+    """Whether it is one of ours of several words, spelled like targetSize. A target of whatever name is not ignored."""
+    if own == _TARGETS[0] and name.islower() and name.startswith("target"):
+        return not any(_one_slip(name, other) for other in _TARGETS)
+    return "_" in own and name.lower().replace("_", "") == own.replace("_", "")
 
 
 def _one_slip(a: str, b: str) -> bool:

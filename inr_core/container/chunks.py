@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from ..errors import FormatError, SettingsError, TruncatedError
+from ..errors import FormatError, SettingsError, TruncatedError, check_bytes, check_file, check_type
 from ..limits import Limits, given
 from ..models import MODELS
 from .header import HEAD, Header, check_header, pack_header, parse_header
@@ -78,6 +78,7 @@ def read_head(fp: IO[bytes], limits: Limits | None = None) -> Head:
     Raises TruncatedError if the file ends before its first pixel chunk, LimitError for more pixels, metadata or chunks
     than `limits` allow, by default `Limits.default`, FormatError for anything else that is wrong.
     """
+    check_file(fp)
     return _read_head(Source(fp), given(limits))[0]
 
 
@@ -86,6 +87,7 @@ def verify(fp: IO[bytes], limits: Limits | None = None) -> None:
 
     limits: as `read_head`. What follows the payload belongs to someone else and is not looked at.
     """
+    check_file(fp)
     source = Source(fp)
     head, start = _read_head(source, given(limits))
     rest = source.take(max(0, head.header.payload_bytes - len(start)), "pixel chunks")
@@ -225,6 +227,8 @@ def replace_metadata(data: bytes, metadata: Metadata) -> bytes:
     changes one. A chunk whose value stays is copied, too. Raises FormatError for a file that `verify` refuses,
     SettingsError for metadata that a file cannot hold.
     """
+    check_bytes(data)
+    check_type("metadata", metadata, Metadata)
     verify(io.BytesIO(data))
     head = read_head(io.BytesIO(data))
     first: list[bytes] = []  # HEAD, PLTE and RANG

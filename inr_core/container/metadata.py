@@ -73,7 +73,10 @@ def _pack(name: str, value: Any) -> bytes:
 
 
 def _pack_dpi(dpi: tuple[float, float]) -> bytes:
-    x, y = dpi
+    try:
+        x, y = (float(number) for number in dpi)
+    except (TypeError, ValueError):  # not two, or no numbers
+        x = y = -1.0
     if not (0 <= x <= MAX_DPI and 0 <= y <= MAX_DPI):  # NaN is neither
         raise SettingsError(f"dpi: expected numbers from 0 to {MAX_DPI}, got {shown(dpi)}")
     return DPI.pack(round(1000 * x), round(1000 * y))
@@ -88,6 +91,8 @@ def _parse_dpi(data: bytes) -> tuple[float, float]:
 
 def check_block(name: str, data: bytes) -> None:
     """Raise SettingsError, under the name of an option, for more bytes than a file can hold of one kind of metadata."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise SettingsError(f"{name}: expected bytes, got {shown(data)}")
     if len(data) >= MAX_METADATA:
         raise SettingsError(f"{name}: expected under {MAX_METADATA} bytes, got {len(data)}")
 
@@ -99,6 +104,9 @@ def check_text(text: Mapping[str, str]) -> None:
 
 def _pack_text(text: Mapping[str, str]) -> bytes:
     """Keys and values, each with a zero behind it; SettingsError for what a file cannot hold."""
+    pairs: object = text
+    if not isinstance(pairs, Mapping) or not all(isinstance(part, str) for pair in pairs.items() for part in pair):
+        raise SettingsError(f"text: expected a mapping of str to str, got {shown(text)}")
     if len(text) > MAX_TEXTS:
         raise SettingsError(f"text: expected at most {MAX_TEXTS} pairs, got {len(text)}")
     for key, value in text.items():

@@ -76,6 +76,11 @@ def test_a_save_with_options_of_all_writers_is_the_same_file(tmp_path: Path) -> 
         ("exfi", "exif"),
         ("progess", "progress"),
         ("step", "steps"),
+        ("targetSize", "target_size"),
+        ("TargetPSNR", "target_psnr"),
+        ("timeLimit", "time_limit"),
+        ("target_bytes", "target_size"),
+        ("target", "target_size"),
     ],
 )
 def test_a_slip_is_no_other_writers_option(slip: str, name: str) -> None:
