@@ -2,9 +2,10 @@
 
     python tests/fuzz/faults.py COUNT [--seed 0]
 
-A line of this package raises Ctrl-C, MemoryError, OSError or an exception of nobody's; or a timer of the system's calls
-a handler that raises. Afterwards all that belongs to the program is as it was, a file is the old or a complete one,
-nothing lies beside it, and the same work comes to the same. What does not hold is a `Finding`.
+A line of this package raises Ctrl-C, MemoryError, OSError or an exception of nobody's; a timer of the system's calls a
+handler that raises; the disk is full; no thread is to be had; or the process forks, and its child works. Afterwards all
+that belongs to the program is as it was, a file is the old or a complete one, nothing lies beside it, and the same work
+comes to the same. What does not hold is a `Finding`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ import errno
 import io
 import os
 import random
-import signal
 import sys
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,39 +28,22 @@ from typing import Any
 import numpy as np
 import program_state
 from hostile import split
+from moments import OURS, RAISED, Injected, interrupted, raising
 from PIL import Image, ImageFile
+from scarcity import few_threads, forked_at, little_room
 from small_files import LATENT, SIREN
 from toy_prior import smooth_picture
 
-import inr_core
 import pillow_inr
 from inr_core import Metadata, Settings, decode, describe, encode, replace_metadata
 from pillow_inr.command import cli
 
 pillow_inr.register()
-OURS = tuple(str(Path(package.__file__ or "").parent) + os.sep for package in (inr_core, pillow_inr))
 PICTURE = smooth_picture(np.random.default_rng(3), 20, 24, 3)
 
 
 class Finding(Exception):
     """What does not hold: the message says where, and what."""
-
-
-class Injected(Exception):
-    """Nobody expects it."""
-
-
-class Broken(BaseException):
-    """Nor this, which no handler of exceptions sees."""
-
-
-RAISED: tuple[Callable[[], BaseException], ...] = (
-    Injected,
-    Broken,
-    KeyboardInterrupt,
-    MemoryError,
-    lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-)
 
 
 @cache
@@ -134,54 +116,6 @@ WORK: dict[str, Work] = {
 OLD = b"the old file"
 
 
-@contextmanager
-def raising(moment: int, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
-    """Raise at the so-manieth line of this package that any thread begins; `reached` is told where."""
-    lock, lines = threading.Lock(), 0
-
-    def global_trace(frame: Any, event: str, arg: Any) -> Any:
-        return local_trace if frame.f_code.co_filename.startswith(OURS) else None
-
-    def local_trace(frame: Any, event: str, arg: Any) -> Any:
-        nonlocal lines
-        if event == "line":
-            with lock:
-                lines += 1
-                now = lines == moment
-            if now:
-                reached.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
-                raise error()
-        return local_trace
-
-    before = sys.gettrace()
-    threading.settrace(global_trace)
-    sys.settrace(global_trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-        threading.settrace(None)
-        if moment < 0:
-            reached.append(str(lines))
-
-
-@contextmanager
-def interrupted(seconds: float, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
-    """Raise from a handler of a signal, after so many seconds."""
-
-    def handler(number: int, frame: Any) -> None:
-        reached.append(f"a signal in {frame and frame.f_code.co_filename}:{frame and frame.f_lineno}")
-        raise error()
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @dataclass(frozen=True)
 class Usual:
     """What work comes to when nothing happens, and how many lines that takes."""
@@ -212,12 +146,28 @@ def folder() -> Iterator[Path]:
         yield path
 
 
-def inject(name: str, rng: random.Random, *, by_signal: bool = False) -> str:
-    """Do a work, with an exception somewhere; returns what came of it. Raises Finding."""
+FAULTS = ("line", "line", "signal", "disk", "threads", "fork")
+
+
+def inject(name: str, rng: random.Random, fault: str = "line") -> str:
+    """Do a work, with one of FAULTS somewhere; returns what came of it. Raises Finding."""
     known = usual(name)
-    error, reached = rng.choice(RAISED), list[str]()
     moment = rng.randint(1, known.lines)
-    how = interrupted(rng.uniform(1e-5, 0.02), error, reached) if by_signal else raising(moment, error, reached)
+    if fault == "fork":
+        return _forked(name, known, moment)
+    error, reached = rng.choice(RAISED), list[str]()
+    how: AbstractContextManager[None]
+    if fault == "signal":
+        how = interrupted(rng.uniform(1e-5, 0.02), error, reached)
+    elif fault == "disk":
+        size = len(known.result) if isinstance(known.result, bytes) else 0
+        room = rng.randrange(size + 2)
+        error, how, reached = _no_room, little_room(room), [f"room for {room} of {size}"]
+    elif fault == "threads":
+        count = rng.randrange(4)
+        error, how, reached = _no_room, few_threads(count), [f"{count} threads"]
+    else:
+        how = raising(moment, error, reached)
     with folder() as path:
         before = program_state.everything()
         outcome = "done"
@@ -241,6 +191,19 @@ def inject(name: str, rng: random.Random, *, by_signal: bool = False) -> str:
         if WORK[name](path) != known.result:
             raise Finding(f"{name}: {reached}: afterwards the result is another one")
     return outcome if reached else "not reached"
+
+
+def _no_room() -> OSError:
+    return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def _forked(name: str, known: Usual, moment: int) -> str:
+    """A process forked in the middle has what the program had, does the same, and disturbs nothing here."""
+    with folder() as path, folder() as other:
+        result, said = forked_at(moment, OURS, lambda: WORK[name](path), lambda: WORK[name](other) == known.result)
+        if said or result != known.result:
+            raise Finding(f"{name}: forked at line {moment} of {known.lines}: {said or 'the result is another one'}")
+    return "forked"
 
 
 def _check_files(path: Path, known: Usual, where: str) -> None:
@@ -277,7 +240,7 @@ def main() -> int:
         rng = random.Random(args.seed * 1_000_003 + k)
         name = rng.choice(sorted(WORK))
         try:
-            outcomes[inject(name, rng, by_signal=rng.random() < 0.3)] += 1
+            outcomes[inject(name, rng, rng.choice(FAULTS))] += 1
         except Finding as e:
             found[str(e)[:300]] += 1
             print(f"{k}: {e}", flush=True)

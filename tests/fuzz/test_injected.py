@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
@@ -14,7 +15,8 @@ import pytest
 pytest.importorskip("torch")
 
 import faults
-from faults import WORK, Finding, Injected, inject
+from faults import WORK, Finding, inject
+from moments import Injected
 from small_files import SIREN
 
 from inr_core import decode
@@ -39,7 +41,26 @@ def test_an_exception_at_any_line(name: str) -> None:
 @pytest.mark.parametrize("name", WORK)
 def test_a_signal_at_any_moment(name: str) -> None:
     rng = random.Random(name)
-    inject(name, rng, by_signal=True)
+    inject(name, rng, "signal")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="limits of POSIX")
+@pytest.mark.parametrize("name", [name for name in WORK if name.startswith(("save", "inr"))])
+def test_a_full_disk(name: str) -> None:
+    rng = random.Random(name)
+    outcomes = {inject(name, rng, "disk") for _ in range(2)}
+    assert outcomes <= {"OSError", "done"}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_no_threads(name: str) -> None:
+    assert inject(name, random.Random(name), "threads") == "done"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("name", WORK)
+def test_a_fork_in_the_middle(name: str) -> None:
+    assert inject(name, random.Random(name), "fork") == "forked"
 
 
 def test_what_is_left_changed_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,83 @@
+"""An exception at a moment of work: at a line of this package, or out of a handler of a signal."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import inr_core
+import pillow_inr
+
+OURS = tuple(str(Path(package.__file__ or "").parent) + os.sep for package in (inr_core, pillow_inr))
+
+
+class Injected(Exception):
+    """Nobody expects it."""
+
+
+class Broken(BaseException):
+    """Nor this, which no handler of exceptions sees."""
+
+
+RAISED: tuple[Callable[[], BaseException], ...] = (
+    Injected,
+    Broken,
+    KeyboardInterrupt,
+    MemoryError,
+    lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+)
+
+
+@contextmanager
+def raising(moment: int, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
+    """Raise at the so-manieth line of this package that any thread begins; `reached` is told where."""
+    lock, lines = threading.Lock(), 0
+
+    def global_trace(frame: Any, event: str, arg: Any) -> Any:
+        return local_trace if frame.f_code.co_filename.startswith(OURS) else None
+
+    def local_trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal lines
+        if event == "line":
+            with lock:
+                lines += 1
+                now = lines == moment
+            if now:
+                reached.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
+                raise error()
+        return local_trace
+
+    before = sys.gettrace()
+    threading.settrace(global_trace)
+    sys.settrace(global_trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        threading.settrace(None)
+        if moment < 0:
+            reached.append(str(lines))
+
+
+@contextmanager
+def interrupted(seconds: float, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
+    """Raise from a handler of a signal, after so many seconds."""
+
+    def handler(number: int, frame: Any) -> None:
+        reached.append(f"a signal in {frame and frame.f_code.co_filename}:{frame and frame.f_lineno}")
+        raise error()
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
