@@ -193,6 +193,7 @@ def _decode(decode: argparse.ArgumentParser) -> None:
         "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
     )
     decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
+    decode.add_argument("--seconds", type=_seconds, metavar="S", help="nominal core-seconds that a file may take (120)")
     _add_quiet(decode)
     decode.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (1)")
 

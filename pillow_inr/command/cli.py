@@ -89,7 +89,7 @@ def _decode(args: argparse.Namespace) -> int:
     voice = Voice(args.quiet, output.on_stdout)
     sources = unfold(given, {".inr"}, _INR_FILES, args.recursive, voice)
     output.spare(sources)
-    decoding = convert.Decoding(kind, args.size, args.region, args.strip, args.truncated)
+    decoding = convert.Decoding(kind, args.size, args.region, args.strip, args.truncated, seconds=args.seconds)
     count = min(args.jobs, len(sources))
     if count > 1:
         return jobs.together(sources, output, decoding, count, voice)

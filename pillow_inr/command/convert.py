@@ -133,13 +133,14 @@ class Decoding:
     strip: bool
     truncated: bool = False  # decode what there is of a file that ends early
     threads: int | None = None  # None: as the plugin is told
+    seconds: float | None = None  # nominal ones, beyond which a picture is refused; None: as by default
 
     def __call__(self, source: Source, fp: IO[bytes], stop: Stop, note: Note) -> Decoded:
         """As `Make` says; this takes no time that is worth stopping."""
         if self.threads is not None:  # a worker's own: the rest of its process does nothing else
             InrImagePlugin.DECODE_THREADS = self.threads
         source = source.held()
-        with warnings_to(note), source.open_inr() as opened:
+        with warnings_to(note), _may_take_more(), source.open_inr(self._limits) as opened:
             header = inr_core.read_head(io.BytesIO(source.read())).header
             if header.bit_depth > 8 and opened.mode != "I;16":
                 note(f"{header.bit_depth} bits a sample become 8: Pillow has no mode {opened.mode} of more")
@@ -153,8 +154,15 @@ class Decoding:
             formats.save(im, fp, self.kind, options, note)
             return Decoded(*im.size)
 
+    @property
+    def _limits(self) -> inr_core.Limits | None:
+        default = inr_core.Limits.default
+        return None if self.seconds is None else replace(default, seconds=self.seconds)
+
     def _pixels(self, data: bytes, note: Note) -> NDArray[Any]:
-        decode = partial(inr_core.decode, data, size=self.size, region=self.region, threads=self.threads)
+        decode = partial(
+            inr_core.decode, data, size=self.size, region=self.region, threads=self.threads, limits=self._limits
+        )
         try:
             return decode()
         except inr_core.TruncatedError as e:
@@ -200,6 +208,20 @@ def one_by_one(sources: Sequence[Source], output: Output, make: Make, voice: Voi
             voice.line(facts.line(target, made.tell()))
 
     return for_each(sources, one, voice)
+
+
+_MORE = "; --seconds allows more"
+
+
+@contextmanager
+def _may_take_more() -> Iterator[None]:
+    """Say how, where a picture is refused for the time it takes."""
+    try:
+        yield
+    except (inr_core.LimitError, Image.DecompressionBombError) as e:
+        if not str(e).startswith("limits: seconds"):
+            raise
+        raise Image.DecompressionBombError(f"{e}{_MORE}") from e
 
 
 _HINT = "; --truncated decodes what there is of it"

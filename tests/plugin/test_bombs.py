@@ -191,3 +191,19 @@ def test_the_thumbnailer_gives_a_picture_ten_seconds(monkeypatch: pytest.MonkeyP
     assert inr("thumbnail", path, png, "--size", 8)[0] == 0
     assert inr("thumbnail", path, png, "--size", 88, "--seconds", 70, "--overwrite")[0] == 0
     assert inr("thumbnail", path, png, "--seconds", "-1")[0] == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--size", "88x70"], ["--region", "0,0,90,60"]], ids=str)
+def test_decode_gives_as_many_seconds_as_it_is_told(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, png = tmp_path / "a.inr", tmp_path / "a.png"
+    path.write_bytes(SIREN)
+    slowly(monkeypatch, 300)
+    code, _, err = inr("decode", path, "-o", png, *options)
+    assert (code, png.exists()) == (1, False)
+    assert "a.inr: limits: seconds: expected at most 120 of a nominal core, got " in err
+    assert err.endswith("; --seconds allows more\n")
+    assert inr("decode", path, "-o", png, "--seconds", 900, *options)[::2] == (0, "")
+    code, _, err = inr("decode", path, "-o", png, "--overwrite", "--seconds", 9, *options)
+    assert (code, "expected at most 9 of" in err) == (1, True)
