@@ -36,6 +36,13 @@ def test_every_test_that_is_named_is_there(path: str, name: str) -> None:
         assert any(function.startswith("test_") for function in functions)
 
 
+def test_what_else_belongs_there_is_there() -> None:
+    headings = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
+    wanted = ["Who attacks", "What is promised", "What is not promised", "What has not been looked at", "Reporting"]
+    assert [name for name in wanted if not any(heading.startswith(name) for heading in headings)] == []
+    assert re.findall(r"within (\d+)", TEXT.split("## Reporting", 1)[1]) == ["7", "14", "30", "90"]
+
+
 def test_every_command_is_there() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make (\w+)", TEXT))
