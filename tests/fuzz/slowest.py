@@ -125,6 +125,8 @@ def search(kind: Kind, seconds: float, rng: random.Random) -> Found:
         draw = kind.varied(best.draw, rng) if vary and best else kind.draw(rng)
         tried += 1
         found = measured(kind, draw)
+        if best is not None and found.by_default > best.by_default:  # once more: a busy machine may have been slow
+            found = min(found, measured(kind, draw), key=lambda each: each.by_default)
         if best is None or found.by_default > best.by_default:
             best = found
     return replace(best, memory=measured(kind, best.draw, fresh=True).memory)
