@@ -1,6 +1,8 @@
 """The committed sample pictures are what their README says, and the scripts beside them work."""
 
+import io
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,21 @@ def test_demo_psnr() -> None:
 def test_demo_gives_others_as_many_bytes_as_it_takes(wanted: int) -> None:
     found = demo.largest_within(lambda quality: bytes(4 + 2 * (quality // 3)), wanted)
     assert len(found) == max(4, min(wanted // 2 * 2, 70))
+
+
+def test_demo_gives_others_the_better_of_their_ways() -> None:
+    """JPEG with colours at each pixel where that is nearer. Where none is small enough nothing is searched for."""
+    with Image.open(SAMPLES / "logo.png") as im:
+        original = demo.over_white(im)
+    best = demo.at_size("JPEG", original, original, 4390)
+    ways = [demo.largest_within(partial(way, original), 4390) for way in demo.OPPONENTS["JPEG"][1]]
+    with Image.open(io.BytesIO(ways[1])) as whole:
+        assert best.psnr == demo.psnr(original, whole.convert("RGB"))
+    assert (best.size_bytes, len(ways)) == (len(ways[1]), 2)
+    asked: list[int] = []
+
+    def encode(quality: int) -> bytes:
+        asked.append(quality)
+        return bytes(9)
+
+    assert (demo.largest_within(encode, 8), asked) == (bytes(9), [0])
