@@ -76,6 +76,9 @@ DESKTOP = f"""examples:
   inr desktop uninstall
   inr desktop install --prefix /usr/local/share     for all users
 
+Thumbnailers of GNOME run in a sandbox that sees little but /usr: there
+pillow-inr must be installed below it, and --prefix be /usr/share.
+
 {EXIT_CODES}"""
 ENABLE = f"""examples:
   inr enable

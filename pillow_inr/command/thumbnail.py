@@ -6,6 +6,7 @@ import errno
 import io
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from inr_core import Limits
 
@@ -48,13 +49,22 @@ def small_png(source: Source, size: int, seconds: float, note: carry.Note) -> tu
 
 
 def _put(data: bytes, target: Target, output: Output) -> None:
-    try:
-        with output.writing(target) as fp:
-            fp.write(data)
-    except Blamed as e:
-        # A sandbox may let its program write to the file that waits for it, and to none beside it.
-        beside = isinstance(e.__cause__, OSError) and e.__cause__.errno in _NO_FILE_BESIDE
-        if not beside or target.path is None or not target.path.is_file():
-            raise
-        with blame(target):
-            target.path.write_bytes(data)
+    """Write a file, atomically but where that cannot be, or is not what a thumbnailer's caller looks for."""
+    if target.path is None or not _waits(target.path):
+        try:
+            with output.writing(target) as fp:
+                fp.write(data)
+        except Blamed as e:
+            # A sandbox may let its program write to the file that waits for it, and to none beside it.
+            beside = isinstance(e.__cause__, OSError) and e.__cause__.errno in _NO_FILE_BESIDE
+            if not beside or target.path is None or not target.path.is_file():
+                raise
+        else:
+            return
+    with blame(target):
+        target.path.write_bytes(data)
+
+
+def _waits(path: Path) -> bool:
+    """Whether there is an empty file: who has made it may hold it open, as tumbler does, and see no other one there."""
+    return path.is_file() and path.stat().st_size == 0

@@ -235,3 +235,23 @@ def test_a_sandbox_may_write_to_the_thumbnail_only(
     assert inr("thumbnail", "-q", coded, target, "--overwrite") == (0, "", "")
     with Image.open(target) as im:
         assert (im.format, im.size) == ("PNG", tiny.SIZE)
+
+
+def test_who_holds_the_empty_file_open_sees_the_thumbnail(coded: Path, tmp_path: Path) -> None:
+    """As tumbler, which reads the file that it has made, whatever has come to be of its name."""
+    target = tmp_path / "waiting.png"
+    with target.open("w+b") as fp:
+        assert inr("thumbnail", "-q", coded, target, "--overwrite") == (0, "", "")
+        with Image.open(fp) as im:
+            im.load()
+            assert im.format == "PNG"
+    written = target.stat()
+    with target.open("rb") as old:  # one that is not empty is replaced as a whole
+        before = old.read()
+        assert inr("thumbnail", "-q", coded, target, "--overwrite", "--size", "8") == (0, "", "")
+        old.seek(0)
+        assert old.read() == before
+    assert target.stat().st_ino != written.st_ino
+    (tmp_path / "empty.png").touch()
+    code, _, err = inr("thumbnail", coded, tmp_path / "empty.png")
+    assert (code, err.endswith("exists; pass --overwrite to replace it\n")) == (1, True)
