@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import time
@@ -20,7 +19,7 @@ class Bars(Bar):
 
     def __init__(self, pictures: int) -> None:
         super().__init__(leave=False)
-        self._pictures, self._done, self._started = pictures, 0, time.monotonic()
+        self._pictures, self._done, self._made, self._started = pictures, 0, 0, time.monotonic()
         self._rows: dict[int, str] = {}  # by place
         self._draw()
 
@@ -39,15 +38,18 @@ class Bars(Bar):
         """A picture is done: there, or without having been begun."""
         if place is not None:
             self._rows.pop(place, None)
+            self._made += 1
         self._done += 1
         self._draw()
 
     def _draw(self) -> None:
         count, every = self._done, self._pictures
-        left = (time.monotonic() - self._started) / count * (every - count) if count else math.inf
-        facts = [Fact(f"{count}/{every} pictures", 1), Fact(f"{duration(left)} left", 0)]
+        facts = [Fact(f"{count}/{every} pictures", 1)]
+        if self._made:  # what failed at once, or was there, says nothing of the others
+            left = (time.monotonic() - self._started) / self._made * (every - count)
+            facts.append(Fact(f"{duration(left)} left", 0))
         rows = [self._rows[place] for place in sorted(self._rows)][: _lines() - 1]
-        self._write(self._bar("", count / every, facts if count else facts[:1]), *rows)
+        self._write(self._bar("", count / every, facts), *rows)
 
 
 def _lines() -> int:

@@ -59,6 +59,9 @@ def test_a_line_for_each_that_is_being_made(monkeypatch: pytest.MonkeyPatch) -> 
         assert lines(terminal)[1] == "c.png: starting"  # a place keeps its line
         drawn.ended(None)
         assert "| 2/3 pictures, 0" in lines(terminal)[0]
+    with Bars(3) as drawn:
+        drawn.ended(None)  # could not be opened
+        assert lines(terminal)[0].endswith("| 1/3 pictures")
     assert lines(terminal) == ["", "", ""]
     assert terminal.row == 0
 
