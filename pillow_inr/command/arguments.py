@@ -120,16 +120,20 @@ def parser(run: Mapping[str, Run]) -> Parser:
     thumbnail = add("thumbnail", "one small PNG of a .inr file, upright", None, helptexts.THUMBNAIL, "FILE PNG")
     thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
-    thumbnail.add_argument("--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (256)")
     thumbnail.add_argument(
-        "--seconds", type=_seconds, default=10.0, metavar="S", help="nominal core-seconds it may take (10)"
+        "--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (default: 256)"
+    )
+    thumbnail.add_argument(
+        "--seconds", type=_seconds, default=10.0, metavar="S", help="nominal core-seconds it may take (default: 10)"
     )
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
     _add_quiet(thumbnail, "no line of what was written")
 
     desktop = add("desktop", "MIME type, thumbnails and viewer for Linux desktops", epilog=helptexts.DESKTOP)
     desktop.add_argument("action", choices=("install", "uninstall"), metavar="ACTION", help="install or uninstall")
-    desktop.add_argument("--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (the user's own)")
+    desktop.add_argument(
+        "--prefix", type=Path, metavar="PATH", help="a data folder, like /usr/share (default: the user's own)"
+    )
     _add_quiet(desktop, "no line for each file")
 
     commands.add_parser("bench", help="compare with other formats, measure: inr bench --help", add_help=False)
@@ -193,9 +197,13 @@ def _decode(decode: argparse.ArgumentParser) -> None:
         "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
     )
     decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
-    decode.add_argument("--seconds", type=_seconds, metavar="S", help="nominal core-seconds that a file may take (120)")
+    decode.add_argument(
+        "--seconds", type=_seconds, metavar="S", help="nominal core-seconds that a file may take (default: 120)"
+    )
     _add_quiet(decode)
-    decode.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (1)")
+    decode.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (default: 1)"
+    )
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

@@ -52,6 +52,14 @@ def test_options_of_encode_stand_in_groups_with_their_defaults(monkeypatch: pyte
     assert "--lossless every sample comes back as it was --model" in out
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_defaults_are_all_said_in_one_way(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = " ".join(help_of(command, monkeypatch).partition("example")[0].split())
+    assert not re.search(r"\((\d+|the user's own)\)", options)
+    named = {"decode": 2, "thumbnail": 2, "desktop": 1}.get(command)
+    assert named is None or options.count("(default: ") == named
+
+
 @pytest.mark.parametrize("command", sorted({*COMMANDS} - {"info", "view"}))
 def test_what_says_what_it_did_can_be_quiet(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "-q, --quiet" in help_of(command, monkeypatch)
