@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import textwrap
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from .. import __version__
-from . import helptexts
-from .parsing import Parser, number, size_in_bytes, whole
+from . import helptexts, values
+from .parsing import Parser
 
 # Options of inr_core.Settings: type, what the value is called, help. Their defaults and ranges are written only there;
 # a default that depends on others is said here.
@@ -26,27 +23,27 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     ),
 }
 ENCODE_OPTIONS: dict[str, tuple[Callable[[str], object], str, str]] = {
-    "quality": (number, "N", "0 to 100: larger is better and bigger"),
-    "target_size": (size_in_bytes, "BYTES", "the best picture that fits into so many bytes"),
-    "target_psnr": (number, "DB", "the smallest file that decodes to at least this PSNR"),
+    "quality": (values.number, "N", "0 to 100: larger is better and bigger"),
+    "target_size": (values.size_in_bytes, "BYTES", "the best picture that fits into so many bytes"),
+    "target_psnr": (values.number, "DB", "the smallest file that decodes to at least this PSNR"),
     "tune": (str, "NAME", "look or psnr: what errors count by (default: look, but psnr with --target-psnr)"),
     "lossless": (bool, "", "every sample comes back as it was"),
-    "effort": (whole, "N", "0 to 9: time spent on the picture"),
-    "time_limit": (number, "SECONDS", "of fitting for each picture (default: none)"),
+    "effort": (values.whole, "N", "0 to 9: time spent on the picture"),
+    "time_limit": (values.number, "SECONDS", "of fitting for each picture (default: none)"),
     "device": (str, "NAME", "auto, cpu, cuda, cuda:N or mps"),
-    "threads": (whole, "N", "of the CPU (default: as many as there are cores)"),
-    "seed": (whole, "N", "of everything random"),
+    "threads": (values.whole, "N", "of the CPU (default: as many as there are cores)"),
+    "seed": (values.whole, "N", "of everything random"),
     "model": (str, "NAME", "auto, latent, exact or siren"),
-    "width": (whole, "N", "neurons of each hidden layer (default: by quality)"),
-    "depth": (whole, "N", "linear layers (default: by quality)"),
-    "omega_first": (number, "X", "frequency factor of the first sine layer (default: by content)"),
-    "omega_hidden": (number, "X", "frequency factor of the hidden sine layers"),
-    "density": (number, "X", "fraction of the weights that are not zero (default: 1)"),
-    "bits": (whole, "N", "bits of a quantised weight (default: 7)"),
+    "width": (values.whole, "N", "neurons of each hidden layer (default: by quality)"),
+    "depth": (values.whole, "N", "linear layers (default: by quality)"),
+    "omega_first": (values.number, "X", "frequency factor of the first sine layer (default: by content)"),
+    "omega_hidden": (values.number, "X", "frequency factor of the hidden sine layers"),
+    "density": (values.number, "X", "fraction of the weights that are not zero (default: 1)"),
+    "bits": (values.whole, "N", "bits of a quantised weight (default: 7)"),
     "sparsity": (str, "NAME", "rigl, prune or small-dense"),
     "quantization": (str, "NAME", "qat, range, distribution, kmeans or float16"),
-    "steps": (whole, "N", "training steps (default: by effort)"),
-    "batch": (whole, "PIXELS", "pixels of a training step (default: 2048 on a CPU)"),
+    "steps": (values.whole, "N", "training steps (default: by effort)"),
+    "batch": (values.whole, "PIXELS", "pixels of a training step (default: 2048 on a CPU)"),
 }
 
 Run = Callable[[argparse.Namespace], int]
@@ -121,10 +118,14 @@ def parser(run: Mapping[str, Run]) -> Parser:
     thumbnail.add_argument("file", metavar="FILE", help="a .inr file, or - for stdin")
     thumbnail.add_argument("target", metavar="PNG", help="the file to write, or - for stdout")
     thumbnail.add_argument(
-        "--size", type=_pixels, default=256, metavar="N", help="pixels of the longer side (default: 256)"
+        "--size", type=values.pixels, default=256, metavar="N", help="pixels of the longer side (default: 256)"
     )
     thumbnail.add_argument(
-        "--seconds", type=_seconds, default=10.0, metavar="S", help="nominal core-seconds it may take (default: 10)"
+        "--seconds",
+        type=values.seconds,
+        default=10.0,
+        metavar="S",
+        help="nominal core-seconds it may take (default: 10)",
     )
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
     _add_quiet(thumbnail, "no line of what was written")
@@ -158,7 +159,7 @@ def _encode(encode: argparse.ArgumentParser) -> None:
     _add_quiet(encode, "no progress bar, no line for each file")
     encode.add_argument(
         "--jobs",
-        type=_jobs,
+        type=values.jobs,
         metavar="N",
         help="pictures encoded at the same time, by processes that share the cores; those of more than 6 megapixels "
         "take the place of several (default: as many as there are cores)",
@@ -192,17 +193,20 @@ def _decode(decode: argparse.ArgumentParser) -> None:
     decode.add_argument("files", nargs="+", metavar="FILE", help="a .inr file, a folder of them, or - for stdin")
     _add_output(decode)
     decode.add_argument("--format", metavar="EXT", help="what to write: the end of a name, like png or jpg")
-    decode.add_argument("--size", type=_size, metavar="WxH", help="decode to this size, antialiased")
+    decode.add_argument("--size", type=values.size, metavar="WxH", help="decode to this size, antialiased")
     decode.add_argument(
-        "--region", type=_region, metavar="X0,Y0,X1,Y1", help="decode only this part, in pixels from the left and top"
+        "--region",
+        type=values.region,
+        metavar="X0,Y0,X1,Y1",
+        help="decode only this part, in pixels from the left and top",
     )
     decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
     decode.add_argument(
-        "--seconds", type=_seconds, metavar="S", help="nominal core-seconds that a file may take (default: 120)"
+        "--seconds", type=values.seconds, metavar="S", help="nominal core-seconds that a file may take (default: 120)"
     )
     _add_quiet(decode)
     decode.add_argument(
-        "--jobs", type=_jobs, default=1, metavar="N", help="files decoded at the same time (default: 1)"
+        "--jobs", type=values.jobs, default=1, metavar="N", help="files decoded at the same time (default: 1)"
     )
 
 
@@ -259,65 +263,10 @@ def _set(change: argparse.ArgumentParser) -> None:
     for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
         change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}: this file, or that of a picture")
     change.add_argument("--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 a quarter")
-    change.add_argument("--dpi", type=_dpi, metavar="X[,Y]", help="dots per inch")
+    change.add_argument("--dpi", type=values.resolution, metavar="X[,Y]", help="dots per inch")
     change.add_argument("--comment", metavar="TEXT")
     change.add_argument(
-        "--text", type=_pair, action="append", metavar="KEY=VALUE", help="repeatable; no value removes the key"
+        "--text", type=values.pair, action="append", metavar="KEY=VALUE", help="repeatable; no value removes the key"
     )
     for name in ("exif", "icc", "xmp", "dpi", "comment", "text"):
         change.add_argument(f"--no-{name}", dest="remove", action="append_const", const=name, default=[], help="remove")
-
-
-_NUMBER = re.compile("[0-9]{1,9}")  # more digits than that are no number of pixels
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (_NUMBER.fullmatch(width) and _NUMBER.fullmatch(height) and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT in pixels, got {text[:99]!r}")
-    return int(width), int(height)
-
-
-def _region(text: str) -> tuple[int, int, int, int]:
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 4 or not all(map(_NUMBER.fullmatch, parts)):
-        raise argparse.ArgumentTypeError(f"expected X0,Y0,X1,Y1 in pixels, got {text[:99]!r}")
-    x0, y0, x1, y1 = map(int, parts)
-    if x0 >= x1 or y0 >= y1:
-        raise argparse.ArgumentTypeError(f"expected X0 below X1 and Y0 below Y1, got {text!r}")
-    return x0, y0, x1, y1
-
-
-def _pixels(text: str) -> int:
-    if not (_NUMBER.fullmatch(text) and int(text)):
-        raise argparse.ArgumentTypeError(f"expected pixels, got {text[:99]!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not (_NUMBER.fullmatch(text) and int(text)):
-        raise argparse.ArgumentTypeError(f"expected whole seconds, got {text[:99]!r}")
-    return float(text)
-
-
-def _jobs(text: str) -> int:
-    if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= 1024):
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, got {text[:99]!r}")
-    return int(text)
-
-
-def _dpi(text: str) -> tuple[float, float]:
-    x, _, y = text.partition(",")
-    try:
-        return float(x), float(y or x)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(f"expected X or X,Y, got {text[:99]!r}") from e
-
-
-def _pair(text: str) -> tuple[str, str]:
-    with suppress(UnicodeError):  # UTF-8, also where the locale knows ASCII only
-        text = os.fsencode(text).decode("utf-8")
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text[:99]!r}")
-    return key, value

@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")  # as argparse knows negative ones
 _NEAR = 0.65  # of difflib's ratio: --loss is not --jobs
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "ki": 2**10, "mi": 2**20}
-_SIZE = re.compile(r"(\d{1,10}(?:\.\d{1,9})?) ?([km]i?)?b?", re.IGNORECASE)
 # What other programs call it.
 _OTHER_OPTIONS = {"-v": "--version", "-V": "--version", "-?": "--help", "version": "--version", "help": "--help"}
 _OTHER_COMMANDS = {
@@ -120,30 +118,6 @@ def meant(word: str, known: Iterable[str]) -> str:
     """The known word that is nearest to one that is not, its dashes at the front aside; empty if none is near."""
     bare = {own.lstrip("-"): own for own in known}
     return next((bare[near] for near in difflib.get_close_matches(word, bare, n=1, cutoff=_NEAR)), "")
-
-
-def number(text: str) -> float:
-    """For `type=`: a number of a command line."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text[:99]!r}") from None
-
-
-def whole(text: str) -> int:
-    """For `type=`: a whole number of a command line."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text[:99]!r}") from None
-
-
-def size_in_bytes(text: str) -> int:
-    """For `type=`: bytes, also as 20k, 20kB (both 20,000), 20KiB (20,480), 1.5M or 1.5 MB."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected bytes, like 20000 or 20kB, got {text[:99]!r}")
-    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
 def _is_option(word: str) -> bool:

@@ -8,7 +8,8 @@ import pytest
 import tiny
 from tiny import inr
 
-from pillow_inr.command.parsing import meant, size_in_bytes
+from pillow_inr.command.parsing import meant
+from pillow_inr.command.values import size_in_bytes
 
 
 def said(*words: str) -> str:
