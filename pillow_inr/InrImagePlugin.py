@@ -75,11 +75,9 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
     _gap: float | None = None  # of the call of `thumbnail` that is going on
 
     def _open(self) -> None:
-        from dataclasses import replace
+        from inr_core import Arrival, FormatError, LimitError, Metadata, read_head
 
-        from inr_core import Arrival, FormatError, Metadata, read_head
-
-        from .bombs import OPENED_WITH, given, told
+        from .bombs import OPENED_WITH, given
         from .info_keys import fill_info
 
         assert self.fp is not None
@@ -88,9 +86,10 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
             raise SyntaxError(msg)
         self.fp.seek(0)
         try:
-            with told():
-                self._limits = OPENED_WITH.get() or LIMITS
-                head = read_head(self.fp, given(self._limits))
+            self._limits = OPENED_WITH.get() or LIMITS
+            head = read_head(self.fp, given(self._limits))
+        except LimitError as e:
+            raise Image.DecompressionBombError(str(e)) from e
         except FormatError as e:
             # The signature is ours, so no other plugin will open it: say why instead of "cannot identify image file".
             msg = f"{self._label()}: {e}"
@@ -100,7 +99,7 @@ class InrImageFile(_Scaled, ImageFile.ImageFile):
         self._mode = header.mode
         self._size = header.width, header.height
         self._text = fill_info(self, head)
-        head = replace(head, metadata=Metadata())  # `info` has it
+        head = type(head)(header, Metadata(), head.palette_bytes, head.payload_offset)  # `info` has the metadata
         self._locks = {}
         self._arriving = head, Arrival(header)
         args = (*self._arriving, None, self._limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +21,12 @@ WARNED = 0.5  # of the seconds that are refused: as Pillow warns of half the pix
 
 def given(limits: Limits | None) -> Limits:
     """Limits, or those of the core; without MAX_IMAGE_PIXELS what Pillow does not ask either: pixels and time."""
-    from math import inf
-
-    from inr_core import Limits
-
     if limits is not None:
         return limits
+    from inr_core import Limits
+
     default = Limits.default
-    return replace(default, pixels=inf, seconds=inf) if Image.MAX_IMAGE_PIXELS is None else default
+    return replace(default, pixels=math.inf, seconds=math.inf) if Image.MAX_IMAGE_PIXELS is None else default
 
 
 @contextmanager

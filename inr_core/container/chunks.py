@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # opening a file needs no NumPy
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
 PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before those with the pixels
+PLANES = {chunk: plane for plane, chunk in PLANE_CHUNKS.items()}
+KNOWN = frozenset((b"HEAD", b"PLTE", b"RANG", *NAMES))  # before the pixels
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 
 
@@ -98,14 +100,14 @@ def _read_head(source: Source, limits: Limits) -> tuple[Head, bytes]:
     """The head, and what was read beyond it: the first bytes of the payload."""
     header = _read_start(source)
     limits.check("pixels", header.width * header.height, "pixels")
-    pixels, known = (header.row.chunk, *PLANE_CHUNKS.values()), (b"HEAD", b"PLTE", b"RANG", *NAMES)
-    source.skip_to_missing(MAX_CHUNKS, pixels.__contains__, lambda kind: _critical(kind) and kind not in known)
+    pixels = (header.row.chunk, *PLANES)
+    source.skip_to_missing(MAX_CHUNKS, pixels.__contains__, lambda kind: _critical(kind) and kind not in KNOWN)
     palette: bytes | None = None
     metadata: dict[bytes, bytes] = {}
     for count in range(MAX_CHUNKS + 1):
         offset = source.offset
         kind, length = source.chunk_header()
-        if plane := next((name for name, own in PLANE_CHUNKS.items() if kind == own), ""):
+        if plane := PLANES.get(kind, ""):
             header = dataclasses.replace(header, plane=plane)
             check_header(header, FormatError)
         if plane or kind == header.row.chunk:

@@ -63,23 +63,26 @@ class Source:
         if type(self.fp) is not io.BytesIO:
             return
         begin, at = self.fp.tell() - self.offset, self.offset
-        with self.fp.getbuffer() as data:
+        size = self.fp.seek(0, io.SEEK_END) - begin
+        try:
             for _ in range(most):
-                if len(data) < begin + at + CHUNK.size:
+                if size < at + CHUNK.size:
                     break
-                length, kind = CHUNK.unpack_from(data, begin + at)
-                end = at + CHUNK.size + length + CRC.size
+                self.fp.seek(begin + at)
+                length, kind = CHUNK.unpack(self.fp.read(CHUNK.size))
                 if last(kind):
                     return
-                if len(data) < begin + end:
+                end = at + CHUNK.size + length + CRC.size
+                if size < end:
                     break
                 if refused(kind):
                     return
                 at = end
             else:
                 return
-        self.offset = at
-        self.fp.seek(begin + at)
+            self.offset = at
+        finally:
+            self.fp.seek(begin + self.offset)
 
 
 def name_of(kind: bytes) -> str:

@@ -15,7 +15,7 @@ from limit_files import LATENT, SIREN, with_head
 from networks import header_of, make_file
 from PIL import Image, UnidentifiedImageError
 
-from inr_core import FormatError, InrError, Settings, decode, encode, read_head
+from inr_core import FormatError, InrError, Settings, decode, encode, read_head, verify
 from inr_core.container import metadata
 
 
@@ -38,6 +38,15 @@ def test_memory_of_decoding_is_so_many_bytes_a_pixel() -> None:
         first, second = (peak_bytes(lambda data=data: decode(data, threads=1)) for data in (small, large))  # type: ignore[misc]
         sides = [read_head(io.BytesIO(data)).header.width for data in (small, large)]
         assert 0 < second - first < most * (sides[1] ** 2 - sides[0] ** 2)
+
+
+def test_a_file_in_memory_is_not_copied_to_open_it() -> None:
+    """However much there is of it, or behind it."""
+    data = SIREN + bytes(2**24)
+    fp = io.BytesIO(data)
+    for read in (read_head, verify, lambda fp: Image.open(fp, formats=["INR"])):
+        fp.seek(0)
+        assert peak_bytes(lambda read=read: read(fp)) < 2**20  # type: ignore[misc]
 
 
 def flat_latent(side: int) -> bytes:
