@@ -20,8 +20,8 @@ RATES = {
     "passes": (1e-9, 2e-9),
     "steps": (1.2e-5, 1.2e-5),
     "distances": (1e-9, 1e-9),
-    "symbols": (4e-7, 4e-7),
-    "questions": (1e-7, 8e-5),
+    "symbols": (5e-8, 6e-7),
+    "questions": (1.2e-7, 8e-5),
     "plain_questions": (8e-5, 8e-5),
 }
 

@@ -21,7 +21,7 @@ from .cost import mixed_cost, strips_cost
 from .planes import check_patience, strip_rows
 from .strips import Shape, pack_strip, read_parts, unpack_parts
 
-MIXED_SECONDS = 9.0  # to decode a plane by the mixing coder at the most: what is beside it takes its own time
+MIXED_SECONDS = 9.5  # to decode a plane by the mixing coder at the most: what is beside it takes its own time
 LOW, BETWEEN, HIGH = range(3)  # what the plane of ends says of a pixel
 Plane = NDArray[np.unsignedinteger[Any]]  # (h, w)
 

@@ -12,7 +12,7 @@ from .planes import may_mix, strip_shapes
 from .prediction import MEDIAN
 from .strips import Part, Shape
 
-PASSES = 75  # of a sample: expanding, undoing the prediction, of which the median takes most
+PASSES = 90  # of a sample: expanding, undoing the prediction, of which the median takes most
 MIXED_OVERHEAD = 3  # questions that finding a sample's neighbours takes as long as
 ASKED = 8  # that it takes to ask for a pixel
 
