@@ -56,7 +56,8 @@ class Decoder:
             raise SettingsError(f"threads: expected 1 to {MAX_THREADS}, got {shown(threads)}")
         name: object = device
         if not isinstance(name, str) or not _DEVICE.fullmatch(name):
-            raise SettingsError(f"device: expected cpu, torch, cuda, cuda:N or mps, got {shown(name)}")
+            known = "cpu, torch, cuda, cuda:N, mps"
+            raise SettingsError(f"device: expected one that can decode this file, got {shown(name)}; there are {known}")
         header = head.header
         self.head, self._limits = head, given(limits)
         cut: bytes | None = None  # what there is of the payload that is not complete, if that may be so

@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], Any, type[Exception], str]] = {
         lambda value: inr_core.decode(DATA, device=value),
         "gpu",
         SettingsError,
-        "device: expected cpu, torch, cuda, cuda:N or mps, got 'gpu'",
+        "device: expected one that can decode this file, got 'gpu'; there are cpu, torch, cuda, cuda:N, mps",
     ),
     "a comment of text": (
         lambda value: inr_core.replace_metadata(DATA, Metadata(comment=value)),
