@@ -9,7 +9,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
+
+from inr_core.metrics import Pchip
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "results"
@@ -47,6 +50,48 @@ def by_quality(file: str, table: str, *, similarity: bool = True) -> list[Line]:
         mean = {name: fmean(row[name] for row in points) for name in ("bytes", "bpp", "psnr_db")}
         line = str(quality), f"{mean['bytes']:,.0f}", f"{mean['bpp']:.3f}", f"{mean['psnr_db']:.2f}"
         made.append((*line, f"{fmean(row['ms_ssim'] for row in points):.4f}") if similarity else line)
+    return made
+
+
+METRICS = {"ssimulacra2": "SSIMULACRA2", "ms-ssim": "MS-SSIM", "psnr": "PSNR"}
+
+
+def looks() -> list[Line]:
+    """Means of the pictures by effort, tune and measure."""
+    made: dict[tuple[int, str, str], Rows] = {}
+    for row in rows("looks", "bd_rates_percent"):
+        made.setdefault((row["effort"], row["tune"], row["metric"]), []).append(row)
+    order = list(METRICS)
+    return [
+        (
+            *(str(effort), tune, METRICS[metric]),
+            *(percent(fmean(row[name] for row in own)) for name in ("jpeg", "webp", "avif", "avif_tune_psnr")),
+        )
+        for (effort, tune, metric), own in sorted(
+            made.items(), key=lambda item: (*item[0][:2], order.index(item[0][2]))
+        )
+    ]
+
+
+def looks_by_quality() -> list[Line]:
+    """Means over the pictures as they are saved by default, at each quality, and bytes beside AVIF's as good files."""
+    made: list[Line] = []
+    curves: dict[str, Pchip] = {}
+    for row in rows("looks", "avif"):
+        if row["picture"] not in curves:
+            points = sorted(
+                (r["ssimulacra2"], r["bytes"]) for r in rows("looks", "avif") if r["picture"] == row["picture"]
+            )
+            curves[row["picture"]] = Pchip.through([score for score, _ in points], np.log([size for _, size in points]))
+    own = [row for row in rows("looks", "rd") if row["effort"] == 5]
+    for quality in sorted({row["quality"] for row in own}):
+        points = [row for row in own if row["quality"] == quality]
+        mean = {
+            name: fmean(row[name] for row in points) for name in ("bytes", "bpp", "psnr_db", "ms_ssim", "ssimulacra2")
+        }
+        line = str(quality), f"{mean['bytes']:,.0f}", f"{mean['bpp']:.3f}", f"{mean['psnr_db']:.2f}"
+        apart = fmean(row["bytes"] / np.exp(curves[row["picture"]](row["ssimulacra2"])) - 1 for row in points)
+        made.append((*line, f"{mean['ms_ssim']:.4f}", f"{mean['ssimulacra2']:.1f}", percent(100 * apart)))
     return made
 
 
@@ -190,6 +235,8 @@ def kernels_rates() -> list[Line]:
 TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its table of this number
     ("The latent model beside other formats", 0): lambda: bd_rates("latent"),
     ("The latent model beside other formats", 1): lambda: by_quality("latent", "rd"),
+    ("Looks", 0): looks,
+    ("Looks", 1): looks_by_quality,
     ("Text and screens", 0): lambda: bd_rates("text"),
     ("Text and screens", 1): lambda: by_quality("text", "rd"),
     ("What auto takes", 0): taken,
