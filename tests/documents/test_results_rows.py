@@ -77,12 +77,9 @@ def looks_by_quality() -> list[Line]:
     """Means over the pictures as they are saved by default, at each quality, and bytes beside AVIF's as good files."""
     made: list[Line] = []
     curves: dict[str, Pchip] = {}
-    for row in rows("looks", "avif"):
-        if row["picture"] not in curves:
-            points = sorted(
-                (r["ssimulacra2"], r["bytes"]) for r in rows("looks", "avif") if r["picture"] == row["picture"]
-            )
-            curves[row["picture"]] = Pchip.through([score for score, _ in points], np.log([size for _, size in points]))
+    for picture in {row["picture"] for row in rows("looks", "avif")}:
+        known = sorted((r["ssimulacra2"], r["bytes"]) for r in rows("looks", "avif") if r["picture"] == picture)
+        curves[picture] = Pchip.through([score for score, _ in known], np.log([size for _, size in known]))
     own = [row for row in rows("looks", "rd") if row["effort"] == 5]
     for quality in sorted({row["quality"] for row in own}):
         points = [row for row in own if row["quality"] == quality]
