@@ -63,9 +63,9 @@ fuzz: $(VENV)/installed-test
 	@mkdir -p build/findings
 	$(FUZZ) tests/fuzz/fuzz_decode.py build/corpus -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/findings/ $(FUZZ_ARGS)
 
-# Goes on where it was stopped, until all are done: rm build/mutants.json begins anew.
+# Goes on where it was stopped, until all are done: rm build/mutants.json begins anew. MUTATE_ARGS=--both: by NumPy, too.
 mutate: $(VENV)/installed-test
-	$(FUZZ) tests/fuzz/mutants.py $(MUTANTS) --workers $(WORKERS) --state build/mutants.json --findings build/findings
+	$(FUZZ) tests/fuzz/mutants.py $(MUTANTS) --workers $(WORKERS) --state build/mutants.json --findings build/findings $(MUTATE_ARGS)
 
 # The compiled kernels built for AddressSanitizer and UndefinedBehaviorSanitizer, in build/sanitize.
 sanitize: $(VENV)/installed-test

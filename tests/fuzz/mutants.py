@@ -28,6 +28,8 @@ from mutator import mutate
 from outcomes import limit_memory, read, remembered_models
 from seeds import kind, seeds, wild
 
+from inr_core.kernels import switch
+
 BLOCK = 250  # mutants handed to a worker at once
 MEMORY = 400 * 2**20  # bytes beyond what a worker has when it begins
 STUCK = 60.0  # seconds without a mutant done: a hang that no alarm interrupts
@@ -35,6 +37,7 @@ WILD_SHARE = 0.04  # of mutants, those of files that are made for them: half of 
 CONTEXT: Any = mp.get_context("fork" if "fork" in mp.get_all_start_methods() else None)  # workers share the seeds
 PILLOW_SHARE = 8  # every so many mutants go through Pillow too
 MADE_OF = "made of: "
+both = False  # whether every mutant is read by NumPy, too, and what comes of it must be the same
 
 
 @dataclass
@@ -68,14 +71,27 @@ def mutant(seed: int, number: int) -> tuple[bytes, random.Random, bool, str]:
 def check(seed: int, number: int) -> tuple[bytes, list[str]]:
     """A mutant and its outcomes, of which one is what it is made of; the last is a finding if it is one."""
     data, rng, legal, source = mutant(seed, number)
-    made = f"{MADE_OF}{source}"
+    made, again = f"{MADE_OF}{source}", random.Random()
+    again.setstate(rng.getstate())
     try:
         outcomes = read(data, rng if number % PILLOW_SHARE == 0 else None)
+        if both:
+            _read_by_numpy(data, again if number % PILLOW_SHARE == 0 else None, outcomes)
         if legal and not outcomes[0].startswith("core: decoded"):
             raise Finding(f"a legal file: {outcomes[0]}")
         return data, [outcomes[0], made, *outcomes[1:]]
     except Finding as e:
         return data, [made, f"FINDING {e}"]
+
+
+def _read_by_numpy(data: bytes, rng: random.Random | None, outcomes: list[str]) -> None:
+    """Finding: it comes to something else. What the mixing coder made may be too much for it, or cost too much."""
+    with switch.using(switch.NUMPY):
+        others = read(data, rng)
+    if others[0].startswith("core: structure read") or "limited" in outcomes[-1]:
+        others = outcomes
+    if others != outcomes:
+        raise Finding(f"{outcomes}, but by NumPy {others}")
 
 
 def work(connection: Connection, place: Any, seed: int) -> None:
@@ -211,8 +227,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--state", type=Path, help="JSON file to go on from")
     parser.add_argument("--findings", type=Path, default=Path("build/findings"))
+    parser.add_argument("--both", action="store_true", help="read every mutant by NumPy, too: the same must come of it")
     parser.add_argument("--list", action="store_true", help="print every outcome and how often it came")
     args = parser.parse_args(argv)
+    global both  # noqa: PLW0603 - workers are forked
+    both = args.both
     state = loaded(args.state, args.seed)
     if state.seed != args.seed:
         parser.error(f"{args.state}: expected seed {args.seed}, got {state.seed}")

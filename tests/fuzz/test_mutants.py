@@ -28,6 +28,7 @@ from ways import WAYS
 
 import inr_core
 from inr_core import FormatError, SettingsError, decode
+from inr_core.kernels import switch
 from inr_core.modes import COMPONENTS, MODE_TABLE
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.inr"))
@@ -73,6 +74,16 @@ def test_mutants_are_repeatable_and_get_deep() -> None:
     assert decoded > 20
     assert deep > 80, "right CRCs lead past the container"
     assert len(found) > 80
+
+
+def test_what_numpy_reads_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not switch.compiled():
+        pytest.skip("compares compiled kernels")
+    monkeypatch.setattr(mutants, "both", True)
+    found = [mutants.check(6, number)[1][-1] for number in range(24)]
+    assert not [outcome for outcome in found if outcome.startswith("FINDING")]
+    monkeypatch.setattr(mutants, "read", lambda *args: [f"{switch.backend} {read(*args)[0]}"])
+    assert mutants.check(6, 0)[1][-1].startswith(f"FINDING ['{switch.backend} core: ")
 
 
 def raising(*args: object, **options: object) -> Any:
