@@ -53,6 +53,15 @@ def by_quality(file: str, table: str, *, similarity: bool = True) -> list[Line]:
     return made
 
 
+def graphics() -> list[Line]:
+    """Each picture beside the formats, and means of those that have dB in common."""
+    table = rows("graphics", "bd_rates_percent")
+    formats = [name for name in table[0] if name != "picture"]
+    each = [(row["picture"], *("–" if row[n] is None else percent(row[n]) for n in formats)) for row in table]
+    means = [fmean(row[name] for row in table if row[name] is not None) for name in formats]
+    return [*each, ("mean of those", *map(percent, means))]
+
+
 METRICS = {"ssimulacra2": "SSIMULACRA2", "ms-ssim": "MS-SSIM", "psnr": "PSNR"}
 
 
@@ -236,6 +245,7 @@ TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its
     ("Looks", 1): looks_by_quality,
     ("Text and screens", 0): lambda: bd_rates("text"),
     ("Text and screens", 1): lambda: by_quality("text", "rd"),
+    ("Text and screens", 2): graphics,
     ("What auto takes", 0): taken,
     ("Thumbnails", 0): thumbnails,
     ("Compiled kernels", 0): kernels_decoding,
