@@ -63,10 +63,7 @@ def check_bytes(data: object) -> None:
 
 def check_file(fp: object) -> None:
     """Raise TypeError for what is no file that is open, or one opened for text."""
-    if type(fp) in (
-        io.BytesIO,
-        io.BufferedReader,
-    ):  # most are: the rest takes as long as reading a header
+    if type(fp) in (io.BytesIO, io.BufferedReader):  # most are: the rest takes as long as reading a header
         return
     if isinstance(fp, (str, os.PathLike)):
         raise TypeError(f"fp: expected an open file, got {shown(fp)}; open(…, 'rb') gives one")

@@ -111,7 +111,7 @@ def with_colours(pixels: Array, mode: str) -> Array:
     """The reverse: (h, W, C), red, green and blue the same where they were one."""
     if mode not in COLOUR_MODES or pixels.shape[2] > 2:
         return pixels
-    return pixels[..., [0, 0, 0, 1][: pixels.shape[2] + 2]]
+    return np.take(pixels, [0, 0, 0, 1][: pixels.shape[2] + 2], axis=2)  # an index would leave planes in memory
 
 
 def from_samples(samples: Array, mode: str, palette: Palette | None, ranges: tuple[Range, ...] = ()) -> Array:

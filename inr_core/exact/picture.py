@@ -44,7 +44,7 @@ class ExactPicture(Picture):
         """As `Picture.decode`; at another size, the colours are what is resampled."""
         x0, y0, x1, y1 = box
         if size == (x1 - x0, y1 - y0):
-            pixels = self._rows(y0, y1)[:, x0:x1]
+            pixels = np.ascontiguousarray(self._rows(y0, y1)[:, x0:x1])  # a view would keep the rows beside it
             return luma(pixels) if grey else pixels
         top, bottom = self._rows_for(box, size)
         samples = to_colours(self._rows(top, bottom), self.header.mode, self._palette)

@@ -187,7 +187,8 @@ class Job(ABC):
     def psnr_of_file(self, data: bytes) -> float:
         """PSNR of the decoded file."""
         pixels = decode(data, threads=self.settings.threads, limits=Limits.unlimited())
-        return self._psnr(to_colours(without_colours(pixels, self.raster.mode), self.raster.mode, self.palette))
+        colours = to_colours(pixels, self.raster.mode, self.palette)
+        return self._psnr(colours[..., ::3] if self.raster.grey else colours)
 
     def psnr(self, decoded: Array) -> float:
         """PSNR of decoded samples (H, W, C)."""

@@ -12,7 +12,9 @@ from PIL import Image
 from small_fits import scene
 
 import pillow_inr  # noqa: F401
-from inr_core import Settings, decode, encode, read_head
+from inr_core import Metadata, Settings, decode, encode, read_head
+from inr_core.save.job import Request
+from inr_core.save.latent import LatentJob
 
 QUICK: dict[str, dict[str, Any]] = {
     "latent": {"model": "latent", "effort": 0},
@@ -39,18 +41,43 @@ def save(pixels: NDArray[Any], mode: str, model: str) -> bytes:
     return encode(pixels, Settings(threads=1, **QUICK[model]), mode=mode)
 
 
-@pytest.mark.parametrize("model", QUICK)
-@pytest.mark.parametrize(("mode", "plain", "channels"), [("RGB", "L", 1), ("RGBA", "LA", 2)])
-def test_files_differ_from_grey_ones_by_their_mode_only(model: str, mode: str, plain: str, channels: int) -> None:
-    if model == "siren":
+@pytest.fixture(params=QUICK)
+def model(request: pytest.FixtureRequest) -> str:
+    if request.param == "siren":
         pytest.importorskip("torch")
-    alone, together = save(grey(channels), plain, model), save(colour(grey(channels)), mode, model)
+    return str(request.param)
+
+
+@pytest.fixture(params=[1, 2])
+def pair(request: pytest.FixtureRequest, model: str) -> tuple[bytes, bytes, int]:
+    """Files of the same picture as L or LA and as RGB or RGBA, and its channels."""
+    channels = request.param
+    mode = "L" if channels == 1 else "LA", "RGB" if channels == 1 else "RGBA"
+    return save(grey(channels), mode[0], model), save(colour(grey(channels)), mode[1], model), channels
+
+
+def test_files_differ_from_grey_ones_by_their_mode_only(pair: tuple[bytes, bytes, int]) -> None:
+    alone, together, channels = pair
     assert [k for k in range(len(alone)) if alone[k] != together[k]][:1] == [21]  # the mode, then the header's CRC
     assert (len(alone), alone[38:]) == (len(together), together[38:])
     expected = decode(alone).reshape(*SIDES[::-1], channels)
     assert (decode(together) == colour(expected)).all()
     head = read_head(io.BytesIO(together)).header
-    assert (head.mode, head.channels, head.grey) == (mode, channels, True)
+    assert (head.mode, head.channels, head.grey) == ("RGB" if channels == 1 else "RGBA", channels, True)
+
+
+def test_their_pixels_are_in_one_piece(pair: tuple[bytes, bytes, int]) -> None:
+    for options in ({}, {"size": (15, 11)}, {"region": (3, 5, 41, 40)}):
+        assert decode(pair[1], **options).flags.c_contiguous
+
+
+def test_a_file_may_be_grey_of_a_picture_that_is_not_quite() -> None:
+    pixels = colour(grey(1))
+    pixels[0, 0, 1] ^= 1
+    job = LatentJob(Request(pixels, "RGB", None, Metadata(), Settings(**QUICK["latent"]), None))
+    exact = save(colour(grey(1)), "RGB", "exact")
+    assert job.raster.channels == 3
+    assert job.psnr_of_file(exact) == pytest.approx(10 * np.log10(255**2 * pixels.size))
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -78,12 +105,8 @@ def test_colours_that_nobody_sees_are_colours() -> None:
     assert (decode(data) == pixels).all()
 
 
-@pytest.mark.parametrize("model", QUICK)
-@pytest.mark.parametrize(("mode", "plain", "channels"), [("RGB", "L", 1), ("RGBA", "LA", 2)])
-def test_regions_and_other_sizes_are_those_of_grey_files(model: str, mode: str, plain: str, channels: int) -> None:
-    if model == "siren":
-        pytest.importorskip("torch")
-    alone, together = save(grey(channels), plain, model), save(colour(grey(channels)), mode, model)
+def test_regions_and_other_sizes_are_those_of_grey_files(pair: tuple[bytes, bytes, int]) -> None:
+    alone, together, channels = pair
     for options in ({"size": (15, 11)}, {"size": (100, 90)}, {"region": (3, 5, 41, 40)}):
         expected = decode(alone, **options)
         got = decode(together, **options)
