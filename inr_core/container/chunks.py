@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # opening a file needs no NumPy
 
 SIGNATURE = b"\x89INR\r\n\x1a\n"
 VERSION = 1
-PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS"}  # that may come before those with the pixels
+PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS", "tiles": b"TILE"}  # that may come before those with the pixels
 PLANES = {chunk: plane for plane, chunk in PLANE_CHUNKS.items()}
 KNOWN = frozenset((b"HEAD", b"PLTE", b"RANG", *NAMES))  # before the pixels
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on

@@ -15,9 +15,12 @@ from .ranges import Range
 HEAD = struct.Struct("<HHBBBBHHBI")
 MODEL_NAMES = tuple(MODELS)  # by number
 
-PLANE_MODES = {  # that may have a plane beside a siren or a pyramid: all of the alpha, or the ends of the last channel
+# modes that may have a plane beside a siren or a pyramid: all of the alpha, or the ends of the last channel; or, of
+# 8 bits a sample and beside a pyramid, tiles and all of the alpha
+PLANE_MODES = {
     "alpha": ALPHA_MODES,
     "ends": ("L", "I;16", *ALPHA_MODES),
+    "tiles": ("L", "RGB", *ALPHA_MODES),
 }
 
 
@@ -36,7 +39,7 @@ class Raster:
     @property
     def coded(self) -> int:
         """Channels that the model makes."""
-        return self.channels - (self.plane == "alpha")
+        return self.channels - self.keeps_alpha
 
     @property
     def components(self) -> tuple[int, ...]:
@@ -46,12 +49,17 @@ class Raster:
             components = (1,) * self.channels
         elif sum(components) < self.channels:
             components = (*components, 1)
-        return components[:-1] if self.plane == "alpha" else components
+        return components[:-1] if self.keeps_alpha else components
 
     @property
     def alpha(self) -> bool:
         """Whether the last channel is one."""
         return self.mode in ALPHA_MODES or (self.mode == "P" and self.channels == 4)
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether all of the alpha stands beside the model."""
+        return self.alpha and self.plane in ("alpha", "tiles")
 
     @property
     def grey(self) -> bool:
@@ -135,6 +143,11 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
     limit("payload bytes", header.payload_bytes, 0, header.row.max_payload)
-    if header.plane and (header.row.lossless or header.mode not in PLANE_MODES[header.plane]):
+    tiles = header.plane == "tiles"
+    if header.plane and (
+        header.row.lossless
+        or header.mode not in PLANE_MODES[header.plane]
+        or (tiles and (header.model != "latent" or header.bit_depth != 8))
+    ):
         raise error(f"plane of {header.plane}: expected none with mode {header.mode} and model {header.model}, got one")
     header.parameters.check(limit, pixels, header.coded)

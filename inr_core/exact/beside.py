@@ -17,9 +17,9 @@ from ..container.header import Raster
 from ..errors import FormatError, TruncatedError
 from ..kernels.resample import Box
 from ..limits import Cost
-from .cost import mixed_cost, strips_cost
-from .planes import check_patience, strip_rows
-from .strips import Shape, pack_strip, read_parts, unpack_parts
+from .cost import mixed_cost
+from .grids import between, on_grid, rounded_mean
+from .whole import Whole, pack_whole, whole_shapes
 
 MIXED_SECONDS = 9.5  # to decode a plane by the mixing coder at the most: what is beside it takes its own time
 LOW, BETWEEN, HIGH = range(3)  # what the plane of ends says of a pixel
@@ -48,9 +48,8 @@ def ends_of(values: Plane, low: int, high: int) -> NDArray[np.uint8]:
 
 def _pack(plane: Plane, size: int, level: int) -> bytes:
     height, width = plane.shape
-    strips = strip_rows(width, height)
-    may_mix = mixed_cost([Shape(1, b - a, width, size) for a, b in strips]).seconds <= MIXED_SECONDS
-    return b"".join(pack_strip(plane[None, a:b], size, (1,), level, may_mix) for a, b in strips)
+    may_mix = mixed_cost(whole_shapes(1, width, height, size)).seconds <= MIXED_SECONDS
+    return pack_whole(plane[None], size, (1,), level, may_mix)
 
 
 class Beside:
@@ -66,9 +65,7 @@ class Beside:
             self.low = fields.number("ends, low", 0, peak - 2)
             self.high = fields.number("ends, high", self.low + 2, peak)
             size = HIGH + 1
-        rows = strip_rows(raster.width, raster.height)
-        self._shapes = [Shape(1, bottom - top, raster.width, size) for top, bottom in rows]
-        self.strips = [read_parts(fields, shape, f"{self.kind}, strip {k}") for k, shape in enumerate(self._shapes)]
+        self._whole = Whole(fields, whole_shapes(1, raster.width, raster.height, size), self.kind)
         if rest := len(fields.rest()):
             raise FormatError(f"{self.kind}: expected nothing after the last strip, got {rest} bytes")
 
@@ -76,23 +73,13 @@ class Beside:
     def plane(self) -> Plane:
         """(H, W): alpha, or LOW, BETWEEN and HIGH."""
         if self._plane is None:
-            self._plane = self._unpacked()
+            self._plane = self._whole.planes()[0]
         return self._plane
-
-    def _unpacked(self) -> Plane:
-        """`plane`, from its strips."""
-        for k, parts in enumerate(self.strips):
-            check_patience(parts, self._shapes, f"{self.kind}, strip {k}")
-        strips = [
-            unpack_parts(parts, shape, f"{self.kind}, strip {k}")[0]
-            for k, (parts, shape) in enumerate(zip(self.strips, self._shapes, strict=True))
-        ]
-        return strips[0] if len(strips) == 1 else np.concatenate(strips)
 
     @property
     def cost(self) -> Cost:
         """Of all of it, whatever part is asked for."""
-        return strips_cost(list(zip(self._shapes, self.strips, strict=True)))
+        return self._whole.cost
 
     def completed(self, samples: NDArray[Any], plane: Plane | None = None) -> NDArray[Any]:
         """Samples (h, w, C) that a model made, with what the plane there, by default all of it, says."""
@@ -105,43 +92,27 @@ class Beside:
         done[..., -1] = np.where(plane == BETWEEN, between, ends[plane])
         return done
 
-    def grid(self, level: int) -> Plane:
-        """The plane at the positions of a pyramid's grid; it sees what is beside them, too."""
-        plane = self.plane
-        for _ in range(level):
-            for axis in (0, 1):
-                lines = np.moveaxis(plane, axis, 0)
-                places = np.arange(0, len(lines), 2)
-                before, behind = lines[np.maximum(places - 1, 0)], lines[np.minimum(places + 1, len(lines) - 1)]
-                plane = np.moveaxis(self._mixed((before, lines[places], lines[places], behind)), 0, axis)
-        return plane
+    def completed_grid(self, samples: NDArray[Any], level: int) -> NDArray[Any]:
+        """Samples (h, w, C) of a pyramid's grid, likewise."""
+        return self.completed(samples, on_grid(self.plane, level, self._mean))
 
-    def between(self, box: Box) -> Plane:
-        """The plane of pixels `box` and what is between them, as `LatentDecoder.between` gives them."""
-        x0, y0, x1, y1 = box
-        plane = self.plane[y0:y1, x0:x1]
-        for axis in (0, 1):
-            lines = np.moveaxis(plane, axis, 0)
-            behind = np.concatenate([lines[1:], lines[-1:]])
-            doubled = np.stack([lines, self._mixed((lines, behind))], 1).reshape(-1, lines.shape[1])
-            plane = np.moveaxis(doubled, 0, axis)
-        return plane
+    def completed_between(self, samples: NDArray[Any], box: Box) -> NDArray[Any]:
+        """Samples (2h, 2w, C) of pixels `box` and what is between them, likewise."""
+        return self.completed(samples, between(self.plane, box, self._mean))
 
-    def _mixed(self, planes: Sequence[Plane]) -> Plane:
-        """Two or four of one shape → their mean, rounded half up; of ends, what they all say, or BETWEEN."""
+    def _mean(self, planes: Sequence[Plane]) -> Plane:
+        """Of alpha; of ends, what they all say, or BETWEEN."""
+        if self.kind == "alpha":
+            return rounded_mean(planes)
         first, *others = planes
-        if self.kind == "ends":
-            same = np.logical_and.reduce([first == other for other in others])
-            return np.where(same, first, np.uint8(BETWEEN))
-        total = np.sum([plane.astype(np.uint32) for plane in planes], 0)
-        mean: Plane = ((2 * total + len(planes)) // (2 * len(planes))).astype(first.dtype)
-        return mean
+        same = np.logical_and.reduce([first == other for other in others])
+        return np.where(same, first, np.uint8(BETWEEN))
 
 
-def take_beside(raster: Raster, payloads: Sequence[bytes]) -> tuple[Beside | None, list[bytes]]:
-    """The plane beside the model, if there is to be one, and the model's payloads; TruncatedError: it is not there."""
+def take_beside(raster: Raster, payloads: Sequence[bytes]) -> tuple[bytes | None, list[bytes]]:
+    """The payload of what is to stand beside the model, or None, and the model's; TruncatedError: it is not there."""
     if not raster.plane:
         return None, list(payloads)
     if not payloads:
         raise TruncatedError(f"pixel chunks: expected the plane of {raster.plane}, got none of it")
-    return Beside(raster, payloads[0]), list(payloads[1:])
+    return payloads[0], list(payloads[1:])

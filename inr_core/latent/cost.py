@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..container.header import Raster
-from ..exact.beside import Beside
 from ..limits import Cost
+from .completed import Besides
 from .latents import grid_size
 
 TILE = 16  # positions of a row that are evaluated together, by AVX2
@@ -13,7 +13,7 @@ PASSES = 95  # of a sample of the finest grid: maps, symbols, wavelet, coarser g
 GREY_SHARE = 0.5  # of the networks' work on three planes, for one
 
 
-def pyramid_cost(raster: Raster, levels: int, macs: int, level: int, beside: Beside | None = None) -> Cost:
+def pyramid_cost(raster: Raster, levels: int, macs: int, level: int, beside: Besides | None = None) -> Cost:
     """Of all grids of a pyramid down to one; macs: of the networks, a pixel of three planes."""
     cost = grid_cost(raster, macs, positions(raster, level, levels))
     return cost + beside.cost if beside else cost

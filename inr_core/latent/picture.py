@@ -18,7 +18,7 @@ from ..models import LatentShape
 from ..picture import Picture, resampling_cost
 from ..pixels import Array, luma
 from . import prior, scaled
-from .completed import CompletedGrids, Grids
+from .completed import CompletedGrids, Grids, read_beside
 from .cost import grid_cost, pyramid_cost
 from .decoding import LatentDecoder
 from .latents import PyramidShape, grid_size
@@ -46,7 +46,8 @@ class LatentPicture(Picture):
         assert isinstance(parameters, LatentShape)
         self._parameters, self._cut = parameters, cut
         self._prior = prior.load(parameters.prior)
-        self._beside, self._payloads = take_beside(head.header, payloads)
+        payload, self._payloads = take_beside(head.header, payloads)
+        self._beside = None if payload is None else read_beside(head.header, payload)
         if not self._payloads and not cut:
             raise TruncatedError("pixel chunks: expected the coarsest planes, got none")
 
@@ -66,7 +67,7 @@ class LatentPicture(Picture):
         """As `Picture.decode`, from the coarsest level that will do."""
         pyramid = self._pyramid()
         grids = self._grids(pyramid, box, size)
-        if grey and not self.header.ranges:
+        if grey and not self.header.ranges and not self._beside:
             return resample(pyramid.luma(grids[0]), box, size, grids[0], alpha=False)[..., 0]
         pixels = self.finished(scaled.scaled(self._completed(pyramid), box, size, self.header, grids))
         return luma(pixels) if grey else pixels

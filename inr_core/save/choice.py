@@ -14,6 +14,7 @@ from .exact import GUESSED, HURRIED, LEVELS, guessed_size
 from .graphics import reduced_instead
 from .job import Job, Request
 from .reduced import is_graphics
+from .tiled import tiled_instead
 
 LOSSY, LOSSLESS = ("latent", "siren"), "exact"  # to choose from: the first that can do with so many pixels; and for all
 FEW_COLOURS = 16  # that mean something rather than show something
@@ -27,6 +28,8 @@ def save(request: Request) -> bytes:
     if first == LOSSLESS and _is_quickly_mixed(request):
         request = dataclasses.replace(request, settings=dataclasses.replace(request.settings, effort=1))
     job = _job(first, request)
+    if request.settings.asked is None:
+        job = tiled_instead(job) or job
     if request.settings.asked is None and job.guessed_size is not None and job.guessed_cost is not None:
         return reduced_instead(job, job.guessed_cost) or _lossy_or_exact(job, job.guessed_size)
     try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import Interrupted, NoTorchWarning
 from ..kernels.colour import Samples
@@ -166,6 +167,11 @@ class LatentJob(LossyJob):
         return self.settings.look and self.raster.mode not in MEASURED
 
     @property
+    def visible(self) -> NDArray[np.bool_] | None:
+        """(H, W): which pixels anybody can see; None: all."""
+        return self.samples[..., -1] > 0 if self.alpha else None
+
+    @property
     def guessed_size(self) -> float:
         """As `Job.guessed_size`."""
         return self.refined_size(self._tried[1]) + sum(map(len, self._payloads))
@@ -233,7 +239,7 @@ class LatentJob(LossyJob):
             iterations,
             TRADE,
             adapt,
-            self.samples[..., -1] > 0 if self.alpha else None,
+            self.visible,
             self.codes_alpha,
             self.settings.seed,
             threads,

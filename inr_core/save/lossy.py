@@ -9,7 +9,7 @@ import numpy as np
 
 from ..container import chunks
 from ..errors import TargetError
-from ..exact.beside import Beside
+from ..latent.completed import Besides, read_beside
 from ..latent.plan import step_for
 from ..models import Parameters
 from ..pixels import Array
@@ -27,17 +27,27 @@ class LossyJob(Job):
     def __init__(self, request: Request, *, plane: bool = True) -> None:
         super().__init__(request)
         self._payloads: list[bytes] = []
-        self._beside: Beside | None = None
-        if plane:
-            step = step_for(self.settings.quality, self.raster.share)
-            level = max(LEVELS[self.settings.work], PLANE_LEVEL)
-            found = choose_plane(self.samples, spread_parts(self.samples), self.raster, step, level, self.threads)
-            if found:
-                kind, payload = found
-                self.raster = dataclasses.replace(self.raster, plane=kind)
-                self._payloads, self._beside = [payload], Beside(self.raster, payload)
-        self.coded: Array = np.ascontiguousarray(self.samples[..., : self.raster.coded])  # what the model makes
-        self.codes_alpha = self.alpha and self.raster.plane != "alpha"
+        self._beside: Besides | None = None
+        if plane and (found := self._choose_plane()):
+            kind, payload = found
+            self.raster = dataclasses.replace(self.raster, plane=kind)
+            self._payloads, self._beside = [payload], read_beside(self.raster, payload)
+        self.coded = self._to_code()
+        self.codes_alpha = self.alpha and not self.raster.keeps_alpha
+
+    def _choose_plane(self) -> tuple[str, bytes] | None:
+        """`Raster.plane` of what is to stand beside the model, and its payload."""
+        step = step_for(self.settings.quality, self.raster.share)
+        level = max(LEVELS[self.settings.work], PLANE_LEVEL)
+        return choose_plane(self.samples, spread_parts(self.samples), self.raster, step, level, self.threads)
+
+    def _to_code(self) -> Array:
+        """What the model makes."""
+        return np.ascontiguousarray(self.samples[..., : self.raster.coded])
+
+    def without(self) -> LossyJob:
+        """The job of the same picture in which nothing stands beside the model."""
+        return type(self)(self.request, plane=False)
 
     def saved(self) -> bytes:
         """As `Job.saved`; where what comes back exactly takes too much of a size, without it."""
@@ -46,7 +56,7 @@ class LossyJob(Job):
         except TargetError:
             if self.settings.target_size is None or not self.raster.plane:
                 raise
-        return type(self)(self.request, plane=False).saved()
+        return self.without().saved()
 
     def file(self, parameters: Parameters, payloads: Sequence[bytes]) -> bytes:
         """The file of what a model made; SettingsError for what no reader accepts."""

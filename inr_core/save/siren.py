@@ -72,10 +72,8 @@ class SirenJob(LossyJob):
 
     def _check_cost(self, shape: SirenShape) -> None:
         """SettingsError for a network that readers refuse to decode by default."""
-        cost, most = (
-            siren_cost(shape, self.raster.coded, (self.raster.width, self.raster.height), self._beside),
-            Limits().seconds,
-        )
+        cost = siren_cost(shape, self.raster.coded, (self.raster.width, self.raster.height))
+        cost, most = cost + self._beside.cost if self._beside else cost, Limits().seconds
         if cost.seconds > most:
             got = f"{cost.seconds:.0f}: {shape.layers} layers of {shape.hidden} neurons for {self.request.count} pixels"
             raise SettingsError(f"width, depth: expected a network decoded in {most:g} nominal seconds, got {got}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..container.chunks import Head
-from ..exact.beside import take_beside
+from ..exact.beside import Beside, take_beside
 from ..fileinfo import Chunk, FileInfo, LayerInfo, beside
 from ..kernels.resample import Box
 from ..limits import Cost
@@ -27,7 +27,8 @@ class SirenPicture(Picture):
 
     def __init__(self, head: Head, payloads: Sequence[bytes], cut: bytes | None, threads: int, device: str) -> None:
         super().__init__(head, payloads, cut, threads, device)
-        plane, (network,) = take_beside(head.header, payloads)
+        payload, (network,) = take_beside(head.header, payloads)
+        plane = None if payload is None else Beside(head.header, payload)
         parameters = head.header.parameters
         assert isinstance(parameters, SirenShape)
         self._parameters, self._beside = parameters, plane
