@@ -12,6 +12,7 @@ from .reduced import ReducedJob, is_graphics, may_reduce
 HOPE = 1.5  # parts of a picture cost hardly more than this times what all of it does: the coder has to learn
 LARGE, LARGE_PART, LARGE_HOPE = 2**19, 128, 1.15  # pixels from which on larger parts are asked, too, which tell better
 CLEAR = 0.6  # of what parts say that a lossy file costs: less is less than any, which then need not be made
+SIMPLER = 1.05  # times what tiles beside latents cost, and all is reduced: that opens sooner
 REFINED = 0.4  # dB, about, that refining gains
 
 
@@ -21,12 +22,22 @@ def reduced_instead(lossy: Job, guessed_cost: float) -> bytes | None:
     if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.coded, request.mode)):
         return None
     job = ReducedJob(request)
-    if job.guess() > HOPE * guessed_cost or (
-        request.count > LARGE and _larger_parts_cost_more(job, lossy, guessed_cost)
-    ):
+    tiles = lossy.raster.plane == "tiles"
+    guessed_cost *= SIMPLER if tiles else 1.0
+    if not tiles and _parts_cost_more(job, lossy, guessed_cost):
         return None
     found = _meets(job, lossy, guessed_cost)
     return None if found is None else job.handed_back(found)
+
+
+def _parts_cost_more(job: ReducedJob, lossy: Job, guessed_cost: float) -> bool:
+    """Whether there is little hope that reducing all of a picture is worth while, judged by parts of it.
+
+    Not asked where tiles stand beside the lossy model: then all of the picture may be nearly as good as some of it.
+    """
+    if job.guess() > HOPE * guessed_cost:
+        return True
+    return lossy.request.count > LARGE and _larger_parts_cost_more(job, lossy, guessed_cost)
 
 
 def _larger_parts_cost_more(job: ReducedJob, lossy: Job, guessed_cost: float) -> bool:
@@ -47,7 +58,7 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
         found = job.of_quality(settings.quality)
         if job.cost(found) > guessed_cost:
             return None
-        if job.cost(found) < CLEAR * guessed_cost:
+        if lossy.raster.plane == "tiles" or job.cost(found) < CLEAR * guessed_cost:
             return found
         other = lossy.unrefined()  # of a large picture, parts do not tell all
         return found if other is None or job.cost(found) <= lossy.refined_size(job.cost(other)) else None

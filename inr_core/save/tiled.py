@@ -36,6 +36,7 @@ BUSY = 32  # levels between a tile's darkest and brightest: less, in a photograp
 NEAR = 4  # of the nine tiles around one and itself: with fewer of its kind it is left to the latents
 HOLE, CLOSED = 7, 3  # with so many it becomes one of them, and so often
 CLEARLY_ALIKE, CLEARLY_BUSY = 0.7, 96  # what hardly any tile of a photograph is
+WORTH = 0.97  # of what latents alone cost: for less there is no need of two kinds of pixels
 FEW = 1 / 64  # of the tiles: fewer of either kind are not worth a look
 
 
@@ -53,7 +54,7 @@ def tiled_instead(job: Job) -> Job | None:
     if not FEW <= tiles.mean() <= 1 - FEW:
         return None
     tiled = TiledJob(job.request, tiles)
-    return tiled if tiled.guessed_cost < job.guessed_cost else None
+    return tiled if tiled.guessed_cost < WORTH * job.guessed_cost else None
 
 
 def graphic_tiles(samples: Array) -> Tiled:
