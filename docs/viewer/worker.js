@@ -42,7 +42,7 @@ async function open(bytes) {
     level: (level, samples, width, height) => {
       postMessage({ share: 4 ** -level });
       if (performance.now() - started < PREVIEWS || header.mode === 'P') return;
-      const alone = header.plane === 'ALPH' || header.grey; // samples that are not those of the mode
+      const alone = header.keepsAlpha || header.grey; // samples that are not those of the mode
       const shown = alone ? { ...header, mode: ['', 'L', 'LA', 'RGB'][header.coded], channels: header.coded } : header;
       show(samples, shown, null, width, height, { preview: true });
     },
@@ -60,7 +60,7 @@ function show(pixels, header, palette, width, height, more) {
 
 /* What of a header the page tells. */
 function described({ width, height, mode, depth, model, prior, step, levels, hidden, layers, plane }) {
-  const beside = plane === 'ALPH' ? ', alpha beside it' : plane ? ', ends beside it' : '';
+  const beside = { ALPH: ', alpha beside it', ENDS: ', ends beside it', TILE: ', tiles beside it' }[plane] ?? '';
   const models = {
     latent: `latent, prior ${prior}, step ${step}, ${levels} level${levels > 1 ? 's' : ''}${beside}`,
     siren: `siren, ${layers} layers of ${hidden} neurons${beside}`,

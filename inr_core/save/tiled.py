@@ -36,6 +36,7 @@ BUSY = 32  # levels between a tile's darkest and brightest: less, in a photograp
 NEAR = 4  # of the nine tiles around one and itself: with fewer of its kind it is left to the latents
 HOLE, CLOSED = 7, 3  # with so many it becomes one of them, and so often
 CLEARLY_ALIKE, CLEARLY_BUSY = 0.7, 96  # what hardly any tile of a photograph is
+SHARE = 0.4  # of the seconds a file may cost, for its tiles: with its latents it opens without a warning
 WORTH = 0.97  # of what latents alone cost: for less there is no need of two kinds of pixels
 FEW = 1 / 64  # of the tiles: fewer of either kind are not worth a look
 
@@ -46,7 +47,7 @@ def tiled_instead(job: Job) -> Job | None:
     if not isinstance(job, LatentJob) or raster.plane not in ("", "alpha") or raster.mode not in PLANE_MODES["tiles"]:
         return None
     shapes = whole_shapes(raster.channels, raster.width, raster.height, 256)
-    if raster.bit_depth != 8 or not reducing.available() or 2 * mixed_cost(shapes).seconds > Limits().seconds:
+    if raster.bit_depth != 8 or not reducing.available() or mixed_cost(shapes).seconds > SHARE * Limits().seconds:
         return None
     if raster.alpha and not raster.plane:
         return None
@@ -156,7 +157,8 @@ class TiledJob(LatentJob):
     def guessed_cost(self) -> float:
         """As `Job.guessed_cost`."""
         assert isinstance(self._beside, Tiles)
-        apart = (self._beside.samples.astype(np.int32) - self.samples)[self._shown]
+        counted = self._shown & (self.samples[..., -1] > 0) if self.alpha else self._shown
+        apart = (self._beside.samples.astype(np.int32) - self.samples)[counted]
         return super().guessed_cost + float(np.square(apart).sum(dtype=np.float64))
 
     def without(self) -> LatentJob:

@@ -112,7 +112,7 @@ def test_nothing_is_decoded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("siren.render.Grid._strip", "latent.level.Component._finer", "exact.picture.unpack_parts"):
         monkeypatch.setattr(f"inr_core.{name}", never)
-    monkeypatch.setattr("inr_core.exact.beside.unpack_parts", never)
+    monkeypatch.setattr("inr_core.exact.whole.unpack_parts", never)
     alpha = np.full((40, 40, 4), 9, np.uint8)
     alpha[:20, :20, 3] = 0
     for data in (SIREN, LATENT, encode(alpha[..., :3], Settings(model="exact"))):

@@ -156,8 +156,10 @@ def test_planes_beside_models_cover_the_format() -> None:
     found = {(header.model, header.plane, header.mode, header.bit_depth) for header in headers if header.plane}
     every = {(plane, mode) for plane, modes in PLANE_MODES.items() for mode in modes}
     assert {(plane, mode) for _, plane, mode, _ in found} == every
-    assert {(model, plane) for model, plane, _, _ in found} == set(product(("siren", "latent"), PLANE_MODES))
-    assert {(plane, depth) for _, plane, _, depth in found} == set(product(PLANE_MODES, (8, 16)))
+    of_one_channel = set(product(("siren", "latent"), ("alpha", "ends")))
+    assert {(model, plane) for model, plane, _, _ in found} == of_one_channel | {("latent", "tiles")}
+    depths = set(product(("alpha", "ends"), (8, 16)))
+    assert {(plane, depth) for _, plane, _, depth in found} == depths | {("tiles", 8)}
 
 
 def test_pyramids_cover_the_chunks() -> None:

@@ -24,6 +24,8 @@ from inr_core.container.fields import pack_number
 from inr_core.container.header import Header
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.strips import MIXED
+from inr_core.exact.tiles import pack_tiles
+from inr_core.exact.whole import pack_whole
 from inr_core.kernels import mixing, switch
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
@@ -52,6 +54,7 @@ def file_with(plane: str, chunk: bytes, mode: str = "LA", model: str = "latent")
     return chunks.write(header, None, Metadata(), [chunk, *payloads(header, samples)])
 
 
+TILES = pack_tiles(np.ones((1, 1), bool), 3, pack_whole(np.stack([SMALL, SMALL]), 256, (2,), 19, may_mix=False), 19)
 ALPHA, ENDS = pack_alpha(SMALL, 19), pack_ends(SMALL, int(SMALL.min()), int(SMALL.max()), 19)
 
 
@@ -67,10 +70,17 @@ ALPHA, ENDS = pack_alpha(SMALL, 19), pack_ends(SMALL, int(SMALL.min()), int(SMAL
         ("ends", b"\x05\x06" + ENDS[2:], "ends, high: expected 7 to 255, got 6"),
         ("ends", b"\x05" + pack_number(256), "ends, high: expected 7 to 255, got 256"),
         ("ends", b"\0\5\0\0" + b"\xff\xf0" * 4, "ends, strip 0, part 0: expected symbols of 0 to 2, got 3"),
+        ("tiles", b"", "tiles, side: expected 1 bytes, got 0"),
+        ("tiles", b"\2" + TILES[1:], "tiles, side: expected 3 to 8, got 2"),
+        ("tiles", b"\x09" + TILES[1:], "tiles, side: expected 3 to 8, got 9"),
+        ("tiles", TILES[:2], "tiles, map, strip 0, part 0, length: expected 1 bytes, got 0"),
+        ("tiles", b"\3\x10" + TILES[2:], "tiles, map, strip 0, part 0: expected at most 1 planes, got 2"),
+        ("tiles", TILES + b"\0", "tiles: expected nothing after the last strip, got 1 bytes"),
+        ("tiles", TILES[:-1], "tiles, strip 0, part 0: expected 40 bytes, got 39"),
     ],
 )  # fmt: skip
 def test_planes_that_no_encoder_writes(plane: str, chunk: bytes, message: str) -> None:
-    for model in ("latent", "siren"):
+    for model in ("latent",) if plane == "tiles" else ("latent", "siren"):
         with pytest.raises(FormatError) as caught:
             decode(file_with(plane, chunk, model=model))
         assert str(caught.value) == message
@@ -93,7 +103,7 @@ def test_where_a_plane_may_stand() -> None:
             decode(data)
         with pytest.raises(FormatError):
             verify(io.BytesIO(data))
-    for mode, plane in (("RGB", b"ALPH"), ("RGB", b"ENDS"), ("L", b"ALPH")):
+    for mode, plane in (("RGB", b"ALPH"), ("RGB", b"ENDS"), ("L", b"ALPH"), ("RGB", b"TILE"), ("L", b"TILE")):
         data = chunks.write(header_of(mode), None, Metadata(), b"")
         at = data.index(b"NETW")
         with pytest.raises(FormatError, match="expected none with mode"):

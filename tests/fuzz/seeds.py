@@ -19,7 +19,9 @@ from inr_core.container.header import PLANE_MODES, Header
 from inr_core.entropy import rans, symbols
 from inr_core.exact import mixed, strips
 from inr_core.exact.beside import pack_alpha, pack_ends
-from inr_core.exact.planes import strip_shapes
+from inr_core.exact.planes import strip_shapes, to_planes
+from inr_core.exact.tiles import pack_tiles
+from inr_core.exact.whole import pack_whole
 from inr_core.latent import differences, encoding, latents, prior
 from inr_core.latent.differences import ARRAYS, Difference, Differences, coded_mask
 from inr_core.models import ExactShape, LatentShape, SirenShape
@@ -214,11 +216,13 @@ def _beside() -> Iterator[bytes]:
         for plane, modes in PLANE_MODES.items():
             for mode in modes:
                 for depth in MODE_TABLE[mode].bit_depths:
+                    if plane == "tiles" and (model, depth) != ("latent", 8):
+                        continue
                     yield wild_beside(rng, model, plane, mode, depth)
 
 
 def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, depth: int) -> bytes:
-    """A plane of noise, or of little else than its ends, beside a model."""
+    """A plane of noise, or of little else than its ends, or tiles of noise, beside a model."""
     width, height = SIZES[rng.integers(len(SIZES))]
     channels, top = MODE_TABLE[mode].channels[0], 1 << depth
     parameters = LatentShape(1, 120, 2) if model == "latent" else SirenShape(4, 3)
@@ -227,6 +231,9 @@ def wild_beside(rng: np.random.Generator, model: str, plane: str, mode: str, dep
     samples: NDArray[np.unsignedinteger] = noise.astype(np.uint16 if depth == 16 else np.uint8)
     if plane == "alpha":
         payloads = [pack_alpha(samples[..., -1], 3)]
+    elif plane == "tiles":
+        tiles = rng.integers(0, 2, (-(-height // 8), -(-width // 8))) > 0
+        payloads = [pack_tiles(tiles, 3, pack_whole(to_planes(samples, mode), 256, (channels,), 3, True), 3)]
     else:
         low, high = sorted(int(value) for value in rng.integers(0, top - 2, 2))
         payloads = [pack_ends(samples[..., -1].clip(low, high + 2), low, high + 2, 3)]

@@ -18,6 +18,9 @@ from inr_core.exact import mixed as mixed_parts
 from inr_core.exact import strips
 from inr_core.exact.beside import pack_alpha, pack_ends
 from inr_core.exact.planes import to_planes
+from inr_core.exact.tiles import pack_tiles
+from inr_core.exact.whole import pack_whole
+from inr_core.kernels import mixing
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
 from inr_core.latent.latents import quantise
@@ -74,6 +77,40 @@ def beside(mode: str, samples: NDArray[Any], plane: str, low: int = 0, high: int
     else:
         payloads.append(pack(make_layers(header, 1, bits=6)))
     return chunks.write(header, None, Metadata(), payloads)
+
+
+def tiled(mode: str, samples: NDArray[Any], side_bits: int, tiles: Any, asks: bool | None = None) -> bytes:
+    """The file of samples (H, W, C) with tiles beside a pyramid, by the mixing coder, asking or not, or without it."""
+    height, width, channels = samples.shape
+    chosen = np.array(tiles, bool)
+    with patch.object(strips, "_mixed", return_value=None):
+        packed = pack_tiles(chosen, side_bits, b"", 19)
+        planes = to_planes(samples, mode)
+        if asks is None:
+            packed += pack_whole(planes, 256, (channels,), 19, may_mix=False)
+    if asks is not None:
+        body = mixing.write_pixels(mixed_parts.joined(planes), channels, 8, asks)
+        assert body is not None
+        packed += strips.mixed_part(channels, asks, body)
+    header = Header(width, height, mode, 8, channels, LatentShape(1, 150, 6), plane="tiles")
+    coded = np.ascontiguousarray(samples[..., : header.coded])
+    values = quantise(coded, prior.load(1), header.components, 150, 6, DEAD_ZONE)
+    return chunks.write(header, None, Metadata(), [packed, *encode_latents(values, prior.load(1))[0]])
+
+
+def tiled_files() -> dict[str, bytes]:
+    """Every file with tiles by its name."""
+    rgba, large = colours(4, 8, 41, 30), colours(3, 8, 67, 50)
+    checked = np.indices((7, 9)).sum(0) % 2
+    made = {
+        "rgb": tiled("RGB", large, 3, checked, True),
+        "rgba": tiled("RGBA", rgba, 4, [[1, 0, 0], [0, 1, 1]], False),
+        "grey": tiled("L", large[..., :1].copy(), 5, [[0, 1, 1], [0, 0, 1]]),
+        "grey_alpha": tiled("LA", rgba[..., 2:].copy(), 8, [[1]]),
+        "rgb_grey": tiled("RGB", large[..., 1:2].copy(), 3, 1 - checked, True),
+        "none": tiled("RGB", rgba[..., :3].copy(), 6, [[0]], True),
+    }
+    return {f"beside_tiles_{name}": data for name, data in made.items()}
 
 
 def beside_files() -> dict[str, bytes]:
@@ -148,4 +185,4 @@ def files() -> dict[str, bytes]:
         made[f"{name}_bits"] = stored("1", (places % 2) * np.uint8(255), (1,), (predictor,))
         made[f"{name}_12_colours"] = stored("RGB", many[rgb[..., 0] // 22], (3,), (4 + predictor,))
         made[f"{name}_four"] = stored("RGBA", rgba, (4,), (8 + predictor,))
-    return {f"exact_{name}": data for name, data in made.items()} | beside_files()
+    return {f"exact_{name}": data for name, data in made.items()} | beside_files() | tiled_files()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,26 +41,52 @@ class Beside:
 
     def on_grid(self, level: int) -> Beside:
         """The same with the plane of a grid of model 1."""
-        plane = self.plane
-        for _ in range(abs(level)):
-            line = self.coarser if level > 0 else self.finer
-            columns = [line(column) for column in zip(*plane, strict=True)]
-            plane = [line(row) for row in zip(*columns, strict=True)]
-        return Beside(self.ends, self.low, self.high, plane)
+        return Beside(self.ends, self.low, self.high, on_grid(self.plane, level, agreed if self.ends else mean))
 
-    def coarser(self, line: Sequence[int]) -> list[int]:
-        n = len(line)
-        threes = [(line[max(j - 1, 0)], line[j], line[min(j + 1, n - 1)]) for j in range(0, n, 2)]
-        return [self.agreed(three) if self.ends else (three[0] + 2 * three[1] + three[2] + 2) // 4 for three in threes]
 
-    def finer(self, line: Sequence[int]) -> list[int]:
-        made = []
-        for two in pairwise([*line, line[-1]]):
-            made += [two[0], self.agreed(two) if self.ends else (sum(two) + 1) // 2]
-        return made
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles beside a model."""
 
-    def agreed(self, values: Sequence[int]) -> int:
-        return values[0] if len(set(values)) == 1 else 1
+    weights: Plane  # 64: all of a position is theirs
+    weighted: list[Plane]  # colours times weights
+    alpha: list[Plane]  # one, or none
+
+    def complete(self, samples: tuple[int, ...], y: int, x: int) -> tuple[int, ...]:
+        m = self.weights[y][x]
+        own = [plane[y][x] for plane in self.weighted]
+        colours = [min((v * (64 - m) + w + 32) >> 6, 255) for v, w in zip(samples, own, strict=True)]
+        return (*colours, *(plane[y][x] for plane in self.alpha))
+
+    def on_grid(self, level: int) -> Tiles:
+        first, *weighted = [on_grid(plane, level, mean) for plane in (self.weights, *self.weighted)]
+        return Tiles(first, weighted, [on_grid(plane, level, mean) for plane in self.alpha])
+
+
+def on_grid(plane: Plane, level: int, of: Callable[[Sequence[int]], int]) -> Plane:
+    """A plane of pixels → that of a grid; `of` two or four values, of which the middle one comes twice."""
+    for _ in range(abs(level)):
+        line = coarser if level > 0 else finer
+        columns = [line(column, of) for column in zip(*plane, strict=True)]
+        plane = [line(row, of) for row in zip(*columns, strict=True)]
+    return plane
+
+
+def coarser(line: Sequence[int], of: Callable[[Sequence[int]], int]) -> list[int]:
+    n = len(line)
+    return [of((line[max(j - 1, 0)], line[j], line[j], line[min(j + 1, n - 1)])) for j in range(0, n, 2)]
+
+
+def finer(line: Sequence[int], of: Callable[[Sequence[int]], int]) -> list[int]:
+    return [value for two in pairwise([*line, line[-1]]) for value in (two[0], of(two))]
+
+
+def mean(values: Sequence[int]) -> int:
+    return (sum(values) + len(values) // 2) // len(values)
+
+
+def agreed(values: Sequence[int]) -> int:
+    return values[0] if len(set(values)) == 1 else 1
 
 
 def rows_of_strip(width: int, height: int) -> int:
@@ -84,12 +110,36 @@ def read_plane(content: Reader, kind: bytes, width: int, height: int, bit_depth:
         low = content.number("low", 0, peak - 2)
         high = content.number("high", low + 2, peak)
         size = 3
-    plane: Plane = []
-    while len(plane) < height:
-        rows = min(rows_of_strip(width, height), height - len(plane))
-        plane += read_part(content, 1, rows, width, size).planes[0]
+    (plane,) = read_whole(content, 1, width, height, size)
     require(content.left == 0, "bytes after a plane")
     return Beside(kind == b"ENDS", low, high, plane)
+
+
+def read_tiles(content: Reader, channels: int, colours: int, width: int, height: int) -> Tiles:
+    """What `TILE` holds."""
+    s = content.unsigned(1, "s", 3, 8)
+    tiles = read_part(content, 1, -(-height >> s), -(-width >> s), 2).planes[0]
+    planes = read_whole(content, channels, width, height, 256)
+    require(content.left == 0, "bytes after tiles")
+    weights = [[64 * tiles[y >> s][x >> s] for x in range(width)] for y in range(height)]
+    weighted = [
+        [[m * value for m, value in zip(*rows, strict=True)] for rows in zip(weights, plane, strict=True)]
+        for plane in planes[:colours]
+    ]
+    return Tiles(weights, weighted, planes[colours:])
+
+
+def read_whole(content: Reader, count: int, width: int, height: int, size: int) -> list[Plane]:
+    """So many planes, all strips one behind the other."""
+    planes: list[Plane] = [[] for _ in range(count)]
+    while len(planes[0]) < height:
+        rows = min(rows_of_strip(width, height), height - len(planes[0]))
+        found: list[Plane] = []
+        while len(found) < count:
+            found += read_part(content, count - len(found), rows, width, size).planes
+        for plane, more in zip(planes, found, strict=True):
+            plane.extend(more)
+    return planes
 
 
 def read_part(content: Reader, most: int, rows: int, width: int, size: int) -> Part:

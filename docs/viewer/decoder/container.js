@@ -55,9 +55,11 @@ function readBefore(engine, file, found) {
     const plane = Object.hasOwn(PLANES, kind);
     if (plane || kind === header.row.chunk) {
       if (plane) {
-        require(header.model !== 'exact' && PLANES[kind].includes(header.mode),
+        const tiles = kind === 'TILE';
+        require(header.model !== 'exact' && PLANES[kind].includes(header.mode) && !(tiles && (header.model !== 'latent' || header.depth !== 8)),
           `chunk ${kind}: expected none with mode ${header.mode} and model ${header.model}, got one`);
-        header.coded -= kind === 'ALPH' ? 1 : 0;
+        header.keepsAlpha = kind === 'ALPH' || (tiles && header.mode.endsWith('A')); // all of it stands beside the model
+        header.coded -= header.keepsAlpha ? 1 : 0;
         header.plane = kind;
       }
       require((header.mode === 'P') === (found.palette !== null), `chunk PLTE: expected exactly in mode P, got mode ${header.mode}`);

@@ -1,8 +1,9 @@
 /* Bytes of a file → its pixels, to the bit those of inr_core. Nothing here knows of a page. */
 
+import { readBeside } from './beside.js';
 import { readFile } from './container.js';
 import { Engine } from './engine.js';
-import { complete, decodeExact, readBeside } from './exact.js';
+import { decodeExact } from './exact.js';
 import { decodeLatent } from './latent.js';
 import { fromSamples, withColours } from './pixels.js';
 import { readPrior } from './prior.js';
@@ -32,7 +33,7 @@ export class Decoder {
 
      `pixels`: in the file's mode, (height, width) or (height, width, channels), a Uint8Array or Uint16Array: of mode 1
      0 and 255, of mode P places in the palette. `on.head(header)`, `on.share(0 … 1)` and, of coarser grids of
-     the latent model, `on.level(level, pixels, width, height)` (without a plane that stands beside) are called on the
+     the latent model, `on.level(level, pixels, width, height)` (without what stands beside) are called on the
      way. */
   async decode(data, on = {}) {
     const engine = new Engine(this.module);
@@ -44,11 +45,11 @@ export class Decoder {
       const shown = header.mode === '1' ? pixels.map((white) => 255 * white) : pixels;
       return { ...withColours(shown, header), palette, metadata };
     }
-    const beside = file.plane && readBeside(engine, header, file.plane);
+    const completed = file.plane && readBeside(engine, header, file.plane);
     const samples = header.model === 'siren'
       ? decodeSiren(engine, header, payloads[0], on.share)
       : decodeLatent(engine, header, payloads, await this.prior(header.prior), on.level);
-    const all = beside ? complete(samples, beside, header.channels) : samples;
+    const all = completed ? completed(samples) : samples;
     return { ...withColours(fromSamples(all, header, palette), header), palette, metadata };
   }
 }

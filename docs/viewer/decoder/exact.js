@@ -1,4 +1,4 @@
-/* The exact model: strips of planes, coded in parts; and the plane that may stand beside another model. */
+/* The exact model: strips of planes, coded in parts. */
 
 import { FormatError, expect, require } from './errors.js';
 import { FieldReader } from './fields.js';
@@ -52,38 +52,24 @@ export function decodeExact(engine, header, payloads, palette, onStrip) {
   return out;
 }
 
-/* What an ALPH or ENDS chunk holds: { ends, low, high, values (height, width) }. */
-export function readBeside(engine, header, { kind, data }) {
-  const { width, height } = header;
-  const peak = 2 ** header.bits - 1;
-  const fields = new FieldReader(data);
-  const ends = kind === 'ENDS';
-  const low = ends ? fields.number('ends, low', 0, peak - 2) : 0;
-  const high = ends ? fields.number('ends, high', low + 2, peak) : peak;
-  const size = ends ? 3 : peak + 1;
+/* Planes (count) of a picture off the front of a chunk, all strips one behind the other: a function that expands them. */
+export function readWhole(engine, fields, count, { width, height, size }, what) {
   const strips = stripRows(width, height);
-  const parts = strips.map(({ rows }, k) => readParts(fields, { planes: 1, rows, width, size }, `${kind}, strip ${k}`));
-  require(!fields.left, `${kind}: expected nothing after the last strip, got ${fields.left} bytes`);
-  const values = valuesOf(size, width * height);
-  strips.forEach(({ top, rows }, k) => {
-    values.set(unpackParts(engine, parts[k], { rows, width, size }, `${kind}, strip ${k}`)[0], top * width);
-  });
-  return { ends, low, high, values };
+  const parts = strips.map(({ rows }, k) => readParts(fields, { planes: count, rows, width, size }, `${what}, strip ${k}`));
+  return () => {
+    const planes = Array.from({ length: count }, () => valuesOf(size, width * height));
+    strips.forEach(({ top, rows }, k) => {
+      const found = unpackParts(engine, parts[k], { rows, width, size }, `${what}, strip ${k}`);
+      planes.forEach((plane, at) => plane.set(found[at], top * width));
+    });
+    return planes;
+  };
 }
 
-/* Samples (count, coded) with what the plane says of the last channel: (count, channels). */
-export function complete(samples, beside, channels) {
-  const { ends, low, high, values } = beside;
-  const coded = ends ? channels : channels - 1;
-  const out = new samples.constructor(values.length * channels);
-  for (let i = 0; i < values.length; i++) {
-    for (let c = 0; c < coded; c++) out[i * channels + c] = samples[i * coded + c];
-    const last = i * channels + channels - 1;
-    if (!ends) out[last] = values[i];
-    else if (values[i] === 1) out[last] = Math.max(low + 1, Math.min(high - 1, out[last]));
-    else out[last] = values[i] ? high : low;
-  }
-  return out;
+/* One strip of one plane, likewise. */
+export function readStrip(engine, fields, { rows, width, size }, what) {
+  const parts = readParts(fields, { planes: 1, rows, width, size }, what);
+  return () => unpackParts(engine, parts, { rows, width, size }, what)[0];
 }
 
 /* The parts of a strip, not expanded. */

@@ -21,7 +21,11 @@ export const MODELS = [
   { name: 'latent', chunk: 'LATS', several: true, most: 2 ** 28 },
   { name: 'exact', chunk: 'STRP', several: true, most: 3 * 2 ** 30 },
 ];
-export const PLANES = { ALPH: ['LA', 'RGBA'], ENDS: ['L', 'LA', 'RGBA', 'I;16'] }; // chunks, and modes they may be in
+export const PLANES = { // chunks, and modes they may be in
+  ALPH: ['LA', 'RGBA'],
+  ENDS: ['L', 'LA', 'RGBA', 'I;16'],
+  TILE: ['L', 'LA', 'RGB', 'RGBA'], // beside the latent model, of 8 bits
+};
 
 const MAX_SIDE = 65535;
 const MAX_PIXELS = 2 ** 28;

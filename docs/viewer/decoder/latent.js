@@ -66,7 +66,7 @@ class Pyramid {
     this.tables = putTables(engine, arrays);
     this.recon = engine.put(Int32Array.from(arrays.recon.values));
     this.magnitudes = engine.put(Int16Array.from(arrays.mag.values));
-    this.planes = header.components.reduce((sum, count) => sum + count, 0) - (header.plane === 'ALPH' ? 1 : 0);
+    this.planes = header.components.reduce((sum, count) => sum + count, 0) - (header.keepsAlpha ? 1 : 0);
   }
 
   /* Width and height of a grid. */
@@ -85,7 +85,7 @@ class Pyramid {
     const { engine, header } = this;
     const [w, h] = this.grid(header.levels);
     const unit = this.step.low(header.levels);
-    const counts = header.plane === 'ALPH' ? header.components.slice(0, -1) : header.components;
+    const counts = header.keepsAlpha ? header.components.slice(0, -1) : header.components;
     const lows = counts.map((count, component) => {
       const low = engine.take(4 * count * w * h);
       for (let plane = 0; plane < count; plane++) {
