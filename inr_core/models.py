@@ -131,7 +131,8 @@ class Model:
     parameters: type[Parameters]
     chunk: bytes  # the type of its pixel chunks
     several: bool  # of them, so that a picture can be shown before the last one is there
-    lossless: bool  # every sample comes back; else ranges and a plane may stand beside it
+    lossless: bool  # every sample comes back; else ranges may stand beside it
+    planes: tuple[str, ...]  # of `header.PLANE_MODES`, that may stand beside it
     max_pixels: int
     max_payload: int  # bytes of the pixel chunks, with their heads and CRCs
     options: tuple[str, ...]  # of `Settings`, that no other model has
@@ -155,6 +156,7 @@ _ROWS = (  # a file has the place of its model
         chunk=b"NETW",
         several=False,
         lossless=False,
+        planes=("alpha", "ends"),
         max_pixels=MAX_PIXELS,
         max_payload=2**24,  # MAX_WEIGHTS weights, at 16 bits and with a mask, need little more than half
         options=(
@@ -169,6 +171,7 @@ _ROWS = (  # a file has the place of its model
         chunk=b"LATS",
         several=True,
         lossless=False,
+        planes=("alpha", "ends", "tiles"),
         max_pixels=MAX_LATENT_PIXELS,
         max_payload=2**28,
         options=(),
@@ -180,6 +183,7 @@ _ROWS = (  # a file has the place of its model
         chunk=b"STRP",
         several=True,
         lossless=True,
+        planes=(),
         max_pixels=MAX_PIXELS,
         max_payload=3 * 2**30,  # MAX_PIXELS of four samples of 16 bits, and what storing them adds
         options=(),

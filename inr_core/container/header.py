@@ -22,6 +22,7 @@ PLANE_MODES = {
     "ends": ("L", "I;16", *ALPHA_MODES),
     "tiles": ("L", "RGB", *ALPHA_MODES),
 }
+PLANE_DEPTHS = {"tiles": (8,)}  # bits a sample, where not all will do
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,11 @@ def check_header(header: Header, error: type[InrError] = SettingsError) -> None:
     choice("bit depth", header.bit_depth, MODE_TABLE[header.mode].bit_depths)
     choice("channels", header.channels, MODE_TABLE[header.mode].channels)
     limit("payload bytes", header.payload_bytes, 0, header.row.max_payload)
-    tiles = header.plane == "tiles"
-    if header.plane and (
-        header.row.lossless
-        or header.mode not in PLANE_MODES[header.plane]
-        or (tiles and (header.model != "latent" or header.bit_depth != 8))
+    plane = header.plane
+    if plane and (
+        plane not in header.row.planes
+        or header.mode not in PLANE_MODES[plane]
+        or header.bit_depth not in PLANE_DEPTHS.get(plane, (8, 16))
     ):
-        raise error(f"plane of {header.plane}: expected none with mode {header.mode} and model {header.model}, got one")
+        raise error(f"plane of {plane}: expected none with mode {header.mode} and model {header.model}, got one")
     header.parameters.check(limit, pixels, header.coded)

@@ -181,6 +181,19 @@ def taken() -> list[Line]:
     return made
 
 
+def tiles() -> list[Line]:
+    """What is taken of photographs in interfaces, and what each way gives."""
+    return [
+        (
+            ", ".join(row["picture"].rsplit("_", 1)),
+            *(row["taken"], f"{row['bytes']:,}, {row['psnr_db']:.2f}"),
+            *(f"{row[f'{way}_bytes']:,}, {row[f'{way}_db']:.2f}" for way in ("latent", "exact")),
+            f"{row['percent']:.1f} %",
+        )
+        for row in rows("tiles", "auto")
+    ]
+
+
 LEVELS = {"numpy": "NumPy", "plain": "plain C, no vectors", "baseline": "baseline (SSE2)", "avx2": "AVX2"}
 LEVELS |= {"vnni": "AVX-512 VNNI"}
 
@@ -235,6 +248,7 @@ TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its
     ("Text and screens", 1): lambda: by_quality(rows("text", "rd")),
     ("Text and screens", 2): graphics,
     ("What auto takes", 0): taken,
+    ("What auto takes", 1): tiles,
     ("Thumbnails", 0): thumbnails,
     ("Compiled kernels", 0): kernels_decoding,
     ("Compiled kernels", 1): kernels_rates,
