@@ -8,11 +8,12 @@ from ..errors import TargetError
 from ..exact.planes import to_planes
 from .job import Job, Result
 from .reduced import ReducedJob, is_graphics, may_reduce
+from .spread import SAMPLED
+from .tiled import SIMPLER
 
 HOPE = 1.5  # parts of a picture cost hardly more than this times what all of it does: the coder has to learn
 LARGE, LARGE_PART, LARGE_HOPE = 2**19, 128, 1.15  # pixels from which on larger parts are asked, too, which tell better
 CLEAR = 0.6  # of what parts say that a lossy file costs: less is less than any, which then need not be made
-SIMPLER = 1.05  # times what tiles beside latents cost, and all is reduced: that opens sooner
 REFINED = 0.4  # dB, about, that refining gains
 
 
@@ -21,8 +22,10 @@ def reduced_instead(lossy: Job, guessed_cost: float) -> bytes | None:
     request = lossy.request
     if not may_reduce(lossy.raster) or not is_graphics(to_planes(request.coded, request.mode)):
         return None
-    job = ReducedJob(request)
     tiles = lossy.raster.plane == "tiles"
+    if tiles and request.count > SAMPLED:
+        return None  # parts of a large picture have been asked already
+    job = ReducedJob(request)
     guessed_cost *= SIMPLER if tiles else 1.0
     if not tiles and _parts_cost_more(job, lossy, guessed_cost):
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import dataclasses
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from .exact import LEVELS
 from .job import Job, Request
 from .latent import LatentJob
 from .lossy import PLANE_LEVEL
-from .reduced import OWN_SHARE
+from .reduced import OWN_SHARE, ReducedJob, is_graphics
+from .spread import SAMPLED, spread_parts
 from .unseen import with_colours_continued
 
 SIDE_BITS = 4
@@ -37,6 +39,7 @@ NEAR = 4  # of the nine tiles around one and itself: with fewer of its kind it i
 HOLE, CLOSED = 7, 3  # with so many it becomes one of them, and so often
 CLEARLY_ALIKE, CLEARLY_BUSY = 0.7, 96  # what hardly any tile of a photograph is
 SHARE = 0.4  # of the seconds a file may cost, for its tiles: with its latents it opens without a warning
+SIMPLER = 1.05  # times what tiles cost, and all pixels are nearly exact: that opens sooner
 WORTH = 0.97  # of what latents alone cost: for less there is no need of two kinds of pixels
 FEW = 1 / 64  # of the tiles: fewer of either kind are not worth a look
 
@@ -54,8 +57,20 @@ def tiled_instead(job: Job) -> Job | None:
     tiles = graphic_tiles(job.samples)
     if not FEW <= tiles.mean() <= 1 - FEW:
         return None
+    if job.request.count > SAMPLED and not _parts_cost_less(job.request):
+        return None
     tiled = TiledJob(job.request, tiles)
     return tiled if tiled.guessed_cost < WORTH * job.guessed_cost else None
+
+
+def _parts_cost_less(request: Request) -> bool:
+    """Whether tiles are worth while in parts of a large picture, below each other, beside both models alone."""
+    parts = dataclasses.replace(request, pixels=np.concatenate(spread_parts(request.pixels)))
+    tiled = tiled_instead(LatentJob(parts))
+    if tiled is None or tiled.guessed_cost is None:
+        return False
+    reduced = ReducedJob(parts)
+    return not is_graphics(reduced.planes) or reduced.guess(max(parts.pixels.shape)) > SIMPLER * tiled.guessed_cost
 
 
 def graphic_tiles(samples: Array) -> Tiled:
@@ -156,10 +171,15 @@ class TiledJob(LatentJob):
     @property
     def guessed_cost(self) -> float:
         """As `Job.guessed_cost`."""
+        return super().guessed_cost + self._error
+
+    @cached_property
+    def _error(self) -> float:
+        """The square error of all samples of tiles."""
         assert isinstance(self._beside, Tiles)
         counted = self._shown & (self.samples[..., -1] > 0) if self.alpha else self._shown
         apart = (self._beside.samples.astype(np.int32) - self.samples)[counted]
-        return super().guessed_cost + float(np.square(apart).sum(dtype=np.float64))
+        return float(np.square(apart).sum(dtype=np.float64))
 
     def without(self) -> LatentJob:
         """As `LossyJob.without`."""
