@@ -126,7 +126,11 @@ def _check_pair(name: str, a: NDArray[np.generic], b: NDArray[np.generic], peak:
 
 @dataclass(frozen=True)
 class Pchip:
-    """A piecewise cubic with a continuous derivative, monotonic wherever its points are."""
+    """A piecewise cubic with a continuous derivative, monotonic wherever its points are.
+
+    SciPy's PchipInterpolator is the same, to 1e−12, but has 143 MB, more than all that opening a file takes, and 0.4 s
+    of import: `bd_rate`, `inr bench rd`, training and the study would not do with what the package installs.
+    """
 
     x: Floats  # (N,), increasing, N ≥ 2
     y: Floats  # (N,)

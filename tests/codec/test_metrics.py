@@ -104,6 +104,18 @@ def test_pchip_is_scipys() -> None:
     assert turning.integral(25, 37.2) == pytest.approx(19.637803763440857, abs=1e-12)
 
 
+def test_pchip_is_scipys_of_any_points() -> None:
+    interpolate = pytest.importorskip("scipy.interpolate", reason="comes with ssimulacra2")
+    rng = np.random.default_rng(5)
+    for n in (2, 3, 4, 5, 9, 9, 9):
+        x = np.cumsum(rng.uniform(0.1, 5, n))
+        y = np.cumsum(rng.uniform(-0.3, 1, n)) if n % 2 else rng.integers(-3, 4, n).astype(float)
+        ours, scipys = metrics.Pchip.through(x, y), interpolate.PchipInterpolator(x, y)
+        at, ends = rng.uniform(x[0], x[-1], 50), sorted(rng.uniform(x[0], x[-1], 2))
+        assert ours(at) == pytest.approx(scipys(at), abs=1e-12)
+        assert ours.integral(*ends) == pytest.approx(float(scipys.integrate(*ends)), abs=1e-12)
+
+
 def test_pchip_integral_by_hand() -> None:
     # Two points: a line. Its integral from 1 to 3 is that of 2x + 1: 12 − 2.
     assert metrics.Pchip.through([0, 4], [1, 9]).integral(1, 3) == pytest.approx(10, abs=1e-14)

@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         chance = random.Random(data)
         outcomes.read(data, chance if chance.random() < 0.1 else None)
 
-    with outcomes.remembered_models():
+    with outcomes.made_once():
         atheris.Setup([sys.argv[0], f"-max_len={MAX_BYTES}", *arguments], test, custom_mutator=mutate)
         atheris.Fuzz()
     return 0

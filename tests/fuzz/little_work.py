@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 import inr_core
-from inr_core import Decoder, FormatError, read_head
+from inr_core import Decoder, read_head
 from inr_core.kernels import switch
 
 MAX_PIXELS = 2**12  # beyond, and beyond MAX_WORK, only a file's structure is read: it may legally take minutes
@@ -40,11 +40,3 @@ def little_work(head: inr_core.Head) -> bool:
     if header.model == "exact" and not switch.compiled() and pixels * header.channels * header.bit_depth > MAX_PLAIN:
         return False
     return pixels <= MAX_PIXELS and (header.model == "latent" or pixels * header.macs <= MAX_WORK)
-
-
-def head_or_oserror(data: bytes) -> inr_core.Head:
-    """The head; OSError, as Pillow would say, if it is refused."""
-    try:
-        return read_head(io.BytesIO(data))
-    except FormatError as e:
-        raise OSError(str(e)) from e

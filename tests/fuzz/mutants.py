@@ -10,6 +10,7 @@ Exit code 1: something was found.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import multiprocessing as mp
 import random
@@ -25,7 +26,7 @@ from typing import Any
 from fieldmap import field_map
 from little_work import Finding
 from mutator import mutate
-from outcomes import limit_memory, read, remembered_models
+from outcomes import limit_memory, made_once, read
 from seeds import kind, seeds, wild
 
 from inr_core.kernels import switch
@@ -100,8 +101,9 @@ def work(connection: Connection, place: Any, seed: int) -> None:
 
     for number in range(-40, 0):  # what reading needs to import, and caches, does not count as memory
         check(seed, number)
+    gc.freeze()  # the seeds and what is imported: not looked through again and again
     limit_memory(MEMORY)
-    with remembered_models():
+    with made_once():
         while (block := connection.recv()) is not None:
             counts: Counter[str] = Counter()
             found: list[tuple[int, str, bytes]] = []

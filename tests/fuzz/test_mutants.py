@@ -22,7 +22,7 @@ from fieldmap import field_map
 from hostile import split
 from little_work import Finding
 from mutator import join
-from outcomes import read, remembered_models
+from outcomes import made_once, read
 from seeds import kind, seeds, wild
 from ways import WAYS
 
@@ -59,7 +59,7 @@ def test_the_map_of_fields_has_no_gaps() -> None:
 
 def test_mutants_are_repeatable_and_get_deep() -> None:
     found: Counter[str] = Counter()
-    with remembered_models():
+    with made_once():
         for number in range(400):
             data, outcome = mutants.check(5, number)
             assert data == mutants.mutant(5, number)[0]

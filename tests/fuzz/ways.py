@@ -11,13 +11,15 @@ import pickle
 import random
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
-from little_work import Finding, head_or_oserror, little_work
+from little_work import Finding, little_work
 from PIL import Image, ImageFile
 
 import inr_core
@@ -26,18 +28,33 @@ from inr_core import Decoder, FormatError, Metadata, read_head
 from pillow_inr.command import cli
 from pillow_inr.modes import to_raw
 
-
-def _open(data: bytes) -> Image.Image | None:
-    """The opened file, or None if loading it is too much work for a fuzzer."""
-    im = Image.open(io.BytesIO(data), formats=["INR"])
-    return im if little_work(read_head(io.BytesIO(data))) else None
+Way = Callable[[bytes, random.Random], str]
 
 
+def _open(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=["INR"])
+
+
+def decodes(way: Way) -> Way:
+    """A way that makes pixels: a file of which that is too much work for a fuzzer is only opened."""
+
+    @wraps(way)
+    def within(data: bytes, rng: random.Random) -> str:
+        try:
+            little = little_work(read_head(io.BytesIO(data)))
+        except FormatError:
+            little = True  # the way is to refuse it itself
+        if little:
+            return way(data, rng)
+        with _open(data):
+            return "opened"
+
+    return within
+
+
+@decodes
 def load(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
+    with _open(data) as im:
         im.load()
         rows = inr_core.decode(data, threads=1)
         again = Image.frombytes(im.mode, im.size, *_raw(rows, im.mode))
@@ -52,44 +69,36 @@ def _raw(rows: Any, mode: str) -> tuple[bytes, str, str]:
 
 
 def verified(data: bytes, rng: random.Random) -> str:
-    with Image.open(io.BytesIO(data), formats=["INR"]) as im:
+    with _open(data) as im:
         im.verify()
     return "verified"
 
 
+@decodes
 def thumbnail(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
+    with _open(data) as im:
         gap = None if im.mode == "I;16" else 2.0  # Pillow reduces no picture of 16 bits, of whatever format
         im.thumbnail((rng.randrange(1, 20), rng.randrange(1, 20)), reducing_gap=gap)
     return "thumbnail"
 
 
+@decodes
 def drafted(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
+    with _open(data) as im:
         im.draft(rng.choice((None, "L")), (rng.randrange(1, 20), rng.randrange(1, 20)))
         im.load()
     return "drafted"
 
 
+@decodes
 def truncated(data: bytes, rng: random.Random) -> str:
-    with mock.patch.object(ImageFile, "LOAD_TRUNCATED_IMAGES", True):
-        im = _open(data)
-        if im is None:
-            return "opened"
-        with im:
-            im.load()
+    with mock.patch.object(ImageFile, "LOAD_TRUNCATED_IMAGES", True), _open(data) as im:
+        im.load()
     return "loaded what there is"
 
 
+@decodes
 def parsed(data: bytes, rng: random.Random) -> str:
-    if not little_work(head_or_oserror(data)):
-        return "opened"
     with ImageFile.Parser() as parser:
         step = rng.choice((1 if len(data) < 200 else 50, 97, 4096))
         for start in range(0, len(data), step):
@@ -98,11 +107,9 @@ def parsed(data: bytes, rng: random.Random) -> str:
     return "parsed"
 
 
+@decodes
 def convert(data: bytes, rng: random.Random) -> str:
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
+    with _open(data) as im:
         im.convert("RGBA").resize((3, 3))
         again = pickle.loads(pickle.dumps(im))
         if again.tobytes() != im.tobytes():
@@ -110,16 +117,15 @@ def convert(data: bytes, rng: random.Random) -> str:
     return "converted"
 
 
+@decodes
 def asked(data: bytes, rng: random.Random) -> str:
     """A part at a size near a half of its own, where grids change: counted, and the same by any number of threads."""
-    head = head_or_oserror(data)
-    if not little_work(head):
-        return "opened"
-    width, height = head.header.width, head.header.height
-    x, y = (sorted(rng.sample(range(side + 1), 2)) for side in (width, height))
-    size = (max(1, (x[1] - x[0]) // 2 + rng.randint(-1, 1)), max(1, (y[1] - y[0]) // 2 + rng.randint(-1, 1)))
-    region = x[0], y[0], x[1], y[1]
     try:
+        head = read_head(io.BytesIO(data))
+        width, height = head.header.width, head.header.height
+        x, y = (sorted(rng.sample(range(side + 1), 2)) for side in (width, height))
+        size = (max(1, (x[1] - x[0]) // 2 + rng.randint(-1, 1)), max(1, (y[1] - y[0]) // 2 + rng.randint(-1, 1)))
+        region = x[0], y[0], x[1], y[1]
         decoder = Decoder(head, data[head.payload_offset :], threads=1)
         if not 0 < decoder.cost(size, region).seconds < inr_core.Limits().seconds:
             raise Finding(f"a cost of {decoder.cost(size, region)}")
@@ -149,12 +155,11 @@ def set_metadata(data: bytes, rng: random.Random) -> str:
     return "set"
 
 
+@decodes
 def limited(data: bytes, rng: random.Random) -> str:
     """With limits drawn at random: refused as a bomb, or what it is without."""
     draw = rng.choice((0, 1, 10, 100, 1e9))
     limits = inr_core.Limits(**{rng.choice(("pixels", "seconds", "metadata", "chunks")): draw})
-    if not little_work(head_or_oserror(data)):
-        return "opened"
     try:
         with pillow_inr.open(io.BytesIO(data), limits=limits) as im:
             if im.cost().seconds < 0:
@@ -167,10 +172,9 @@ def limited(data: bytes, rng: random.Random) -> str:
     return "within limits"
 
 
+@decodes
 def previews(data: bytes, rng: random.Random) -> str:
     """Fed in odd pieces, and looked at in between."""
-    if not little_work(head_or_oserror(data)):
-        return "opened"
     parser, at = ImageFile.Parser(), 0
     while at < len(data):
         step = rng.choice((1, 7, 64, 1000))
@@ -182,10 +186,9 @@ def previews(data: bytes, rng: random.Random) -> str:
     return "previewed"
 
 
+@decodes
 def by_commands(data: bytes, rng: random.Random) -> str:
     """Every command, of a file with EXIF and texts of hostile bytes: done, or one clear error."""
-    if not little_work(head_or_oserror(data)):
-        return "opened"
     try:
         data = inr_core.replace_metadata(data, Metadata(exif=hostile_exif(rng), comment=rng.randbytes(5)))
     except (FormatError, inr_core.SettingsError):
@@ -230,12 +233,10 @@ def hostile_exif(rng: random.Random) -> bytes:
     return data[: rng.choice((len(data), rng.randrange(1, len(data))))]
 
 
+@decodes
 def by_threads(data: bytes, rng: random.Random) -> str:
     """One image loaded by several threads, and by processes forked meanwhile."""
-    im = _open(data)
-    if im is None:
-        return "opened"
-    with im:
+    with _open(data) as im:
         found: list[object] = []
 
         def loaded() -> None:
@@ -264,7 +265,7 @@ def _forked(data: bytes) -> bool:
     child = os.fork()
     if not child:
         try:
-            with Image.open(io.BytesIO(data), formats=["INR"]) as im:
+            with _open(data) as im:
                 im.load()
             os._exit(0)
         except OSError:
