@@ -125,7 +125,7 @@ def parser(run: Mapping[str, Run]) -> Parser:
         type=values.seconds,
         default=10.0,
         metavar="S",
-        help="nominal core-seconds it may take (default: 10)",
+        help="refuse what takes a core of a nominal machine longer (default: 10)",
     )
     thumbnail.add_argument("--overwrite", action="store_true", help="replace the file to write if it exists")
     _add_quiet(thumbnail, "no line of what was written")
@@ -202,7 +202,10 @@ def _decode(decode: argparse.ArgumentParser) -> None:
     )
     decode.add_argument("--truncated", action="store_true", help="decode what there is of files that end early")
     decode.add_argument(
-        "--seconds", type=values.seconds, metavar="S", help="nominal core-seconds that a file may take (default: 120)"
+        "--seconds",
+        type=values.seconds,
+        metavar="S",
+        help="refuse files that take a core of a nominal machine longer (default: 120)",
     )
     _add_quiet(decode)
     decode.add_argument(
@@ -262,9 +265,11 @@ def _set(change: argparse.ArgumentParser) -> None:
     change.add_argument("--strip", action="store_true", help="remove all metadata")
     for name, text in (("exif", "EXIF data"), ("icc", "an ICC profile"), ("xmp", "XMP")):
         change.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{text}: this file, or that of a picture")
-    change.add_argument("--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 a quarter")
+    change.add_argument(
+        "--orientation", type=int, choices=range(1, 9), help="in EXIF; 1 is upright, 6 and 8 are quarter turns"
+    )
     change.add_argument("--dpi", type=values.resolution, metavar="X[,Y]", help="dots per inch")
-    change.add_argument("--comment", metavar="TEXT")
+    change.add_argument("--comment", metavar="TEXT", help="a line about the picture")
     change.add_argument(
         "--text", type=values.pair, action="append", metavar="KEY=VALUE", help="repeatable; no value removes the key"
     )
