@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -42,6 +43,16 @@ MEASUREMENTS: dict[str, Measurement] = {
 }
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Defaults of several values as they are typed."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        if isinstance(action.default, (list, tuple)):
+            action = copy.copy(action)
+            action.default = " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in action.default)
+        return super()._expand_help(action)
+
+
 def main(argv: Sequence[str] | None = None, prog: str = "python -m pillow_inr.bench") -> int:
     """Run one measurement and return its exit code; `prog` is what usage and help call the command."""
     top = parser(prog)
@@ -60,7 +71,7 @@ def parser(prog: str) -> Parser:
             name,
             help=text.partition("\n")[0],
             description="\n\n".join(textwrap.fill(part, 79) for part in text.split("\n\n")),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         add_arguments(measurement, command)
     return top

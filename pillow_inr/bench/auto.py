@@ -65,8 +65,10 @@ class File:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, and how they are saved."""
     options.add_pictures(parser)
-    parser.add_argument("--quality", type=float, default=Settings.quality, metavar="N", help=options.DEFAULT)
-    parser.add_argument("--effort", type=int, default=0, metavar="N", help=options.DEFAULT)
+    parser.add_argument(
+        "--quality", type=float, default=Settings.quality, metavar="N", help=f"of ours {options.DEFAULT}"
+    )
+    parser.add_argument("--effort", type=int, default=0, metavar="N", help=f"of ours {options.DEFAULT}")
 
 
 def run(args: argparse.Namespace, report: Report) -> None:

@@ -52,7 +52,9 @@ COLUMNS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Pictures or files, and the network to fit to a picture."""
     text = "(default: %(default)s)"
-    parser.add_argument("files", nargs="+", type=Path, metavar="PICTURE-or-.inr")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="PICTURE-or-.inr", help="a picture, which is fitted first, or a file"
+    )
     options.add_crop(parser)
     options.add_layers(parser)
     parser.add_argument("--density", type=float, default=0.2, metavar="X", help=f"of the weights {text}")

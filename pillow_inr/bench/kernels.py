@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, other priors, what is measured and how often."""
     text = "(default: %(default)s)"
     options.add_pictures(parser)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help=text)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help=f"what to measure {text}")
     parser.add_argument(
         "--prior", nargs="*", type=Path, default=[], metavar="FILE", help="also decode with these, .npz"
     )

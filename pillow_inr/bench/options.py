@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inr_core.encoder import encode
-from inr_core.settings import MODEL_CHOICES, Settings
+from inr_core.settings import DEFAULT_EFFORT, MODEL_CHOICES, Settings
 
 DEFAULT = "(default: %(default)s)"  # ends the help of an argument
 TUNE = "psnr"  # of what is measured by PSNR
@@ -17,11 +17,11 @@ LOOK = "look"  # of what is measured for eyes
 SIREN = "siren"  # the model whose weights are measured here, whatever the default is
 
 _FIT_OPTIONS: dict[str, tuple[type, str]] = {
-    "effort": (int, "0 … 9: how many training steps, where --steps does not say"),
-    "steps": (int, "training steps"),
-    "batch": (int, "pixels of a training step"),
-    "seed": (int, "of the random start"),
-    "threads": (int, "CPU threads; all cores by default"),
+    "effort": (int, f"0 … 9: time spent on a picture, as `inr encode` has it (default: {DEFAULT_EFFORT})"),
+    "steps": (int, "training steps of a siren (default: by effort)"),
+    "batch": (int, "pixels of a training step (default: 2048 on a CPU)"),
+    "seed": (int, f"of everything random (default: {Settings.seed})"),
+    "threads": (int, "CPU threads (default: all cores)"),
 }
 _NETWORK_OPTIONS: dict[str, tuple[type, str]] = {
     "width": (int, "neurons of each hidden layer"),
@@ -32,7 +32,7 @@ _NETWORK_OPTIONS: dict[str, tuple[type, str]] = {
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:
     """PICTURE… and --crop."""
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="a file that Pillow opens")
     add_crop(parser)
 
 
@@ -48,7 +48,7 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """--model: what `im.save` is asked for."""
-    parser.add_argument("--model", choices=MODEL_CHOICES, default=Settings.model, help=DEFAULT)
+    parser.add_argument("--model", choices=MODEL_CHOICES, default=Settings.model, help=f"of ours {DEFAULT}")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,9 @@ def add_qualities(parser: argparse.ArgumentParser, default: Sequence[float]) -> 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
     """The network to fit."""
-    parser.add_argument("--quality", type=float, default=Settings.quality, help="0 … 100 (default: %(default)g)")
+    parser.add_argument(
+        "--quality", type=float, default=Settings.quality, metavar="N", help="0 … 100 (default: %(default)g)"
+    )
     _add(parser, _NETWORK_OPTIONS)
 
 

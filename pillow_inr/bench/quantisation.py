@@ -44,8 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser)
     options.add_fit(parser)
     text = "(default: %(default)s)"
-    parser.add_argument("--bits", type=int, nargs="+", default=[4, 5, 6, 7, 8, 9, 10], help=f"of qat {text}")
-    parser.add_argument("--post-bits", type=int, nargs="+", default=[8, 10], help=f"after training {text}")
+    parser.add_argument(
+        "--bits", type=int, nargs="+", metavar="N", default=[4, 5, 6, 7, 8, 9, 10], help=f"of qat {text}"
+    )
+    parser.add_argument("--post-bits", type=int, nargs="+", metavar="N", default=[8, 10], help=f"after training {text}")
 
 
 def run(args: argparse.Namespace, report: Report) -> None:

@@ -47,7 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keys = [*(codec.key for codec in CODECS), *(codec.key for codec in published())]
     qualities = " ".join(f"{quality:g}" for quality in QUALITIES)
     options.add_pictures(parser)
-    parser.add_argument("-o", "--output", type=Path, default=Path("bench-rd"), metavar="FOLDER", help=text)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("bench-rd"),
+        metavar="FOLDER",
+        help=f"where points and the page are kept {text}",
+    )
     parser.add_argument(
         "--qualities",
         type=float,

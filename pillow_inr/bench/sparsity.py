@@ -66,7 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_pictures(parser)
     options.add_layers(parser)
     options.add_fit(parser)
-    parser.add_argument("--densities", type=float, nargs="+", default=[0.5, 0.2, 0.1, 0.05], help=text)
+    parser.add_argument(
+        "--densities",
+        type=float,
+        nargs="+",
+        default=[0.5, 0.2, 0.1, 0.05],
+        metavar="X",
+        help=f"fractions of the weights that are not zero {text}",
+    )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help=f"how many, from --seed on {text}")
 
 

@@ -25,7 +25,7 @@ DEVICES = ("cpu", "cuda")  # of the first three
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure, how large and how often."""
     text = "(default: %(default)s)"
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help=text)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help=f"what to measure {text}")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help=f"of fit, growth and latent {text}")
     parser.add_argument("--size", type=int, nargs=2, default=[512, 512], metavar=("W", "H"), help=f"pixels {text}")
     parser.add_argument("--width", type=int, default=128, metavar="N", help=f"neurons of each hidden layer {text}")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--psnr", type=float, default=20.0, metavar="DB", help=f"to be reached by a fit {text}")
     parser.add_argument("--turn-seconds", type=float, default=0.2, metavar="S", help=f"of a loop's in growth {text}")
     parser.add_argument("--starts", type=int, default=15, metavar="N", help=f"fresh interpreters {text}")
-    parser.add_argument("--fit-threads", type=int, default=cores(), metavar="N", help="(default: all cores)")
+    parser.add_argument("--fit-threads", type=int, default=cores(), metavar="N", help="of fit (default: all cores)")
     parser.add_argument(
         "--threads", type=int, nargs="+", default=[1, 2], metavar="N", help=f"of the other parts {text}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import glob
 import io
 import re
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tiny import inr
 
 import inr_core
 from inr_core.models import MODELS
+from pillow_inr.bench import __main__ as bench
 from pillow_inr.command import cli
 from pillow_inr.command.arguments import ENCODE_OPTIONS, parser
 
@@ -58,6 +61,32 @@ def test_defaults_are_all_said_in_one_way(command: str, monkeypatch: pytest.Monk
     assert not re.search(r"\((\d+|the user's own)\)", options)
     named = {"decode": 2, "thumbnail": 2, "desktop": 1}.get(command)
     assert named is None or options.count("(default: ") == named
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """Every argument of a parser and of those below it, with what they are called."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from arguments_of(below)
+        else:
+            yield f"{parser.prog} {action.option_strings or action.dest}", action
+
+
+def test_every_argument_says_what_it_is() -> None:
+    found = dict([*arguments_of(parser(cli._RUN)), *arguments_of(bench.parser("inr bench"))])
+    assert len(found) > 150
+    for name, action in found.items():
+        assert action.help, name
+        assert not action.help.startswith("("), f"{name}: a default of what?"
+
+
+@pytest.mark.parametrize("name", bench.MEASUREMENTS)
+def test_defaults_of_measurements_are_as_they_are_typed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main([name, "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert not re.findall(r"\(default: (?:[\[(]|None)", out)
 
 
 @pytest.mark.parametrize("command", sorted({*COMMANDS} - {"info", "view"}))
