@@ -30,6 +30,7 @@ from inr_core.latent.level import Component
 from inr_core.latent.plan import DEAD_ZONE, TRADE
 from inr_core.latent.prior import Prior, from_arrays
 from inr_core.latent.steps import Step
+from inr_core.latent.tunes import tuned
 
 from .export import write_prior
 from .pictures import find_pictures, load_pictures
@@ -52,6 +53,7 @@ class Calibration:
     seed: int = 0
     threads: int = 1
     device: str = "cpu"
+    look: bool = False  # of pictures tuned for looks
 
 
 def calibrated(arrays: Mapping[str, NDArray[Any]], pictures: Sequence[NDArray[np.uint8]], how: Calibration) -> Arrays:
@@ -75,7 +77,7 @@ def calibrated(arrays: Mapping[str, NDArray[Any]], pictures: Sequence[NDArray[np
 
 def count_entries(samples: Samples, prior: Prior, step: int, how: Calibration) -> Ints:
     """How often each entry (E,) of the prior's tables codes a symbol of samples (H, W, 3) or its mirror image."""
-    latents = quantise(samples, prior, (3,), step, LEVELS, DEAD_ZONE)
+    latents = quantise(samples, prior, (3,), step, LEVELS, DEAD_ZONE, how.look)
     if how.iterations:
         refinement = Refinement(how.iterations, TRADE, seed=how.seed, threads=how.threads, device=how.device)
         latents, interrupted = refine(samples, latents, prior, refinement, lambda *_: True)
@@ -88,7 +90,7 @@ def _counts(latents: Latents, prior: Prior) -> Ints:
     """How often coding the latents, level by level, takes each entry (E,) of the prior's tables."""
     counter = _Counter(prior.tables)
     size, step, strips = (latents.width, latents.height), Step(latents.step, latents.bit_depth), Strips(1, "cpu")
-    component = Component(prior, step, size, latents.lowpass[0] * step.low(latents.levels), strips)
+    component = Component(tuned(prior, latents.look), step, size, latents.lowpass[0] * step.low(latents.levels), strips)
 
     def code() -> None:
         for level in range(latents.levels - 1, -1, -1):
@@ -138,12 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the prior with other tables, .npz")
     parser.add_argument("--crops", type=int, default=default.crops, help="how many (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=default.iterations, help="of refining (default: %(default)s)")
+    parser.add_argument("--look", action="store_true", help="on pictures tuned for looks")
     parser.add_argument("--device", default=default.device, help="where to refine (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=default.threads, help="of a CPU (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    how = Calibration(args.crops, args.iterations, args.seed, args.threads, args.device)
+    how = Calibration(args.crops, args.iterations, args.seed, args.threads, args.device, args.look)
     try:
         pictures = load_pictures(find_pictures(args.pictures), SMALLEST)
         with np.load(args.prior, allow_pickle=False) as file:

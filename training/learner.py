@@ -23,11 +23,13 @@ from inr_core.fit.captured import Captured, records
 from inr_core.fit.latent.model import LatentModel, Pyramid, to_rgb
 
 from .batches import Batches
+from .looks import Looks
 from .weights import Weights
 
 Arrays = dict[str, NDArray[Any]]
 
 LAMBDA = 0.14  # of the square of the step: where the slopes of distortion and of rate meet
+LOOK_LAMBDA = 0.085  # the same for looks: as files are refined with
 LEVELS = 6
 LAST_RATE, GAIN_RATE = 0.02, 0.25  # of Adam: its last share, the gains' share
 WARM_UP = 20
@@ -47,12 +49,15 @@ class Training:
     seed: int = 0
     crop: int = 256  # pixels, the side
     neurons: tuple[int, int, int] = (40, 32, 16)  # of cell, luma and chroma, where nothing is gone on from
+    look: bool = False  # for looks, with gains that stay
 
 
-def cost(model: LatentModel, rgb: Tensor, step: Tensor, dead_zone: Tensor) -> tuple[Tensor, Tensor]:
+def cost(
+    model: LatentModel, rgb: Tensor, step: Tensor, dead_zone: Tensor, looks: Looks | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean squared error and bits a pixel of each picture of a batch (B, 3, H, W), both (B,).
 
-    step, dead_zone: (B, 1, 1, 1), or one for all.
+    step, dead_zone: (B, 1, 1, 1), or one for all. looks: what errors count for instead.
     """
     with torch.no_grad():
         pyramid = Pyramid.of(rgb, LEVELS)
@@ -63,7 +68,7 @@ def cost(model: LatentModel, rgb: Tensor, step: Tensor, dead_zone: Tensor) -> tu
         latents.append(y + (q - y).detach())
     with torch.autocast(rgb.device.type, dtype=torch.bfloat16, cache_enabled=False):
         decoded = model(pyramid.low, latents, pyramid.sizes, step)
-    error = (to_rgb(decoded.planes) - rgb).square().mean((1, 2, 3))
+    error = looks.error(decoded.planes, rgb) if looks else (to_rgb(decoded.planes) - rgb).square().mean((1, 2, 3))
     bits = torch.stack([b.sum((1, 2, 3)) for b in decoded.bits]).sum(0)
     return error, bits / (rgb.shape[2] * rgb.shape[3])
 
@@ -76,16 +81,31 @@ class Learner:
         model = LatentModel.of(start) if start else LatentModel(cell, luma, chroma, LEVELS, training.seed)
         self.training, self.done = training, 0
         self.model = model.to(training.device)
-        self._names, parameters = map(list, zip(*self.model.named_parameters(), strict=True))
+        self._looks: Looks | None = None
+        self._kept: Weights = {}
+        if training.look:
+            if start is None:
+                raise InrError("look: expected float weights to start from, whose gains stay, got none")
+            self._kept = {name: start[name] for name in ("log_gains", "reach_line")}
+            self._looks = Looks(start["log_gains"], training.device)
+            with torch.no_grad():
+                self.model.log_gains.copy_(self._looks.log_gains)
+            self.model.log_gains.requires_grad_(False)
+            self.model.reach_line.requires_grad_(False)
+        learnt = [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
+        self._names, parameters = map(list, zip(*learnt, strict=True))
+        self._parameters: list[Tensor] = parameters
         self._average = [value.detach().clone() for value in parameters]
         self._batches = Batches(pictures, training.batch, training.crop, training.seed, training.device)
-        gains = [self.model.log_gains, self.model.reach_line]
+        gains = [] if training.look else [self.model.log_gains, self.model.reach_line]
         networks = [*self.model.cell.parameters(), *self.model.entropy.parameters()]
         # the rates and the share are tensors: what is recorded reads them anew
         self._rates = [torch.zeros((), device=training.device) for _ in range(2)]
         self._share = torch.zeros((), device=training.device)
         self._shown = torch.zeros((), device=training.device)
-        groups = [{"params": each, "lr": rate} for each, rate in zip((networks, gains), self._rates, strict=True)]
+        groups = [
+            {"params": each, "lr": rate} for each, rate in zip((networks, gains), self._rates, strict=True) if each
+        ]
         self._optimiser = torch.optim.Adam(groups, capturable=records(training.device))
         for value in parameters:
             value.grad = torch.zeros_like(value)
@@ -105,15 +125,16 @@ class Learner:
 
     def _learn(self) -> None:
         batch = self._batches.batch()
-        error, bpp = cost(self.model, batch.rgb, batch.step, batch.dead_zone)
-        total = error / (LAMBDA * batch.step.reshape(-1) ** 2) + bpp  # in bits a pixel
+        error, bpp = cost(self.model, batch.rgb, batch.step, batch.dead_zone, self._looks)
+        trade = LOOK_LAMBDA if self._looks else LAMBDA
+        total = error / (trade * batch.step.reshape(-1) ** 2) + bpp  # in bits a pixel
         self._optimiser.zero_grad(set_to_none=False)
         torch.autograd.backward((total / (EVEN_OUT + total.detach())).mean())
         torch.nn.utils.clip_grad_norm_(self.model.cell.parameters(), CLIP_CELL)
         torch.nn.utils.clip_grad_norm_(self.model.entropy.parameters(), CLIP_ENTROPY)
         self._optimiser.step()
         with torch.no_grad():
-            for kept, value in zip(self._average, self.model.parameters(), strict=True):
+            for kept, value in zip(self._average, self._parameters, strict=True):
                 kept.lerp_(value, self._share)
             self._shown.copy_(total.mean())
 
@@ -125,7 +146,8 @@ class Learner:
     @property
     def averaged(self) -> Weights:
         """The averaged weights by name."""
-        return {name: value.cpu().numpy() for name, value in zip(self._names, self._average, strict=True)}
+        learnt = {name: value.cpu().numpy() for name, value in zip(self._names, self._average, strict=True)}
+        return learnt | self._kept
 
     def state(self) -> Arrays:
         """All that going on needs, by name, but for the pictures."""
@@ -153,7 +175,7 @@ class Learner:
             k, kind = name.split(".")
             memory.setdefault(int(k), {})[kind] = value
         self._optimiser.load_state_dict({**self._optimiser.state_dict(), "state": memory})
-        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=False):  # gains may have none
             group["lr"] = rate  # what was loaded is a copy of it
         self._step.renew()
 

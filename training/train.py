@@ -71,13 +71,13 @@ def write_checkpoint(path: Path, learner: Learner) -> None:
     os.replace(part, path)
 
 
-def report(weights: Weights, against: Path | None, held_out: Sequence[NDArray[np.uint8]], device: torch.device) -> str:
+def report(weights: Weights, against: Path | None, held_out: Sequence[NDArray[np.uint8]], how: Training) -> str:
     """How good the weights are on held-out pictures, in a line or two."""
-    found = curves(weights, held_out, device)
+    found = curves(weights, held_out, how.device, how.look)
     bpp, decibels = np.mean(found, 0).T
     lines = ["held out: " + ", ".join(f"{r:.3f} bpp at {d:.2f} dB" for r, d in zip(bpp, decibels, strict=True))]
     if against is not None:
-        reference = curves(float_state(from_arrays(read_arrays(against))), held_out, device)
+        reference = curves(float_state(from_arrays(read_arrays(against))), held_out, how.device, how.look)
         lines.append(f"BD-rate against {against}: {mean_bd_rate(reference, found):+.2f} %")
     return "\n".join(lines)
 
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=Training.rate, help="of Adam, at first (default: %(default)s)")
     parser.add_argument("--neurons", type=int, nargs=3, metavar=("CELL", "LUMA", "CHROMA"), default=Training.neurons,
                         help="of the networks, without --start (default: 40 32 16)")  # fmt: skip
+    parser.add_argument("--look", action="store_true", help="for looks, with the gains of --start, which stay")
     parser.add_argument(
         "--held-out", type=Path, nargs="+", default=[], help="pictures, or folders, to judge by, not learnt"
     )
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
     batch = args.batch or (CPU_BATCH if device.type == "cpu" else BATCH)
-    how = Training(args.steps, batch, device, args.rate, args.seed, args.crop, tuple(args.neurons))
+    how = Training(args.steps, batch, device, args.rate, args.seed, args.crop, tuple(args.neurons), args.look)
     checkpoint = args.out.with_suffix(".checkpoint.npz")
     try:
         pictures = load_pictures(find_pictures(args.pictures), args.crop)
@@ -127,11 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_checkpoint(checkpoint, learner)
     write_weights(args.out.with_suffix(".float.npz"), learner.averaged)
     if held_out:
-        print(report(learner.averaged, args.against, held_out, device))
+        print(report(learner.averaged, args.against, held_out, how))
     if not done:
         print(f"{learner.done:,} of {how.steps:,} steps are done; the same command goes on")
         return
-    tables = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device)
+    tables = Calibration(args.crops, seed=args.seed, threads=args.threads, device=args.device, look=args.look)
     write_prior(args.out, calibrated(quantised_arrays(learner.averaged), pictures, tables))
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")
 

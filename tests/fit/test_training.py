@@ -14,12 +14,16 @@ from toy_prior import smooth_picture
 torch = pytest.importorskip("torch")
 
 from inr_core.errors import InrError
+from inr_core.fit.latent.distortion import Distortion
 from inr_core.fit.latent.float_prior import float_state
-from inr_core.fit.latent.model import LatentModel
+from inr_core.fit.latent.model import LatentModel, to_ycc
+from inr_core.fit.latent.passes import Window
 from inr_core.latent import prior
+from inr_core.latent.tunes import tuned
 from training import train as command
 from training.batches import DEAD_ZONES, STEPS_RANGE, Batches
 from training.learner import LEVELS, Learner, Training, cost
+from training.looks import Looks
 from training.validation import curves, mean_bd_rate
 from training.weights import read_weights
 
@@ -112,6 +116,39 @@ def test_learning_lowers_what_it_is_to_lower() -> None:
     before = curves(learner.averaged, picture, CPU)
     command.train(learner)
     assert mean_bd_rate(before, curves(learner.averaged, picture, CPU)) < -3
+
+
+def test_learning_for_looks_keeps_the_gains_and_lowers_the_weighted_error() -> None:
+    picture, start = pictures()[:1], LatentModel(6, 8, 4, LEVELS, seed=5).state_dict()
+    begun = {name: value.numpy().copy() for name, value in start.items()}
+    begun["log_gains"] += np.linspace(-0.4, 0.4, 9, dtype=np.float32)
+    how = Training(24, 2, CPU, rate=0.01, crop=64, look=True)
+    learner = Learner(picture, how, begun)
+    command.train(learner)
+    learnt = learner.averaged
+    assert learnt.keys() == begun.keys()
+    assert all((learnt[name] == begun[name]).all() for name in ("log_gains", "reach_line"))
+    before, after = (curves(weights, picture, CPU, look=True) for weights in (begun, learnt))
+    assert mean_bd_rate(before, after) < -3
+    again = Learner(picture, how, begun)
+    again.restore(learner.state())
+    assert all((again.averaged[name] == value).all() for name, value in learnt.items())
+    with pytest.raises(InrError, match=r"^look: expected float weights to start from, whose gains stay, got none$"):
+        Learner(picture, how, None)
+
+
+def test_looks_weigh_errors_as_refining_does() -> None:
+    known = prior.load(1)
+    looks = Looks(float_state(known)["log_gains"], CPU)
+    assert torch.allclose(looks.log_gains.exp() * 4096, torch.from_numpy(tuned(known, True).gains).float(), rtol=1e-5)
+    rgb = torch.from_numpy(pictures()[0]).float()[None, :, :64, :64] / 255 - 0.5
+    planes = to_ycc(rgb) + 0.02 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    weigher = Distortion(3, known, True, "cpu", rgb[0], LEVELS)
+    whole = Window(0, 64, 0, 64)
+    weighted, _ = weigher.of_planes(planes[0], to_ycc(rgb)[0], 0, LEVELS, whole)
+    assert looks.error(planes, rgb).item() == pytest.approx(
+        weighted.sum().item() / 64**2, rel=0.2
+    )  # the wavelet is biorthogonal
 
 
 def test_a_prior_is_its_own_equal_when_held_out() -> None:

@@ -37,7 +37,7 @@ class Pyramid:
     @classmethod
     def of(cls, rgb: Tensor, levels: int) -> Pyramid:
         """From samples (B, 3, H, W) in [−1/2, 1/2]."""
-        low = torch.einsum("ij,bjhw->bihw", _colour_matrices(rgb.device)[0], rgb)
+        low = to_ycc(rgb)
         bands, sizes = [], []
         for _ in range(levels):
             sizes.append((low.shape[-2], low.shape[-1]))
@@ -51,6 +51,11 @@ def _colour_matrices(device: torch.device) -> tuple[Tensor, Tensor]:
     """RGB → Y, Cb, Cr, (3, 3), and back, on a device, where they stay: what is recorded must not copy one."""
     there = torch.tensor(RGB_TO_YCC, dtype=torch.float32, device="cpu")
     return there.to(device), torch.linalg.inv(there).to(device)
+
+
+def to_ycc(rgb: Tensor) -> Tensor:
+    """Samples (B, 3, H, W) in [−1/2, 1/2] → Y, Cb, Cr planes."""
+    return torch.einsum("ij,bjhw->bihw", _colour_matrices(rgb.device)[0], rgb)
 
 
 def to_rgb(planes: Tensor) -> Tensor:
