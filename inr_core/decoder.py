@@ -16,7 +16,7 @@ from .container.chunks import Head, list_chunks, read_head, read_payloads
 from .errors import SettingsError, TruncatedError, check_bytes, shown
 from .fileinfo import Chunk, FileInfo
 from .kernels.resample import Box
-from .limits import Cost, Limits, given
+from .limits import Budget, Cost, Limits, given
 from .models import MAX_PIXELS
 from .modes import MAX_SIDE
 from .picture import Picture
@@ -38,7 +38,8 @@ class Decoder:
     truncated: the bytes may end early; what is missing is what the networks expect there, or 0 in the exact model.
     TruncatedError only if not even the coarsest planes or the first strip are there, as always with a siren, or a plane
     beside them.
-    limits: by default `Limits.default`; LimitError, when decoding, for what costs more than they allow.
+    limits: by default `Limits.default`; LimitError, when decoding, for what costs more than they allow: before anything
+    is decoded where that is certain, else as soon as it is known, perhaps after some of `bands`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Decoder:
             payloads = read_payloads(header, payload)
         picture: type[Picture] = header.row.load("picture")
         self._picture = picture(head, payloads, cut, count, device)
+        self._budget: Budget | None = None
 
     @classmethod
     def of_file(
@@ -106,8 +108,8 @@ class Decoder:
 
         `block`: pixels evaluated at once, the network's choice by default; it does not change the picture.
         """
-        self._limits.check_cost(self.cost())
-        yield from self._picture.bands(block)
+        self._budget = budget = self._limits.check_cost(self.cost())
+        yield from self._picture.bands(block, budget)
 
     def decode(self, size: tuple[int, int] | None = None, region: Box | None = None, *, grey: bool = False) -> Array:
         """The picture or its `region` (x0, y0, x1, y1), in pixels, evaluated at `size` (width, height).
@@ -122,12 +124,17 @@ class Decoder:
         if grey and header.mode != "RGB":
             raise SettingsError(f"grey: expected a picture of mode RGB, got {header.mode}")
         self._limits.check("pixels", wanted[0] * wanted[1], "pixels")
-        self._limits.check_cost(self._picture.cost(box, wanted))
-        return self._picture.decode(box, wanted, grey=grey)
+        self._budget = budget = self._limits.check_cost(self._picture.cost(box, wanted))
+        return self._picture.decode(box, wanted, grey=grey, budget=budget)
 
     def cost(self, size: tuple[int, int] | None = None, region: Box | None = None) -> Cost:
         """What `decode` of the same costs, at the most; raises SettingsError as it does."""
         return self._picture.cost(*self._wanted(size, region))
+
+    @property
+    def seconds(self) -> float:
+        """Of a nominal core, that what was decoded last has taken, at the most; 0: nothing has been."""
+        return self._budget.seconds if self._budget else 0.0
 
     def describe(self, chunks: list[Chunk]) -> FileInfo:
         """What the file, which has these chunks, says of itself; before anything is decoded."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from array import array
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -25,10 +26,16 @@ RATES = {
     "plain_questions": (8e-5, 8e-5),
 }
 
+ROUNDED = 0.05  # seconds by which a cost may be beyond a limit: they are compared to a tenth
+MOST_LEFT = 2**62
+
 
 @dataclass(frozen=True)
 class Cost:
-    """What decoding takes, counted from a file's header and the heads of its parts; nothing is decoded for it."""
+    """What decoding takes at the most, counted from a file's header and the heads of its parts, nothing decoded.
+
+    How many questions a file asks is known when they have been asked: all but those that are `unsure` for certain.
+    """
 
     macs: int = 0  # multiply-adds
     sines: int = 0
@@ -36,8 +43,9 @@ class Cost:
     steps: int = 0  # on a few values, of many that wait for one another
     distances: int = 0  # of a pixel to a colour of a palette
     symbols: int = 0  # of weights, read by the range coder
-    questions: int = 0  # that the mixing coder asks: bits of samples
+    questions: int = 0  # that the mixing coder asks: bits of samples, candidates for pixels
     plain_questions: int = 0  # those asked in plain Python, for want of compiled kernels
+    unsure: int = 0  # of both kinds of questions, those that a file need not ask
 
     def __add__(self, other: Cost) -> Cost:
         pairs = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in dataclasses.fields(Cost)}
@@ -45,8 +53,18 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """Of a core of the nominal machine."""
+        """Of a core of the nominal machine, at the most."""
         return self._seconds(0)
+
+    @property
+    def least_seconds(self) -> float:
+        """Of a core of the nominal machine, whatever questions are asked."""
+        return self.seconds - self.unsure * self.question_seconds
+
+    @property
+    def question_seconds(self) -> float:
+        """Of a core of the nominal machine, for one question."""
+        return RATES["plain_questions" if self.plain_questions else "questions"][0]
 
     @property
     def numpy_seconds(self) -> float:
@@ -93,9 +111,40 @@ class Limits:
         if value > most:
             raise LimitError(f"limits: {what}: expected at most {most:,g} {unit}, got {value:,.10g}")
 
-    def check_cost(self, cost: Cost) -> None:
-        """LimitError for what takes too many seconds."""
-        self.check("seconds", round(cost.seconds, 1), "of a nominal core")
+    def check_cost(self, cost: Cost) -> Budget:
+        """How many questions may be asked; LimitError for what takes too many seconds however few they are."""
+        self.check("seconds", round(cost.least_seconds, 1), "of a nominal core")
+        return Budget(cost, self.seconds)
+
+
+class Budget:
+    """Of the questions of a picture that is decoded; threads share it, and what each has asked is taken off at times.
+
+    Beyond it nothing is given: LimitError. Until a thread finds out it may ask for as many pixels more as it reads
+    between two looks, 2^15 or a row.
+    """
+
+    def __init__(self, cost: Cost, seconds: float) -> None:
+        self._cost, self._limit = cost, seconds
+        self.left: array[int] | None = None  # of questions, below 0 when there were too many; None: there is no limit
+        if cost.unsure and math.isfinite(seconds):
+            others = cost.seconds - (cost.questions + cost.plain_questions) * cost.question_seconds
+            most = (seconds + ROUNDED - others) / max(cost.question_seconds, 1e-30)
+            self.left = array("q", [int(min(most, MOST_LEFT))])
+        self._first = self.left[0] if self.left else 0
+
+    def check(self) -> None:
+        """LimitError: too much has been asked."""
+        if self.left and self.left[0] < 0:
+            raise LimitError(f"limits: seconds: expected at most {self._limit:,g} of a nominal core, got more")
+
+    @property
+    def seconds(self) -> float:
+        """Of a core of the nominal machine, that what has been decoded so far took, or takes at the most."""
+        if not self.left:
+            return self._cost.seconds
+        questions = self._cost.questions + self._cost.plain_questions
+        return self._cost.seconds - (questions - (self._first - self.left[0])) * self._cost.question_seconds
 
 
 Limits.default = Limits()

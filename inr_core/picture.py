@@ -10,7 +10,7 @@ from .container.chunks import Head
 from .container.header import Raster
 from .fileinfo import Chunk, FileInfo
 from .kernels.resample import Box
-from .limits import Cost
+from .limits import Budget, Cost
 from .pixels import Array, from_samples
 
 RESAMPLING = 40  # passes over a sample, of both sizes
@@ -42,11 +42,14 @@ class Picture(ABC):
         return False
 
     @abstractmethod
-    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
-        """(first row, rows) from top to bottom in the file's mode; `most`: pixels evaluated at once."""
+    def bands(self, most: int | None, budget: Budget | None = None) -> Iterator[tuple[int, Array]]:
+        """(first row, rows) from top to bottom in the file's mode; `most`: pixels evaluated at once.
+
+        LimitError: the mixing coder asks more than the budget has, here as in `decode`.
+        """
 
     @abstractmethod
-    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool, budget: Budget | None = None) -> Array:
         """The part `box` at `size` (width, height), in the file's mode; `grey`: the luma of mode RGB alone."""
 
     @abstractmethod

@@ -260,12 +260,14 @@ class InrDecoder(ImageFile.PyDecoder):
         from .bombs import told, warn_of
         from .modes import to_raw
 
-        warn_of(decoder.cost(None if draft is None else draft.size), limits)
+        warned = warn_of(decoder.cost(None if draft is None else draft.size).least_seconds, limits)
         with told():
             bands = decoder.bands() if draft is None else [(0, decoder.decode(draft.size, grey=draft.grey))]
             for top, rows in bands:
                 self.state.yoff, self.state.ysize = top, len(rows)
                 self.set_as_raw(*to_raw(rows, self.mode))
+        if not warned:
+            warn_of(decoder.seconds, limits)
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 if TYPE_CHECKING:
-    from inr_core import Cost, Limits
+    from inr_core import Limits
 
 OPENED_WITH: ContextVar[Limits | None] = ContextVar("OPENED_WITH", default=None)  # of a call of `pillow_inr.open`
 WARNED = 0.5  # of the seconds that are refused: as Pillow warns of half the pixels that it refuses
@@ -40,11 +40,17 @@ def told() -> Iterator[None]:
         raise Image.DecompressionBombError(str(e)) from e
 
 
-def warn_of(cost: Cost, limits: Limits) -> None:
-    """Warn of what takes more than half of the seconds that there may be, and will be done."""
-    if WARNED * limits.seconds < cost.seconds <= limits.seconds:
-        msg = (
-            f"Decoding takes {cost.seconds:.0f} nominal seconds, more than {WARNED * limits.seconds:g}, "
-            f"could be decompression bomb DOS attack."
-        )
-        warnings.warn(msg, Image.DecompressionBombWarning, stacklevel=6)  # from the caller of `load`
+def warn_of(seconds: float, limits: Limits) -> bool:
+    """Warn of what takes more than half of the seconds that there may be, and is done; whether it does.
+
+    Before pixels are decoded by what they take for certain, and after it by what they took: how often the mixing coder
+    asks is not known before.
+    """
+    if not WARNED * limits.seconds < seconds <= limits.seconds:
+        return False
+    msg = (
+        f"Decoding takes {seconds:.0f} nominal seconds, more than {WARNED * limits.seconds:g}, "
+        f"could be decompression bomb DOS attack."
+    )
+    warnings.warn(msg, Image.DecompressionBombWarning, stacklevel=6)  # from the caller of `load`
+    return True

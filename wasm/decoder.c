@@ -222,7 +222,7 @@ int EXPORT(mix)(size_t height, size_t width, int planes, int bits, int asks, con
                 const int16_t *stretch, const uint32_t *rates, const uint8_t *data, size_t size, uint16_t *out) {
     const size_t before = mark();
     Mixing m = {.tables = {squash, stretch, rates}, .height = height, .width = width, .stride = width + 2 * EDGE,
-                .planes = planes, .bits = bits, .asks = asks};
+                .planes = planes, .bits = bits, .asks = asks, .most = UINT64_MAX};
     m.coder = (BitCoder){.high = UINT32_MAX, .from = data, .size = size};
     m.pixels = take_zeros((height + ABOVE_ROWS) * m.stride * sizeof *m.pixels);
     m.size = mixing_size(&m);

@@ -16,7 +16,7 @@ from ..container.fields import FieldReader, pack_number
 from ..container.header import Raster
 from ..errors import FormatError, TruncatedError
 from ..kernels.resample import Box
-from ..limits import Cost
+from ..limits import Budget, Cost
 from .cost import mixed_cost
 from .grids import between, on_grid, rounded_mean
 from .whole import Whole, pack_whole, whole_shapes
@@ -69,11 +69,16 @@ class Beside:
         if rest := len(fields.rest()):
             raise FormatError(f"{self.kind}: expected nothing after the last strip, got {rest} bytes")
 
+    def read(self, budget: Budget | None) -> None:
+        """Decode the plane, once; LimitError: it asks more than the budget has."""
+        if self._plane is None:
+            self._plane = self._whole.planes(budget)[0]
+
     @property
     def plane(self) -> Plane:
         """(H, W): alpha, or LOW, BETWEEN and HIGH."""
-        if self._plane is None:
-            self._plane = self._whole.planes()[0]
+        self.read(None)
+        assert self._plane is not None
         return self._plane
 
     @property

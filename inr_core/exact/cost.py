@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from ..container.header import Raster
 from ..kernels import switch
+from ..kernels.mixing import LOOKING, LOOKING_SAMPLE
+from ..kernels.neighbours import BLOCK, CANDIDATES
 from ..limits import Cost, Limits
 from .planes import may_mix, strip_shapes
 from .prediction import MEDIAN
 from .strips import Part, Shape
 
 PASSES = 90  # of a sample: expanding, undoing the prediction, of which the median takes most
-MIXED_OVERHEAD = 3  # questions that finding a sample's neighbours takes as long as
-ASKED = 8  # that it takes to ask for a pixel
+MIXED_PASSES = 60  # of a pixel, whatever is asked: its place in rows, runs of colours, planes made of it
+ASKED = LOOKING + CANDIDATES  # questions that it takes to ask for a pixel, at the most
 
 
 def strips_cost(strips: Sequence[tuple[Shape, Sequence[Part]]]) -> Cost:
@@ -29,7 +31,7 @@ def strips_cost(strips: Sequence[tuple[Shape, Sequence[Part]]]) -> Cost:
 
 def mixed_cost(shapes: Sequence[Shape]) -> Cost:
     """Of strips that are coded by the mixing coder, where there are compiled kernels."""
-    return sum((Cost(questions=_questions(shape, asks=True)) for shape in shapes), Cost())
+    return sum((_most(shape, asks=True, compiled=True) for shape in shapes), Cost())
 
 
 def _plain(shape: Shape, predictor: int) -> Cost:
@@ -39,14 +41,33 @@ def _plain(shape: Shape, predictor: int) -> Cost:
 
 
 def _mixed(shape: Shape, asks: bool) -> Cost:
-    questions = _questions(shape, asks)
-    return Cost(questions=questions) if switch.compiled() else Cost(plain_questions=questions)
+    return _most(shape, asks, switch.compiled() is not None)
+
+
+def _most(shape: Shape, asks: bool, compiled: bool) -> Cost:
+    """Of the mixing coder, with what of that is not certain."""
+    most, passes = _questions(shape, asks), MIXED_PASSES * shape.height * shape.width
+    cost = Cost(passes=passes, unsure=most - _least_questions(shape, asks))
+    return replace(cost, questions=most) if compiled else replace(cost, plain_questions=most)
 
 
 def _questions(shape: Shape, asks: bool) -> int:
-    """That the mixing coder asks at the most, and what takes as long."""
-    pixels, bits = shape.height * shape.width, (shape.size - 1).bit_length()
-    return pixels * (shape.planes * (bits + MIXED_OVERHEAD) + (ASKED if asks else 0))
+    """That the mixing coder asks at the most, and what takes as long, as it counts them itself.
+
+    Blocks that prove not to be flat are one more each, one in 16 pixels or in rows of a few, which is not counted here.
+    """
+    return shape.height * shape.width * (_sample_questions(shape) + (ASKED if asks else 0))
+
+
+def _least_questions(shape: Shape, asks: bool) -> int:
+    """That it asks for certain: a row is at best flat blocks, and pixels that are their first candidate."""
+    blocks, pixels = divmod(shape.width, BLOCK)
+    return shape.height * (blocks + pixels * (LOOKING + 1 if asks else _sample_questions(shape)))
+
+
+def _sample_questions(shape: Shape) -> int:
+    """Of the samples of a pixel."""
+    return shape.planes * ((shape.size - 1).bit_length() + LOOKING_SAMPLE)
 
 
 def opens_mixed(raster: Raster) -> bool:

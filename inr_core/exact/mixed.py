@@ -6,6 +6,7 @@ import numpy as np
 
 from ..kernels import mixing
 from ..kernels.room import Pixels
+from ..limits import Budget
 from .colours import Planes
 
 SURE, DOUBTFUL = 0.6, 0.25  # pixels that are like a neighbour: above the one they are asked for, below the other never
@@ -20,10 +21,14 @@ def pack_mixed(planes: Planes, bits: int) -> tuple[bool, bytes] | None:
     return min(possible, key=lambda way: len(way[1]), default=None)
 
 
-def unpack_mixed(data: bytes, shape: tuple[int, int, int], bits: int, asks: bool) -> Planes | None:
-    """The planes (P, h, w). None: the bytes are too few or too many."""
+def unpack_mixed(
+    data: bytes, shape: tuple[int, int, int], bits: int, asks: bool, budget: Budget | None = None
+) -> Planes | None:
+    """The planes (P, h, w). None: the bytes are too few or too many. LimitError: they ask more than the budget has."""
     planes, height, width = shape
-    pixels = mixing.read_pixels(data, height, width, planes, bits, asks)
+    pixels = mixing.read_pixels(data, height, width, planes, bits, asks, budget.left if budget else None)
+    if budget:
+        budget.check()
     return None if pixels is None else parted(pixels, planes, bits)
 
 

@@ -11,7 +11,7 @@ from ..container.fields import FieldReader
 from ..errors import FormatError, TruncatedError
 from ..fileinfo import Chunk, FileInfo, PartInfo
 from ..kernels.resample import LOBES, Box, resample
-from ..limits import Cost
+from ..limits import Budget, Cost
 from ..picture import Picture, resampling_cost
 from ..pixels import Array, luma, to_colours
 from ..process.threads import Crew
@@ -36,18 +36,18 @@ class ExactPicture(Picture):
         if len(payloads) > len(self._shapes) or (len(payloads) < len(self._shapes) and cut is None):
             raise FormatError(f"strips: expected {len(self._shapes)}, got {len(payloads)}")
 
-    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
+    def bands(self, most: int | None, budget: Budget | None = None) -> Iterator[tuple[int, Array]]:
         """As `Picture.bands`; a band is a strip."""
-        yield from self._strips(0, self.header.height)
+        yield from self._strips(0, self.header.height, budget)
 
-    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool, budget: Budget | None = None) -> Array:
         """As `Picture.decode`; at another size, the colours are what is resampled."""
         x0, y0, x1, y1 = box
         if size == (x1 - x0, y1 - y0):
-            pixels = np.ascontiguousarray(self._rows(y0, y1)[:, x0:x1])  # a view would keep the rows beside it
+            pixels = np.ascontiguousarray(self._rows(y0, y1, budget)[:, x0:x1])  # a view would keep the rows beside it
             return luma(pixels) if grey else pixels
         top, bottom = self._rows_for(box, size)
-        samples = to_colours(self._rows(top, bottom), self.header.mode, self._palette)
+        samples = to_colours(self._rows(top, bottom, budget), self.header.mode, self._palette)
         pixels = self.finished(resample(samples, (x0, y0 - top, x1, y1 - top), size, alpha=self.header.alpha))
         return luma(pixels) if grey else pixels
 
@@ -88,11 +88,11 @@ class ExactPicture(Picture):
         line = f"exact, {_counted(len(self._payloads), 'strip')}, {ways}"
         return FileInfo(self.head, chunks, line, parts=parts)
 
-    def _strips(self, y0: int, y1: int) -> Iterator[tuple[int, Array]]:
+    def _strips(self, y0: int, y1: int, budget: Budget | None) -> Iterator[tuple[int, Array]]:
         """(first row, pixels in the file's mode) of each strip that has one of the rows y0 … y1 − 1."""
         with Crew(min(self.threads, strips_at_once(self.header))) as crew:
             wanted = self._wanted(y0, y1)
-            for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0]), wanted, ahead=1):
+            for (_, top), pixels in crew.in_order(lambda strip: self._pixels(strip[0], budget), wanted, ahead=1):
                 yield top, pixels
 
     def _wanted(self, y0: int, y1: int) -> list[tuple[int, int]]:
@@ -100,10 +100,10 @@ class ExactPicture(Picture):
         rows = strip_rows(self.header.width, self.header.height)
         return [(k, top) for k, (top, bottom) in enumerate(rows) if top < y1 and bottom > y0]
 
-    def _rows(self, y0: int, y1: int) -> Array:
+    def _rows(self, y0: int, y1: int, budget: Budget | None) -> Array:
         """Rows y0 … y1 − 1 of the picture."""
         pixels: Array | None = None
-        for top, rows in self._strips(y0, y1):
+        for top, rows in self._strips(y0, y1, budget):
             first, last = max(top, y0), min(top + len(rows), y1)
             if pixels is None:  # after the first strip: most files that hold nothing are found out by then
                 pixels = np.empty((y1 - y0, *rows.shape[1:]), rows.dtype)
@@ -111,7 +111,7 @@ class ExactPicture(Picture):
         assert pixels is not None
         return pixels
 
-    def _pixels(self, k: int) -> Array:
+    def _pixels(self, k: int, budget: Budget | None) -> Array:
         """Strip k in the file's mode, (h, W) or (h, W, C); all samples 0 where the file has ended."""
         shape = self._shapes[k]
         if k >= len(self._payloads):
@@ -119,7 +119,7 @@ class ExactPicture(Picture):
             return from_planes(blank, self.header.mode)
         parts = self._parts(k)
         check_patience(parts, self._shapes, f"strip {k}")
-        planes = unpack_parts(parts, shape, f"strip {k}")
+        planes = unpack_parts(parts, shape, f"strip {k}", budget)
         if self._palette is not None and (largest := planes.max()) >= len(self._palette):
             raise FormatError(f"strip {k}: expected places in a palette of {len(self._palette)}, got {largest}")
         return from_planes(planes, self.header.mode)

@@ -18,6 +18,7 @@ from ..container import zstd
 from ..container.fields import FieldReader, pack_number
 from ..errors import FormatError
 from ..kernels import switch
+from ..limits import Budget
 from .colours import Planes, few_colours
 from .mixed import pack_mixed, unpack_mixed
 from .prediction import NONE, PREDICTORS, Ints, differences, symbols_of
@@ -234,17 +235,20 @@ def read_parts(fields: FieldReader, shape: Shape, what: str) -> list[Part]:
     return parts
 
 
-def unpack_parts(parts: Sequence[Part], shape: Shape, what: str) -> Planes:
-    """The planes (P, h, w) of a strip; FormatError: its parts do not hold what they say."""
-    planes = [_unpack(part, shape, f"{what}, part {k}") for k, part in enumerate(parts)]
+def unpack_parts(parts: Sequence[Part], shape: Shape, what: str, budget: Budget | None = None) -> Planes:
+    """The planes (P, h, w) of a strip; FormatError: its parts do not hold what they say.
+
+    LimitError: the mixing coder asks more than the budget has.
+    """
+    planes = [_unpack(part, shape, f"{what}, part {k}", budget) for k, part in enumerate(parts)]
     return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
 
-def _unpack(part: Part, shape: Shape, what: str) -> Planes:
+def _unpack(part: Part, shape: Shape, what: str, budget: Budget | None) -> Planes:
     """The planes (`part.planes`, h, w) of a part; FormatError, beginning with `what`: it does not hold them."""
     if part.mixed:
         bits = (shape.size - 1).bit_length()
-        planes = unpack_mixed(part.stored, (part.planes, shape.height, shape.width), bits, part.asks)
+        planes = unpack_mixed(part.stored, (part.planes, shape.height, shape.width), bits, part.asks, budget)
         if planes is None:
             raise FormatError(f"{what}: expected bytes of the mixing coder, got {len(part.stored)} others")
         if (largest := planes.max()) >= shape.size:

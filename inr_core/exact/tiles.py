@@ -15,7 +15,7 @@ from ..container.fields import FieldReader
 from ..container.header import Raster
 from ..errors import FormatError
 from ..kernels.resample import Box
-from ..limits import Cost
+from ..limits import Budget, Cost
 from ..pixels import Array
 from .colours import Planes
 from .grids import between, on_grid, rounded_mean
@@ -49,6 +49,7 @@ class Tiles:
 
     def __init__(self, raster: Raster, payload: bytes) -> None:
         self.bytes, self._raster = len(payload), raster
+        self._read: tuple[Tiled, Planes] | None = None
         fields = FieldReader(payload)
         self._side_bits = fields.byte("tiles, side", *SIDE_BITS)
         side = 1 << self._side_bits
@@ -66,17 +67,27 @@ class Tiles:
         passes = PASSES * raster.width * raster.height * (raster.channels + 1)
         return self._map.cost + self._planes.cost + Cost(passes=passes)
 
+    def read(self, budget: Budget | None) -> None:
+        """Decode all of it, once; LimitError: it asks more than the budget has."""
+        if self._read is None:
+            self._read = self._map.planes(budget)[0] > 0, self._planes.planes(budget)
+
     @cached_property
     def tiled(self) -> NDArray[np.bool_]:
         """(H, W): whether a pixel is one of those that stand here."""
-        tiles = self._map.planes()[0] > 0
-        return tiled_pixels(tiles, self._side_bits, self._raster.width, self._raster.height)
+        return tiled_pixels(self._all[0], self._side_bits, self._raster.width, self._raster.height)
 
-    @cached_property
+    @property
     def samples(self) -> Array:
         """(H, W, C), of which those of `tiled` count, and all of the alpha."""
-        planes: Planes = self._planes.planes()
-        return np.moveaxis(planes, 0, 2)
+        return np.moveaxis(self._all[1], 0, 2)
+
+    @property
+    def _all(self) -> tuple[Tiled, Planes]:
+        """The tiles (h, w), and the planes (C, H, W)."""
+        self.read(None)
+        assert self._read is not None
+        return self._read
 
     @cached_property
     def weighted(self) -> Weighted:

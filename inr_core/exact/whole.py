@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..container.fields import FieldReader
-from ..limits import Cost
+from ..limits import Budget, Cost
 from .colours import Planes
 from .cost import strips_cost
 from .planes import check_patience, strip_rows
@@ -37,12 +37,12 @@ class Whole:
         """Of all of it, whatever part is asked for."""
         return strips_cost(list(zip(self._shapes, self.strips, strict=True)))
 
-    def planes(self) -> Planes:
-        """(P, H, W)."""
+    def planes(self, budget: Budget | None = None) -> Planes:
+        """(P, H, W); LimitError: they ask more than the budget has."""
         for k, parts in enumerate(self.strips):
             check_patience(parts, self._shapes, f"{self._what}, strip {k}")
         strips = [
-            unpack_parts(parts, shape, f"{self._what}, strip {k}")
+            unpack_parts(parts, shape, f"{self._what}, strip {k}", budget)
             for k, (parts, shape) in enumerate(zip(self.strips, self._shapes, strict=True))
         ]
         return strips[0] if len(strips) == 1 else np.concatenate(strips, 1)

@@ -10,10 +10,11 @@
 #include "reducing.h"
 
 const char mix_pixels_doc[] = PyDoc_STR(
-    "mix_pixels(level, height, width, planes, bits, asks, squash, stretch, rates, pixels, data, out) -> size\n\n"
+    "mix_pixels(level, height, width, planes, bits, asks, squash, stretch, rates, pixels, data, out, left) -> size\n\n"
     "Read `data` into `pixels`, uint64 (height + 3, width + 16), or write them to `out` if it is not empty. Its first three\n"
     "rows, and the first and last eight of each, are 0 at first, and the coder's. `size`: of the bytes, as far as they\n"
-    "have to be there; more than `out` has: they did not fit.");
+    "have to be there; more than `out` has: they did not fit. `left`, int64 (1,) or empty: of what may be asked, shared by\n"
+    "calls in other threads. What is asked in reading is taken off; below 0, it was given up.");
 
 const char reduce_pixels_doc[] = PyDoc_STR(
     "reduce_pixels(level, height, width, planes, bits, asks, squash, stretch, rates, costs, trade, kept, low, high, pixels,\n"
@@ -91,8 +92,8 @@ static int check_sizes(const Mixing *m, int bits) {
            within("bits", m->bits, 1, bits);
 }
 
-/* Start, code all pixels, and end; an exception: there is no memory, or Ctrl-C. */
-static void code_all(const Call *call, Mixing *m, Reduction *reduction) {
+/* Start, code all pixels, and end; an exception: there is no memory, or Ctrl-C. left: NULL, or of what may be asked. */
+static void code_all(const Call *call, Mixing *m, Reduction *reduction, int64_t *left) {
     enum { AT_ONCE = 1 << 15 }; /* pixels between looks for signals */
     const size_t all = (m->height + ABOVE_ROWS) * m->stride;
     uint64_t *wanted = reduction ? malloc(all * sizeof *wanted) : NULL;
@@ -112,10 +113,13 @@ static void code_all(const Call *call, Mixing *m, Reduction *reduction) {
     begin_coding(&m->coder);
     const size_t rows = 1 + AT_ONCE / m->width;
     for (size_t y = 0; y < m->height; y += rows) {
+        m->asked = 0, m->most = !left ? UINT64_MAX : *left > 0 ? (uint64_t)*left : 0;
         ALONE(call->kernels->mix_rows(m, y, y + rows < m->height ? y + rows : m->height);)
+        if (left) /* others may have taken from it, each of them once for as many pixels, and holding the GIL */
+            *left -= (int64_t)m->asked;
         if (PyErr_CheckSignals()) /* Ctrl-C is heard, although a strip may take ten seconds */
             goto end;
-        if (!m->coder.to && m->coder.at > m->coder.size + 4) /* no writer's data: what is left need not be read */
+        if (gives_up(m) || (left && *left < 0))
             break;
     }
     end_coding(&m->coder);
@@ -125,13 +129,15 @@ end:
 }
 
 PyObject *mix_pixels(PyObject *self, PyObject *args) {
-    enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT };
+    enum { SQUASH, STRETCH, RATES, PIXELS, DATA, OUT, LEFT };
     Call call = {0};
     Mixing m = {0};
+    int64_t *left = NULL;
     int level;
     (void)self;
-    if (!PyArg_ParseTuple(args, "inniiiy*y*y*w*y*w*", &level, SIZE(m.height), SIZE(m.width), &m.planes, &m.bits, &m.asks,
-                          BUFFER(SQUASH), BUFFER(STRETCH), BUFFER(RATES), BUFFER(PIXELS), BUFFER(DATA), BUFFER(OUT)))
+    if (!PyArg_ParseTuple(args, "inniiiy*y*y*w*y*w*w*", &level, SIZE(m.height), SIZE(m.width), &m.planes, &m.bits, &m.asks,
+                          BUFFER(SQUASH), BUFFER(STRETCH), BUFFER(RATES), BUFFER(PIXELS), BUFFER(DATA), BUFFER(OUT),
+                          BUFFER(LEFT)))
         return NULL;
     m.coder.high = UINT32_MAX, m.coder.size = length(&call, DATA, 1), m.stride = m.width + 2 * EDGE;
     if (!has_level(&call, level) || !check_sizes(&m, 16) || !TAKE("squash", SQUASH, m.tables.squash, LOGITS) ||
@@ -144,7 +150,9 @@ PyObject *mix_pixels(PyObject *self, PyObject *args) {
         if (!TAKE("out", OUT, m.coder.to, m.coder.size))
             goto end;
     }
-    code_all(&call, &m, NULL);
+    if (call.buffers[LEFT].len && (!TAKE("left", LEFT, left, 1) || !within("left", *left, INT64_MIN / 2, INT64_MAX)))
+        goto end;
+    code_all(&call, &m, NULL, left);
 end:;
     PyObject *none = finished(&call);
     Py_XDECREF(none);
@@ -170,7 +178,7 @@ PyObject *reduce_pixels(PyObject *self, PyObject *args) {
         check_mixing(&m.tables) && TAKE("costs", COSTS_OF, reduction.costs, COSTS) &&
         TAKE("pixels", PIXELS, m.pixels, (m.height + ABOVE_ROWS) * m.stride) &&
         within("out", m.coder.size, 1, INT64_MAX) && TAKE("out", OUT, m.coder.to, m.coder.size))
-        code_all(&call, &m, &reduction);
+        code_all(&call, &m, &reduction, NULL);
     PyObject *none = finished(&call);
     Py_XDECREF(none);
     return none ? PyLong_FromSize_t(m.coder.at) : NULL;

@@ -49,6 +49,8 @@ enum {
     NO_HIT = 7,
     FROM_MATCH = 7,
     FROM_NEIGHBOUR = 6,
+    LOOKING = 2,      /* questions that finding the candidates of a pixel takes as long as */
+    LOOKING_SAMPLE = 3, /* the same of a sample */
 };
 
 typedef struct {
@@ -158,6 +160,7 @@ struct Mixing {
     BitCoder coder;
     size_t width, height, stride;
     int planes, bits, asks;
+    uint64_t asked, most; /* questions so far, as mixing.py counts them, and beyond how many a reader gives up */
     int seen_bits, slot_bits;
     uint64_t *pixels; /* (height + ABOVE_ROWS, stride), the caller's; what is around the picture is 0 at first */
     uint8_t *ranks[2]; /* (stride,): of the candidate that was right, in this row and in the one above */
@@ -171,6 +174,11 @@ struct Mixing {
     void *memory; /* of all of these but the pixels */
     size_t size, used;
 };
+
+/* Whether a reader had better give up: too much was asked, or no writer's bytes are left. */
+static INLINE int gives_up(const Mixing *m) {
+    return !m->coder.to && (m->asked > m->most || m->coder.at > m->coder.size + 4);
+}
 
 /* How many pixels to the right of each are as it is, up to 255. */
 static INLINE void count_runs(const uint64_t *row, size_t stride, uint16_t *runs) {

@@ -11,23 +11,25 @@ This is the definition, in plain Python; the compiled kernel (mixing.h) does the
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 
 from . import switch
 from .bitcoder import BitCoder
 from .mixer import Counters, Mixer, folded, hashed, tables
-from .neighbours import Match, Neighbours, Seen, limited, runs_of
+from .neighbours import BLOCK, Match, Neighbours, Seen, in_flat_area, limited, runs_of
 from .room import EDGE, INSIDE, ROWS_ABOVE, Pixels, with_room
 
 Contexts = tuple[int, ...]  # hashes, one for each counter
 Rows = tuple[int, int, int]  # of weights
+Left: TypeAlias = "array[int]"  # of one integer of 64 bits, "q": of what may be asked
 
 NO_HIT = 7  # the rank of no candidate
-BLOCK = 16  # pixels of a flat block
-FLAT_BITS = 12
-SLOT = 16  # counters of four bits of a sample
+LOOKING, LOOKING_SAMPLE = 2, 3  # questions that finding a pixel's candidates, a sample's neighbours takes as long as
+FLAT_BITS, SLOT = 12, 16  # of the counters of flat blocks; counters of four bits of a sample
 LIMIT, SLOW_LIMIT = 250, 1000  # up to which counters count
 ORDERS = ((0,), (0, 1), (1, 0, 2), (1, 0, 2, 3))  # of planes, where samples are coded
 
@@ -42,7 +44,9 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
     if found := switch.compiled():
         around, out = with_room(height, width), bytearray(most)
         around[INSIDE] = pixels
-        size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, b"", out)
+        size = found[0].mix_pixels(
+            found[1], height, width, planes, bits, asks, *tables(), around, b"", out, bytearray()
+        )
         return bytes(out[:size]) if size <= most else None
     coder = BitCoder(None)
     Mixing(coder, height, width, planes, bits, asks).code(pixels)
@@ -50,17 +54,25 @@ def write_pixels(pixels: Pixels, planes: int, bits: int, asks: bool) -> bytes | 
     return data if len(data) <= most else None
 
 
-def read_pixels(data: bytes, height: int, width: int, planes: int, bits: int, asks: bool) -> Pixels | None:
-    """The pixels that `write_pixels` was given. None: the bytes are too few or too many."""
-    around = with_room(height, width)
+def read_pixels(
+    data: bytes, height: int, width: int, planes: int, bits: int, asks: bool, left: Left | None = None
+) -> Pixels | None:
+    """The pixels that `write_pixels` was given. None: the bytes are too few or too many, or more was asked than `left`.
+
+    left: how many questions may be asked, from which those asked are taken, row by row; after a row that leaves less
+    than none the reader gives up. Readers in other threads may share it. A flat block is 1 question. A pixel that is
+    asked for is LOOKING and 1 for each candidate. Each sample that is coded is LOOKING_SAMPLE and its bits.
+    """
+    around, picture = with_room(height, width), (height, width, planes, bits, asks)
     pixels = around[INSIDE]
     if found := switch.compiled():
-        size = found[0].mix_pixels(found[1], height, width, planes, bits, asks, *tables(), around, data, bytearray())
+        given = around, data, bytearray(), bytearray() if left is None else left
+        size = found[0].mix_pixels(found[1], *picture, *tables(), *given)
     else:
         coder = BitCoder(data)
-        Mixing(coder, height, width, planes, bits, asks).code(pixels)
+        Mixing(coder, *picture).code(pixels, left)
         size = coder.at - 4
-    return pixels if size <= len(data) <= size + 4 else None
+    return pixels if (not left or left[0] >= 0) and size <= len(data) <= size + 4 else None
 
 
 class Mixing:
@@ -81,14 +93,16 @@ class Mixing:
         self._slots = [Counters(slot_bits, SLOT) for _ in range(7)]
         self._flats = [Counters(FLAT_BITS) for _ in range(6)]
 
-    def code(self, pixels: Pixels) -> None:
-        """Code all of them: those given where the coder writes, or into `pixels`."""
+    def code(self, pixels: Pixels, left: Left | None = None) -> None:
+        """Code all of them: those given where the coder writes, or into `pixels`, unless more is asked than is left."""
         if self._coder.writes:
             for y, row in enumerate(pixels.tolist()):
                 self._pixels[self._place(y, 0) : self._place(y, self._width)] = row
         for y in range(self._height):
-            self._code_row(y)
-            if self._coder.starved:
+            asked = self._code_row(y)
+            if left:
+                left[0] -= asked
+            if self._coder.starved or (left and left[0] < 0):
                 break
         if not self._coder.writes:
             rows = [self._pixels[self._place(y, 0) : self._place(y, self._width)] for y in range(self._height)]
@@ -97,8 +111,8 @@ class Mixing:
     def _place(self, y: int, x: int) -> int:
         return (y + ROWS_ABOVE) * self._stride + EDGE + x
 
-    def _code_row(self, y: int) -> None:
-        """Left of it a row has the first pixel of the row above, right of it, once it is an upper one, its own last."""
+    def _code_row(self, y: int) -> int:
+        """How much was asked. Left of a row is the first pixel above, right of it, once it is upper, its own last."""
         pixels, width, begin = self._pixels, self._width, self._place(y, 0)
         up = begin - self._stride
         pixels[begin - EDGE : begin] = [pixels[up]] * EDGE
@@ -106,10 +120,11 @@ class Mixing:
             pixels[up + width : up + width + EDGE] = [pixels[up + width - 1]] * EDGE
         run1, run2 = (runs_of(pixels[at - EDGE : at - EDGE + self._stride]) for at in (up, up - self._stride))
         match = Match()
-        due = broken = x = 0
+        due = broken = x = asked = 0
         while x < width:
             here = begin + x
-            if not due and self._in_flat_area(here, x, run1, run2):
+            if not due and in_flat_area(pixels, here, self._stride, x, (run1, run2)):
+                asked += 1
                 flat = self._code_flat(here, x, run1[x + EDGE - 3], match, broken)
                 broken = (broken << 1 | (not flat)) & 0xFFFFFFFF
                 if flat:
@@ -120,24 +135,18 @@ class Mixing:
             if self._asks and not match.length and (place := self._places.get(a.longest >> 32 - self._seen_bits)):
                 match = Match(place, 1)
             self._settle(here, a, match, due)
-            rank, pixel = self._code_questions(here, a, match, due) if self._asks else (NO_HIT, 0)
+            rank, pixel, tried = self._code_questions(here, a, match, due) if self._asks else (NO_HIT, 0, 0)
+            asked += LOOKING + tried if self._asks else 0
             if rank == NO_HIT:
                 pixel = self._code_samples(a, pixels[here])
+                asked += self._planes * (self._bits + LOOKING_SAMPLE)
             pixels[here], self._ranks[here] = pixel, rank
             due = due - 1 if due and pixel == a.w else 0
             self._depth[x + EDGE] = 0 if pixel != a.n else min(self._depth[x + EDGE] + 1, 255)
             if self._asks:
                 self._remember(here, a, match)
             x += 1
-
-    def _in_flat_area(self, here: int, x: int, run1: list[int], run2: list[int]) -> bool:
-        """Whether the neighbours of a block to the left and above all have one colour."""
-        if x + BLOCK > self._width:
-            return False
-        up, up2 = here - self._stride, here - 2 * self._stride
-        pixels = self._pixels
-        one = pixels[here - 1] == pixels[here - 2] == pixels[here - 3] == pixels[up - 3] == pixels[up2 - 2]
-        return one and run1[x + EDGE - 3] >= BLOCK + 6 and run2[x + EDGE - 2] >= BLOCK + 3
+        return asked
 
     def _code_flat(self, here: int, x: int, run: int, match: Match, broken: int) -> bool:
         """Whether the block has its neighbours' colour; if so it is made. broken: a bit for each in the row so far."""
@@ -192,12 +201,13 @@ class Mixing:
             own.count(place, answer, SLOW_LIMIT if k in slow else LIMIT)
         return answer
 
-    def _code_questions(self, here: int, a: Neighbours, match: Match, due: int) -> tuple[int, int]:
-        """Ask of each candidate whether it is the pixel. Gives the rank of the one that is, or NO_HIT, and it."""
+    def _code_questions(self, here: int, a: Neighbours, match: Match, due: int) -> tuple[int, int, int]:
+        """Ask of candidates whether they are the pixel: the rank of the one that is, or NO_HIT, it, and how many."""
+        k = -1
         for k, (c, contexts, rows) in enumerate(self._asked(here, a, match, due)):
             if self._answer(self._question, self._questions, contexts, self._pixels[here] == c, rows, k, (0, 6)):
-                return k, c
-        return NO_HIT, 0
+                return k, c, k + 1
+        return NO_HIT, 0, k + 1
 
     def _asked(self, here: int, a: Neighbours, match: Match, due: int) -> Iterator[tuple[int, Contexts, Rows]]:
         """Each candidate, with the contexts of its question and the rows of weights."""
@@ -282,13 +292,7 @@ class Mixing:
         """What followed the neighbourhoods is as it is now, where pixels are asked for."""
         pixel = self._pixels[here]
         for known, hash_ in zip(self._seen, a.hashes, strict=True):
-            seen = known.setdefault(hash_ >> 32 - self._seen_bits, Seen())
-            if seen.tag != hash_ & 255 or not seen.times or (seen.pixel != pixel and seen.times <= 3):
-                seen.pixel, seen.times, seen.tag = pixel, 1, hash_ & 255
-            elif seen.pixel != pixel:
-                seen.times >>= 1
-            else:
-                seen.times = min(seen.times + 1, 255)
+            known.setdefault(hash_ >> 32 - self._seen_bits, Seen()).follow(pixel, hash_ & 255)
         if match.length and self._pixels[match.at] == pixel:
             match.at, match.length = match.at + 1, match.length + 1
         else:

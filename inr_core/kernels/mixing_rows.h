@@ -198,9 +198,11 @@ static uint64_t NAME(code_samples)(Mixing *m, const Neighbours *a, uint64_t pixe
 
 #include "reducing_rows.h"
 
-/* Code rows first … last − 1: those in `pixels` where the coder writes, or into it. */
+/* Code rows first … last − 1: those in `pixels` where the coder writes, or into it, until it gives up. */
 static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
-    for (size_t y = first; y < last; y++) {
+    const uint64_t of_samples = (uint64_t)m->planes * (uint64_t)(m->bits + LOOKING_SAMPLE);
+    for (size_t y = first; y < last && !gives_up(m); y++) {
+        uint64_t asked = 0;
         const size_t begin = (y + ABOVE_ROWS) * m->stride + EDGE;
         uint64_t *row = m->pixels + begin, *up = row - m->stride;
         for (int k = 1; k <= EDGE; k++)
@@ -216,6 +218,7 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
         for (size_t x = 0; x < m->width; x++) {
             const size_t here = begin + x;
             if (!due && in_flat_area(m, row + x, x)) {
+                asked++;
                 if (NAME(code_flat)(m, here, x, &match, &broken)) {
                     x += BLOCK - 1;
                     continue;
@@ -235,8 +238,10 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
             uint32_t rank = NO_HIT;
             if (m->asks)
                 rank = NAME(code_questions)(m, &a, &questions, &pixel);
+            if (m->asks)
+                asked += LOOKING + (rank == NO_HIT ? questions.count : rank + 1);
             if (rank == NO_HIT)
-                pixel = NAME(code_samples)(m, &a, pixel);
+                pixel = NAME(code_samples)(m, &a, pixel), asked += of_samples;
             row[x] = pixel;
             m->ranks[0][EDGE + x] = (uint8_t)rank;
             if (due)
@@ -246,5 +251,6 @@ static void NAME(mix_rows)(Mixing *m, size_t first, size_t last) {
             if (m->asks)
                 remember(m, here, &a, &match);
         }
+        m->asked += asked;
     }
 }

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .mixer import folded, hashed
+from .room import EDGE
+
+BLOCK = 16  # pixels of a flat block
 
 CANDIDATES = 6
 FROM_MATCH, FROM_NEIGHBOUR = 7, 6  # sources of candidates; those of the six neighbourhoods are 0 … 5
@@ -26,6 +29,15 @@ class Seen:
     pixel: int = 0
     times: int = 0
     tag: int = 0  # of the neighbourhood's hash
+
+    def follow(self, pixel: int, tag: int) -> None:
+        """A pixel has followed a neighbourhood of that tag."""
+        if self.tag != tag or not self.times or (self.pixel != pixel and self.times <= 3):
+            self.pixel, self.times, self.tag = pixel, 1, tag
+        elif self.pixel != pixel:
+            self.times >>= 1
+        else:
+            self.times = min(self.times + 1, 255)
 
 
 class Neighbours:
@@ -76,6 +88,15 @@ class Neighbours:
         """A bit for each of ten neighbours: whether it is that pixel."""
         ten = (self.w, self.n, self.nw, self.ne, self.ww, self.nn, self.nee, self.nne, self.nnw, self.nww)
         return sum((pixel == other) << k for k, other in enumerate(ten))
+
+
+def in_flat_area(pixels: list[int], here: int, stride: int, x: int, runs: tuple[list[int], list[int]]) -> bool:
+    """Whether the neighbours of a block to the left and above all have one colour; runs: of the two rows above."""
+    if x + BLOCK > stride - 2 * EDGE:
+        return False
+    up, up2 = here - stride, here - 2 * stride
+    one = pixels[here - 1] == pixels[here - 2] == pixels[here - 3] == pixels[up - 3] == pixels[up2 - 2]
+    return one and runs[0][x + EDGE - 3] >= BLOCK + 6 and runs[1][x + EDGE - 2] >= BLOCK + 3
 
 
 def runs_of(row: list[int]) -> list[int]:

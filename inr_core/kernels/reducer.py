@@ -9,8 +9,8 @@ import numpy as np
 
 from .bitcoder import BitCoder
 from .mixer import hashed
-from .mixing import BLOCK, ORDERS, Contexts, Mixing, Rows
-from .neighbours import Match, Neighbours
+from .mixing import ORDERS, Contexts, Mixing, Rows
+from .neighbours import BLOCK, Match, Neighbours
 from .room import Pixels
 
 RUN = 64  # pixels of the same colour, to the right and below, at most, for which an error counts

@@ -13,7 +13,7 @@ from ..errors import TruncatedError
 from ..exact.beside import take_beside
 from ..fileinfo import Chunk, FileInfo, beside
 from ..kernels.resample import Box, resample
-from ..limits import Cost
+from ..limits import Budget, Cost
 from ..models import LatentShape
 from ..picture import Picture, resampling_cost
 from ..pixels import Array, luma
@@ -56,20 +56,20 @@ class LatentPicture(Picture):
         """As `Picture.enough`: smaller pictures need no finer level than one of more than their pixels."""
         return scaled.enough(arrival, size)
 
-    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
+    def bands(self, most: int | None, budget: Budget | None = None) -> Iterator[tuple[int, Array]]:
         """As `Picture.bands`, of samples that are decoded at once."""
-        samples = self._completed(self._pyramid()).samples()
+        samples = self._completed(self._pyramid(), budget).samples()
         rows = max(1, (most or BAND_PIXELS) // self.header.width)
         for top in range(0, self.header.height, rows):
             yield top, self.finished(samples[top : top + rows])
 
-    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool, budget: Budget | None = None) -> Array:
         """As `Picture.decode`, from the coarsest level that will do."""
         pyramid = self._pyramid()
         grids = self._grids(pyramid, box, size)
         if grey and not self.header.ranges and not self._beside:
             return resample(pyramid.luma(grids[0]), box, size, grids[0], alpha=False)[..., 0]
-        pixels = self.finished(scaled.scaled(self._completed(pyramid), box, size, self.header, grids))
+        pixels = self.finished(scaled.scaled(self._completed(pyramid, budget), box, size, self.header, grids))
         return luma(pixels) if grey else pixels
 
     def cost(self, box: Box, size: tuple[int, int]) -> Cost:
@@ -108,8 +108,12 @@ class LatentPicture(Picture):
         line += beside(self.head, chunks)
         return FileInfo(self.head, chunks, line, macs, moved=moved, moved_bytes=size)
 
-    def _completed(self, pyramid: LatentDecoder) -> Grids:
-        return CompletedGrids(pyramid, self._beside) if self._beside else pyramid
+    def _completed(self, pyramid: LatentDecoder, budget: Budget | None) -> Grids:
+        """Of the pyramid and what stands beside it, which is decoded first."""
+        if not self._beside:
+            return pyramid
+        self._beside.read(budget)
+        return CompletedGrids(pyramid, self._beside)
 
     def _pyramid(self) -> LatentDecoder:
         shape = pyramid_shape(self.header, self._parameters)

@@ -10,7 +10,7 @@ from ..container.chunks import Head
 from ..exact.beside import Beside, take_beside
 from ..fileinfo import Chunk, FileInfo, LayerInfo, beside
 from ..kernels.resample import Box
-from ..limits import Cost
+from ..limits import Budget, Cost
 from ..models import SirenShape
 from ..picture import Picture
 from ..pixels import Array, luma
@@ -36,13 +36,17 @@ class SirenPicture(Picture):
         evaluated = to_network(self._layers, head.header.bit_depth)
         self._renderer = SirenRenderer(evaluated, head.header, plane, self.finished, threads, device)
 
-    def bands(self, most: int | None) -> Iterator[tuple[int, Array]]:
+    def bands(self, most: int | None, budget: Budget | None = None) -> Iterator[tuple[int, Array]]:
         """As `Picture.bands`; every band is evaluated when its turn comes."""
+        if self._beside:
+            self._beside.read(budget)
         width, height = self.header.width, self.header.height
         yield from self._renderer.strips(Grid.of(self.header, (0, 0, width, height), (width, height)), most)
 
-    def decode(self, box: Box, size: tuple[int, int], *, grey: bool) -> Array:
+    def decode(self, box: Box, size: tuple[int, int], *, grey: bool, budget: Budget | None = None) -> Array:
         """As `Picture.decode`: the mean of samples in each pixel, or what lies between the pixels."""
+        if self._beside:
+            self._beside.read(budget)
         grid = Grid.of(self.header, box, size, self._most)
         pixels = np.concatenate([rows for _, rows in self._renderer.strips(grid)])
         return luma(pixels) if grey else pixels

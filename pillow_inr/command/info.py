@@ -91,7 +91,8 @@ def _cost(cost: Cost) -> str:
     amounts = {"multiply-adds": cost.macs, "sines": cost.sines, "questions": cost.questions + cost.plain_questions}
     counted = ", ".join(f"{number:,} {what}" for what, number in amounts.items() if number)
     seconds = f"{cost.seconds:,.3f}" if cost.seconds >= 0.001 else "less than 0.001"
-    return f"{seconds} nominal core-seconds{' for ' * bool(counted)}{counted}"
+    most = " at the most" if cost.unsure else ""
+    return f"{seconds} nominal core-seconds{most}{' for ' * bool(counted)}{counted}"
 
 
 def _ranges(header: Header) -> list[str]:

@@ -13,7 +13,7 @@ from inr_core import Decoder, Settings, decode, describe, encode, read_head
 from inr_core import pixels as pixels_module
 from inr_core.container.header import Raster
 from inr_core.entropy import rans
-from inr_core.exact.cost import PASSES, strips_cost
+from inr_core.exact.cost import MIXED_PASSES, PASSES, strips_cost
 from inr_core.exact.prediction import LEFT, MEDIAN
 from inr_core.exact.strips import Part, Shape
 from inr_core.kernels import sine, switch
@@ -34,7 +34,11 @@ def test_of_strips_by_hand() -> None:
     for asks, more in ((False, 0), (True, 8 * 300 * 301)):
         part = Part(3, 0, 0, False, b"", False, mixed=True, asks=asks)
         name = "questions" if switch.compiled() else "plain_questions"
-        assert strips_cost([(Shape(3, 300, 301, 256), [part])]) == Cost(**{name: 11 * samples + more})
+        least = 300 * (18 + 13 * (3 if asks else 3 * 11))  # a row of 18 flat blocks and 13 pixels
+        most = 11 * samples + more
+        passes = MIXED_PASSES * 300 * 301
+        expected = Cost(passes=passes, unsure=most - least, **{name: most})
+        assert strips_cost([(Shape(3, 300, 301, 256), [part])]) == expected
     for predictor, steps in ((LEFT, 0), (MEDIAN, 130)):
         part = Part(1, predictor, 0, False, b"", True)
         assert strips_cost([(Shape(1, 30, 100, 65536), [part])]) == Cost(passes=PASSES * 3000, steps=steps)

@@ -153,8 +153,11 @@ def test_kinds_of_limits() -> None:
 
 
 def test_a_cost_is_a_sum() -> None:
-    assert {*RATES} == {*Cost.__dataclass_fields__}
+    assert {*RATES, "unsure"} == {*Cost.__dataclass_fields__}
     both = Cost(macs=3, questions=5) + Cost(macs=4, sines=1)
     assert both == Cost(macs=7, sines=1, questions=5)
     assert both.seconds == pytest.approx(Cost(macs=3, questions=5).seconds + Cost(macs=4, sines=1).seconds)
     assert all(plain >= compiled > 0 for compiled, plain in RATES.values())
+    for kind in ("questions", "plain_questions"):
+        some = Cost(passes=10, unsure=2, **{kind: 5})
+        assert some.least_seconds == pytest.approx(Cost(passes=10, **{kind: 3}).seconds)

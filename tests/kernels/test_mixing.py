@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from hashlib import sha256
 from typing import Any
 
@@ -119,7 +120,8 @@ def test_what_no_data_are_left_for_is_not_read(backend: str) -> None:
             found = switch.compiled()
             assert found is not None
             native, level = found
-            size = native.mix_pixels(level, height, width, 4, 16, False, *tables(), around, data, bytearray())
+            given = around, data, bytearray(), bytearray()
+            size = native.mix_pixels(level, height, width, 4, 16, False, *tables(), *given)
             assert size > len(data)
     assert pixels[0].any()
     assert not pixels[-1].any()
@@ -135,7 +137,7 @@ def test_noise_that_takes_more_than_its_samples_is_not_written() -> None:
 def test_sizes_that_do_not_belong_together() -> None:
     assert switch.native is not None
     pixels = np.zeros((4 + 3, 5 + 16), np.uint64)
-    good: list[Any] = [0, 4, 5, 1, 8, True, *tables(), pixels, b"", bytearray(100)]
+    good: list[Any] = [0, 4, 5, 1, 8, True, *tables(), pixels, b"", bytearray(100), bytearray()]
     switch.native.mix_pixels(*good)
     for place, value in (
         (0, 9),
@@ -148,6 +150,8 @@ def test_sizes_that_do_not_belong_together() -> None:
         (4, 17),
         (6, good[7][:9]),
         (9, pixels[:6]),
+        (12, bytearray(7)),
+        (12, array("q", [-(2**63)])),
     ):
         with pytest.raises(ValueError, match="expected"):
             switch.native.mix_pixels(*good[:place], value, *good[place + 1 :])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from networks import header_of, make_file, make_palette
 from PIL import Image, ImageFile
@@ -19,6 +20,7 @@ from tiny import inr
 import inr_core
 import pillow_inr
 from inr_core import Limits, Metadata, replace_metadata
+from inr_core.kernels import switch
 from inr_core.limits import RATES
 from pillow_inr import InrImagePlugin
 
@@ -207,3 +209,35 @@ def test_decode_gives_as_many_seconds_as_it_is_told(
     assert inr("decode", path, "-o", png, "--seconds", 900, *options)[::2] == (0, "")
     code, _, err = inr("decode", path, "-o", png, "--overwrite", "--seconds", 9, *options)
     assert (code, "expected at most 9 of" in err) == (1, True)
+
+
+@pytest.mark.skipif(not switch.compiled(), reason="needs compiled kernels: files are saved by them")
+def test_what_the_mixing_coder_asks_counts_when_it_has_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warned of after it was decoded, or given up; its most would be refused, its least not even warned of."""
+    monkeypatch.setattr("inr_core.exact.strips.COMPARED", 0)
+    pixels = np.full((90, 120, 3), 200, np.uint8)
+    pixels[30:60, 20:90] = np.random.default_rng(0).integers(0, 256, (30, 70, 3))
+    data = inr_core.encode(pixels, inr_core.Settings(model="exact", effort=2, threads=1))
+    head = inr_core.read_head(io.BytesIO(data))
+    decoder = inr_core.Decoder(head, data[head.payload_offset :], 1)
+    decoder.decode()
+    one = decoder.seconds
+    cost = decoder.cost()
+    assert cost.least_seconds < 0.4 * one < 0.2 * cost.seconds
+    rates = dict(RATES)
+    for seconds, expected in ((50, 0), (80, 1), (119, 1), (121, None), (180, None)):
+        scaled = {name: (seconds / one * a, b) for name, (a, b) in rates.items()}
+        monkeypatch.setattr("inr_core.limits.RATES", scaled)
+        for way in ("load", "parser"):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                if expected is None:
+                    for _ in range(2):
+                        with pytest.raises(
+                            Bomb, match=r"^limits: seconds: expected at most 120 of a nominal core, got more$"
+                        ):
+                            WAYS[way](data)
+                else:
+                    WAYS[way](data)
+            assert [w.category for w in caught] == [Warned] * (expected or 0)
+            assert all(f"Decoding takes {seconds} nominal seconds" in str(w.message) for w in caught)
