@@ -46,7 +46,7 @@ class LossyJob(Job):
         return np.ascontiguousarray(self.samples[..., : self.raster.coded])
 
     def without(self) -> LossyJob:
-        """The job of the same picture in which nothing stands beside the model."""
+        """The job of the same picture in which less stands beside the model."""
         return type(self)(self.request, plane=False)
 
     def saved(self) -> bytes:

@@ -30,10 +30,8 @@ from .reduced import OWN_SHARE, ReducedJob, is_graphics
 from .spread import SAMPLED, spread_parts
 from .unseen import with_colours_continued
 
-SIDE_BITS = 4
-ALIKE = (
-    0.5  # of a tile's pixels, to a neighbour; above 0.6 captions are left to the latents, below 0.4 photographs are not
-)
+SIDE_BITS = 4  # log2 of the side of a tile, in pixels
+ALIKE = 0.5  # of a tile's pixels, to a neighbour; 0.6 leaves captions to the latents, 0.3 takes photographs from them
 BUSY = 32  # levels between a tile's darkest and brightest: less, in a photograph, is sky or wall
 NEAR = 4  # of the nine tiles around one and itself: with fewer of its kind it is left to the latents
 HOLE, CLOSED = 7, 3  # with so many it becomes one of them, and so often
@@ -183,4 +181,4 @@ class TiledJob(LatentJob):
 
     def without(self) -> LatentJob:
         """As `LossyJob.without`."""
-        return LatentJob(self.request, plane=False)
+        return LatentJob(self.request)
