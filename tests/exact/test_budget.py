@@ -93,7 +93,14 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     noise = np.random.default_rng(1).integers(90, 120, (130, 160, 3)).astype(np.uint8)
     alpha = np.dstack([noise, np.where(pixels[..., 0] == 240, 255, 0).astype(np.uint8)])
     quick = {"effort": 0, "threads": 1}
+    y, x = np.mgrid[:130, :160]
+    photograph = (0.6 * np.stack([x, y, x + y], 2) + 0.3 * noise).astype(np.uint8)
+    lines = np.where((y % 6 < 2) & (x % 17 > 4), 30, 240)[..., None]
+    both = np.where((x < 100)[..., None], lines, photograph).astype(np.uint8)
+    tiled = encode(both, Settings(**quick))  # type: ignore[arg-type]
+    assert read_head(io.BytesIO(tiled)).header.plane == "tiles"
     return {
+        "tiles": tiled,
         "exact": encode(pixels, Settings(model="exact", **quick)),  # type: ignore[arg-type]
         "alpha": encode(alpha, Settings(model="latent", **quick)),  # type: ignore[arg-type]
     }
@@ -103,7 +110,7 @@ ASK: dict[str, dict[str, Any]] = {"all": {}, "small": {"size": (12, 9)}, "region
 
 
 @NEEDED
-@pytest.mark.parametrize("name", ["exact", "alpha"])
+@pytest.mark.parametrize("name", ["exact", "alpha", "tiles"])
 @pytest.mark.parametrize("ask", ASK.values(), ids=ASK)
 def test_as_many_as_limits_leave(name: str, ask: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     data = files(monkeypatch)[name]
