@@ -16,6 +16,7 @@ import inr_core
 import pillow_inr
 
 OURS = tuple(str(Path(package.__file__ or "").parent) + os.sep for package in (inr_core, pillow_inr))
+SOON = 1e-3  # seconds
 
 
 class Injected(Exception):
@@ -66,11 +67,23 @@ def raising(moment: int, error: Callable[[], BaseException], reached: list[str])
             reached.append(str(lines))
 
 
+def in_destructor(frame: Any) -> bool:
+    """Whether a frame is part of a destructor: what is raised there Python prints and forgets, as it would Ctrl-C."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def interrupted(seconds: float, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
-    """Raise from a handler of a signal, after so many seconds."""
+    """Raise from a handler of a signal, after so many seconds, or as soon as no destructor is running."""
 
     def handler(number: int, frame: Any) -> None:
+        if in_destructor(frame):
+            signal.setitimer(signal.ITIMER_REAL, SOON)
+            return
         reached.append(f"a signal in {frame and frame.f_code.co_filename}:{frame and frame.f_lineno}")
         raise error()
 
