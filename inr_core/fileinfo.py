@@ -56,5 +56,6 @@ class FileInfo:
 
 def beside(head: Head, chunks: Sequence[Chunk]) -> str:
     """What stands exactly beside a lossy model, to be added to its line."""
-    names = {"ALPH": "alpha", "ENDS": "ends of " + ("alpha" if head.header.alpha else "grey"), "TILE": "tiles"}
-    return "".join(f", {names[kind]} exactly ({size:,} bytes)" for kind, _, size in chunks if kind in names)
+    ends = "ends of " + ("alpha" if head.header.alpha else "grey")
+    names = {"ALPH": "alpha exactly", "ENDS": f"{ends} exactly", "TILE": "tiles beside it"}
+    return "".join(f", {names[kind]} ({size:,} bytes)" for kind, _, size in chunks if kind in names)
