@@ -55,7 +55,7 @@ class FileInfo:
 
 
 def beside(head: Head, chunks: Sequence[Chunk]) -> str:
-    """What stands exactly beside a lossy model, to be added to its line."""
+    """What stands beside a lossy model, to be added to its line."""
     ends = "ends of " + ("alpha" if head.header.alpha else "grey")
     names = {"ALPH": "alpha exactly", "ENDS": f"{ends} exactly", "TILE": "tiles beside it"}
     return "".join(f", {names[kind]} ({size:,} bytes)" for kind, _, size in chunks if kind in names)

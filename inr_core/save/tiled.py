@@ -45,12 +45,12 @@ FEW = 1 / 64  # of the tiles: fewer of either kind are not worth a look
 def tiled_instead(job: Job) -> Job | None:
     """The job of the same picture in which tiles stand beside the latents, where that costs less; else None."""
     raster = job.raster
-    if not isinstance(job, LatentJob) or raster.plane not in ("", "alpha") or raster.mode not in PLANE_MODES["tiles"]:
+    if not isinstance(job, LatentJob) or raster.mode not in PLANE_MODES["tiles"] or raster.bit_depth != 8:
         return None
+    if raster.plane != ("alpha" if raster.alpha else ""):
+        return None  # alpha of many values, or a mask
     shapes = whole_shapes(raster.channels, raster.width, raster.height, 256)
-    if raster.bit_depth != 8 or not reducing.available() or mixed_cost(shapes).seconds > SHARE * Limits().seconds:
-        return None
-    if raster.alpha and not raster.plane:
+    if not reducing.available() or mixed_cost(shapes).seconds > SHARE * Limits().seconds:
         return None
     tiles = graphic_tiles(job.samples)
     if not FEW <= tiles.mean() <= 1 - FEW:

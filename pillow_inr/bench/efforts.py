@@ -36,14 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, the efforts and the opponents."""
     lossy = [*(codec.key for codec in CODECS), *(codec.key for codec in published())]
     options.add_pictures(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("bench-efforts"),
-        metavar="FOLDER",
-        help=f"where points are kept {options.DEFAULT}",
-    )
+    options.add_output(parser, "bench-efforts", "points")
     parser.add_argument("--efforts", type=int, nargs="+", default=EFFORTS, metavar="N", help="0 … 9 (default: all)")
     parser.add_argument(
         "--qualities", type=float, nargs="+", default=QUALITIES, metavar="N", help=f"at least four {options.DEFAULT}"

@@ -41,6 +41,12 @@ def add_crop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", type=int, metavar="N", help="take the central N×N pixels")
 
 
+def add_output(parser: argparse.ArgumentParser, folder: str, what: str) -> None:
+    """--output FOLDER."""
+    text = f"where {what} are kept {DEFAULT}"
+    parser.add_argument("-o", "--output", type=Path, default=Path(folder), metavar="FOLDER", help=text)
+
+
 def add_fit(parser: argparse.ArgumentParser) -> None:
     """How long and from which start to fit; every picture on the CPU."""
     _add(parser, _FIT_OPTIONS)

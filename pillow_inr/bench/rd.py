@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 
 from inr_core.errors import InrError
 from inr_core.settings import MODEL_CHOICES, TUNES, Settings
@@ -43,18 +42,10 @@ QUALITIES = (10.0, 25.0, 40.0, 55.0, 70.0, 85.0)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The pictures, the contestants, and where the results go."""
-    text = "(default: %(default)s)"
     keys = [*(codec.key for codec in CODECS), *(codec.key for codec in published())]
     qualities = " ".join(f"{quality:g}" for quality in QUALITIES)
     options.add_pictures(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("bench-rd"),
-        metavar="FOLDER",
-        help=f"where points and the page are kept {text}",
-    )
+    options.add_output(parser, "bench-rd", "points and the page")
     parser.add_argument(
         "--qualities",
         type=float,
@@ -93,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"of ours, {' and '.join(TUNES)} (default: {options.TUNE}, or {options.LOOK} with {SSIMULACRA2.key})",
     )
-    parser.add_argument("--device", default="cpu", metavar="NAME", help=f"to fit on {text}")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help=f"to fit on {options.DEFAULT}")
     options.add_fit(parser)
 
 

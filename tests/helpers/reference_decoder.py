@@ -33,11 +33,8 @@ MODES = (  # name, bit depths, channels
     ("I;16", (16,), (1,)),
 )
 BLOCKS = (b"exif", b"iccp", b"xmpp", b"comm", b"text")
-PLANES = {
-    b"ALPH": ("LA", "RGBA"),
-    b"ENDS": ("L", "LA", "RGBA", "I;16"),
-    b"TILE": ("L", "LA", "RGB", "RGBA"),
-}  # and the modes they may be in
+# what may stand beside a model, and the modes it may be in
+PLANES = {b"ALPH": ("LA", "RGBA"), b"ENDS": ("L", "LA", "RGBA", "I;16"), b"TILE": ("L", "LA", "RGB", "RGBA")}
 PIXELS = (b"NETW", b"LATS", b"STRP")  # the chunks with the pixels, by model
 SINE = [round(511 * math.sin(2 * math.pi * (i + 0.5) / 4096)) for i in range(4096)]
 
@@ -72,7 +69,7 @@ class File:
     steps: list[Step]
     latents: list[bytes]  # model 1: the data of each chunk
     strips: list[list[exact.Part]]  # model 2
-    beside: exact.Beside | exact.Tiles | None  # in models 0 and 1
+    beside: exact.Besides | None  # in models 0 and 1
     fields: list[Field]  # in order
 
 
@@ -122,17 +119,13 @@ def read(data: bytes) -> File:
             require(kind[:1].islower(), "unknown critical chunk")
             continue
         known.add(kind)
-    beside: exact.Beside | exact.Tiles | None = None
-    first = 1
+    beside, first = None, 1
     if kind in PLANES:
         require(head.model < 2 and head.mode in PLANES[kind], "a plane beside a model")
-        if kind == b"TILE":
-            require(head.model == 1 and head.bit_depth == 8, "tiles beside a model")
-            head = replace(head, coded=head.channels - (head.mode in ("LA", "RGBA")))
-            beside = exact.read_tiles(content, head.channels, head.coded, head.width, head.height)
-        else:
-            head = replace(head, coded=head.channels - (kind == b"ALPH"))
-            beside = exact.read_plane(content, kind, head.width, head.height, head.bit_depth)
+        require(kind != b"TILE" or (head.model == 1 and head.bit_depth == 8), "tiles beside a model")
+        head = replace(head, coded=head.channels - (kind != b"ENDS" and head.mode in PLANES[b"ALPH"]))
+        counts = head.channels, head.coded
+        beside = exact.read_beside(content, kind, counts, head.width, head.height, head.bit_depth)
         while kind != PIXELS[head.model]:
             require(first < MAX_CHUNKS and reader.at - start < head.payload_bytes, "no pixels behind a plane")
             kind, content = reader.chunk(MAX_PAYLOAD[head.model])

@@ -102,6 +102,18 @@ def read_strip(content: Reader, planes: int, rows: int, width: int, size: int) -
     return parts
 
 
+Besides = Beside | Tiles
+
+
+def read_beside(
+    content: Reader, kind: bytes, counts: tuple[int, int], width: int, height: int, bit_depth: int
+) -> Besides:
+    """What stands beside a model; counts: of all channels, and of those that the model makes."""
+    if kind == b"TILE":
+        return read_tiles(content, *counts, width, height)
+    return read_plane(content, kind, width, height, bit_depth)
+
+
 def read_plane(content: Reader, kind: bytes, width: int, height: int, bit_depth: int) -> Beside:
     """What `ALPH` or `ENDS` holds."""
     peak, size = 2**bit_depth - 1, 2**bit_depth
