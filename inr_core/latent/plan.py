@@ -11,6 +11,7 @@ from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
 PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
+LOOK_PRIORS = (4, 2)  # the same for looks
 # from WIDER_EFFORT on the same with wider networks for photographs, which know no weights for looks
 WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
@@ -68,7 +69,9 @@ def iterations_for(effort: int, pixels: int) -> int:
 
 def priors_for(effort: int, look: bool) -> tuple[int, ...]:
     """The priors that a file may be written with; look: whether its steps are weighted for looks."""
-    return WIDER_PRIORS if effort >= WIDER_EFFORT and not look else PRIORS
+    if look:
+        return LOOK_PRIORS
+    return WIDER_PRIORS if effort >= WIDER_EFFORT else PRIORS
 
 
 def adapts(effort: int) -> bool:

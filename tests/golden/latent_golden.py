@@ -191,5 +191,7 @@ def files() -> dict[str, bytes]:
         "latent_look": picture("RGB", rgb, step=140, look=True),
         "latent_look_alpha_16_bits": picture("RGBA", colours(4, 16), step=120, look=True),
         "latent_look_differences": picture("RGB", rgb, 2, step=143, own=differing(2), look=True),
+        "latent_prior_4": picture("RGB", rgb, 4, step=133, look=True),
+        "latent_prior_4_differences": picture("RGBA", rgba, 4, step=151, own=differing(4), look=True),
         "latent_prior_3_differences": picture("RGB", rgb, 3, step=152, own=differing(3)),
     }
