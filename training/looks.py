@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from inr_core.fit.latent.distortion import FLAT, MASKING, NORMS, USUAL
+from inr_core.fit.latent.distortion import MASKING, NO_TEXTURE, USUAL_TEXTURE
 from inr_core.fit.latent.float_wavelet import forward_wavelet
 from inr_core.fit.latent.model import to_ycc
+from inr_core.latent.choosing import NORMS
 from inr_core.latent.tunes import looking
 
 GAIN_UNIT = 4096  # of an integer gain
@@ -54,5 +55,5 @@ def _mask(luma: Tensor, level: int) -> Tensor:
     blurred = avg_pool2d(pad(halves, (1, 1, 1, 1), "replicate"), 3, 1)
     variance = (blurred[:, 1:] - blurred[:, :1].square()).clamp(min=0)
     variance = variance / 4**level  # the wavelet doubles what it makes half as large
-    mask: Tensor = ((variance + FLAT) / (USUAL + FLAT)).pow(-MASKING)
+    mask: Tensor = ((variance + NO_TEXTURE) / (USUAL_TEXTURE + NO_TEXTURE)).pow(-MASKING)
     return mask

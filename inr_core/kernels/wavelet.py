@@ -110,7 +110,7 @@ def quantise_band(values: Ints, step: float, kept: float, out: Ints) -> None:
         native.quantise(kernels, values, step, kept, out)
         return
     y = values / step
-    out[:] = np.copysign(np.floor(np.abs(y) + kept), y)
+    out[:] = np.copysign(np.minimum(np.floor(np.abs(y) + kept), np.iinfo(np.int32).max), y)
 
 
 def _scale(values: Ints, factor: int, out: Ints) -> None:

@@ -123,7 +123,7 @@ class LatentDecoder:
 
         def refine() -> None:
             for component in crop.components:
-                component.refine(-1, True, NoSymbols(), None)
+                component.refine(-1, True, NoSymbols())
 
         pyramid.strips.run(refine)
         return crop.samples(-1)
@@ -157,7 +157,7 @@ class LatentDecoder:
         self._level -= 1
         self._left -= 1
         for component in self._pyramid.components:
-            component.refine(self._level, self._skip, self._reader or NoSymbols(), None)
+            component.refine(self._level, self._skip, self._reader or NoSymbols())
 
     def _open(self) -> None:
         """The next payload, or, after the last, all levels that are missing."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..container.fields import with_length
 from ..entropy.symbols import SymbolWriter
 from ..kernels.colour import Samples
 from ..kernels.strips import Strips
 from . import differences
+from .choosing import Transformed, Wanted, nearest
 from .latents import Latents
 from .payload import ALL_CODED, DIFFERENT, LOOK, pack_lowpass
 from .prior import Prior
 from .pyramid import Pyramid
 from .tunes import tuned
+
+Ints = NDArray[np.int32]
 
 # A symbol that is left out loses its square, in squared steps. Only what is beyond WORTH_OF_BITS counts as lost: where
 # 0 has a probability of 0.9985 and more, another symbol takes 10 bits and more, and a bit is worth about 0.12 squared
@@ -25,31 +30,53 @@ WORTH_OF_BITS = 1.5
 MOST_LOST = 2e-4
 GROUP_BITS = 8 * 4096  # a payload ends with the level that makes it this long: what it adds stays below 0.5 %
 
+Encoded = tuple[list[bytes], Latents, Samples]  # payloads of the pixel chunks, what they hold, and what that decodes to
 
-def encode_latents(
-    latents: Latents, prior: Prior, threads: int = 1, device: str = "cpu"
-) -> tuple[list[bytes], Latents, Samples]:
+
+def encode_latents(latents: Latents, prior: Prior, threads: int = 1, device: str = "cpu") -> Encoded:
     """The payloads of the pixel chunks, coarse to fine; the latents and the samples (H, W, C) that they decode to.
 
     Symbols that the entropy model holds for surely 0 are left out, and values there set to 0: the bits saved are worth
     a ±1 lost here and there. Where more is lost, every symbol is coded.
     """
-    payloads, kept, samples = _encode(latents, prior, True, threads, device)
-    lost = 0.0
-    for bands, left in zip(latents.details, kept.details, strict=True):
-        for band, rest in zip(bands, left, strict=True):
-            dropped = band[band != rest].astype(np.float64)
-            lost += float(np.maximum(dropped**2 - WORTH_OF_BITS, 0).sum())
-    count = sum(band.size for bands in latents.details for band in bands)
-    if lost > MOST_LOST * count:
+    encoded = _encode(latents, prior, True, threads, device)
+    kept = encoded[1].details
+    if _lost(latents.details, kept) > MOST_LOST * _count(kept):
         return _encode(latents, prior, False, threads, device)
-    return payloads, kept, samples
+    return encoded
+
+
+def encode_transformed(picture: Transformed, prior: Prior, threads: int = 1, device: str = "cpu") -> Encoded:
+    """The same of a picture whose symbols are chosen as they are coded."""
+    encoded = _encode(picture.latents, prior, True, threads, device, picture.wanted)
+    kept = encoded[1].details
+    aims = ((nearest(each.coefficients) for each in wanted) for wanted in picture.wanted)
+    if _lost(aims, kept) > MOST_LOST * _count(kept):
+        return _encode(picture.latents, prior, False, threads, device, picture.wanted)
+    return encoded
+
+
+def _lost(aims: Iterable[Iterable[Ints]], kept: Sequence[Sequence[Ints]]) -> float:
+    """The squares, in squared steps, that were lost of what was to be coded, but for what bits are worth."""
+    lost = 0.0
+    for bands, left in zip(aims, kept, strict=True):
+        for band, rest in zip(bands, left, strict=True):
+            dropped = (band - rest)[band != rest].astype(np.float64)
+            lost += float(np.maximum(dropped**2 - WORTH_OF_BITS, 0).sum())
+    return lost
+
+
+def _count(details: Sequence[Sequence[Ints]]) -> int:
+    return sum(band.size for bands in details for band in bands)
 
 
 def _encode(
-    latents: Latents, prior: Prior, skip: bool, threads: int, device: str
-) -> tuple[list[bytes], Latents, Samples]:
-    """Payloads, what is kept and samples, as `encode_latents`; `skip`: leave out what is surely 0."""
+    latents: Latents, prior: Prior, skip: bool, threads: int, device: str, chosen: list[list[Wanted]] | None = None
+) -> Encoded:
+    """Payloads, what is kept and samples, as `encode_latents`; `skip`: leave out what is surely 0.
+
+    chosen: what details are chosen for, by component and level, instead of those of the latents.
+    """
     kept = [[band.copy() for band in bands] for bands in latents.details]
     own = differences.adapted(tuned(prior, latents.look), latents.differences)
     pyramid = Pyramid(latents, own, Strips(threads, device))
@@ -63,8 +90,8 @@ def _encode(
             head += with_length(differences.pack(prior, latents.differences)[0])
             flags |= DIFFERENT
         for level in range(latents.levels - 1, -1, -1):
-            for component, bands in zip(pyramid.components, kept, strict=True):
-                component.refine(level, skip, writer, bands[level])
+            for k, component in enumerate(pyramid.components):
+                component.refine(level, skip, writer, kept[k][level], chosen[k][level] if chosen else None)
             group += 1
             if not level or writer.ideal_bits >= GROUP_BITS:
                 first = bytes([group | flags | (0 if skip else ALL_CODED)])

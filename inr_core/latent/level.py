@@ -11,6 +11,7 @@ from ..kernels.pairs import Maps
 from ..kernels.parities import ParityKeys
 from ..kernels.strips import Strips
 from ..kernels.wavelet import finer
+from .choosing import Wanted
 from .latents import grid_size
 from .maps import ParityMaps, chroma_maps, luma_maps
 from .networks import cell_of, parities_of
@@ -35,14 +36,16 @@ class Component:
         self._parent: Maps | None = None
         self._grand: Maps | None = None
 
-    def refine(self, level: int, skip: bool, source: Source, details: Ints | None) -> None:
+    def refine(
+        self, level: int, skip: bool, source: Source, details: Ints | None = None, wanted: Wanted | None = None
+    ) -> None:
         """Code level `level` and go from the planes of grid level + 1 to those of grid level.
 
         `skip`: symbols that are surely 0 are not coded. `details` (planes·3, h, w): an encoder's values, in which those
-        that are not coded are set to 0.
+        that are not coded are set to 0. `wanted`: what values are chosen for, and written there.
         """
         high = highpass(self.planes, self.step.highpass(level), self.strips)
-        values, features = self._symbols(level, high, skip, source, details)
+        values, features = self._symbols(level, high, skip, source, details, wanted)
         self._parent, self._grand = features, self._parent
         self.planes = self._finer(level, high, values)
 
@@ -65,7 +68,9 @@ class Component:
         """Which of the prior's levels has the parameters of a level."""
         return min(max(level, 0), self.prior.levels - 1)
 
-    def _symbols(self, level: int, high: Maps, skip: bool, source: Source, details: Ints | None) -> tuple[Ints, Maps]:
+    def _symbols(
+        self, level: int, high: Maps, skip: bool, source: Source, details: Ints | None, wanted: Wanted | None
+    ) -> tuple[Ints, Maps]:
         """Values (planes·3, h, w) in 1/64 of a step, and the features that finer levels see of them."""
         count, h, w = high.shape
         values = np.empty((3 * count, h, w), np.int32)
@@ -86,6 +91,7 @@ class Component:
                     values=values[bands],
                     features=shown,
                     details=None if details is None else details[bands],
+                    wanted=None if wanted is None else wanted.bands(bands),
                 )
                 rows, columns = parity.size
                 most = CODED_SYMBOLS // len(parity.values)

@@ -19,6 +19,7 @@ from ..entropy.symbols import SymbolReader, SymbolWriter
 from ..entropy.tables import SymbolTables
 from ..kernels import switch
 from ..kernels.pairs import Maps
+from .choosing import Place, Wanted
 from .maps import ParityMaps
 from .prior import ORDER
 from .steps import Keys
@@ -58,6 +59,7 @@ class Parity:
     values: Ints  # (bands, h, w) of the level, in 1/64 of a step
     features: Maps  # (3, h, w, 2) of the level: (magnitude, sign) of three bands, or two magnitudes each of six
     details: Ints | None  # (bands, h, w): an encoder's values; those that are not coded become 0
+    wanted: Wanted | None = None  # what values are chosen for before they are coded; None: they are there
 
     @property
     def start(self) -> tuple[int, int]:
@@ -70,25 +72,43 @@ class Parity:
         (top, left), (_, h, w) = self.start, self.values.shape
         return (h - top + 1) // 2, (w - left + 1) // 2
 
+    def place(self, first: int, rows: int) -> Place:
+        """Where rows [first, first + rows) are in the grid."""
+        top, left = self.start
+        return slice(None), slice(top + 2 * first, top + 2 * (first + rows), 2), slice(left, None, 2)
+
+    def inside(self, keys: Ints, rows: int) -> Ints:
+        """Keys of so many rows, (bands or more, rows · stride) → (bands, rows, columns)."""
+        bands = len(self.values)
+        return keys[:bands].reshape(bands, rows, -1)[..., : self.size[1]]
+
 
 def code(parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> None:
     """Code rows [first, first + rows) of a parity. `keys`: (bands or more, rows · stride) as the maps have them.
 
     FormatError from a reader, ValueError from a writer: symbols that cannot be.
     """
+    if parity.wanted is not None:
+        _choose(parity, keys, first, rows)
     found = switch.compiled()
     if found is None or not _code_compiled(*found, parity, source, keys, first, rows):
         _code(parity, source, keys, first, rows)
 
 
-def _code(parity: Parity, source: Source, found: Ints, first: int, rows: int) -> None:
+def _choose(parity: Parity, keys: Ints, first: int, rows: int) -> None:
+    """Into `details`, what costs least."""
+    assert parity.wanted is not None
+    assert parity.details is not None
+    at = parity.place(first, rows)
+    parity.details[at] = parity.wanted.choose(at, parity.inside(keys, rows), parity.keys, parity.tables, parity.skip)
+
+
+def _code(parity: Parity, source: Source, keys: Ints, first: int, rows: int) -> None:
     """`code` by NumPy."""
-    top, left = parity.start
-    at = (slice(None), slice(top + 2 * first, top + 2 * (first + rows), 2), slice(left, None, 2))
+    at = parity.place(first, rows)
     values = parity.values[at]
     bands, _, columns = values.shape
-    keys = found[:bands].reshape(bands, rows, -1)[..., :columns]
-    flat = keys.transpose(1, 2, 0).reshape(-1)
+    flat = parity.inside(keys, rows).transpose(1, 2, 0).reshape(-1)
     coded = np.flatnonzero(parity.keys.coded[flat]) if parity.skip else np.arange(len(flat))
     key = flat[coded]
     wanted = None

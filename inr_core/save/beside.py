@@ -14,9 +14,9 @@ from ..container.header import PLANE_MODES, Raster
 from ..exact.beside import BETWEEN, Plane, ends_of, pack_alpha, pack_ends
 from ..exact.colours import has_few_colours
 from ..latent import prior
-from ..latent.encoding import encode_latents
-from ..latent.latents import quantise
-from ..latent.plan import DEAD_ZONE, PRIORS, levels_for, price_of_bit
+from ..latent.choosing import transform
+from ..latent.encoding import encode_transformed
+from ..latent.plan import PRIORS, levels_for, price_of_bit
 from ..pixels import Array
 from ..stretch import to_values
 
@@ -93,8 +93,9 @@ def _whole_costs_less(
         whole += price * len(pack_alpha(alpha, level))
         between = ends_of(alpha, low, high) == BETWEEN
         for number in PRIORS:
-            latents = quantise(alpha[..., None], prior.load(number), (1,), step, levels_for(*alpha.shape), DEAD_ZONE)
-            payloads, _, made = encode_latents(latents, prior.load(number), threads)
+            known = prior.load(number)
+            transformed = transform(alpha[..., None], known, (1,), step, levels_for(*alpha.shape))
+            payloads, _, made = encode_transformed(transformed, known, threads)
             error = np.square((made[..., 0].astype(np.float32) - alpha) / peak)[between].sum() / channels
             size = sum(map(len, payloads)) + len(pack_ends(alpha, low, high, level))
             ends[number] += float(error) + price * size

@@ -7,18 +7,17 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Interrupted, NoTorchWarning
-from ..kernels.colour import Samples
 from ..latent import prior
-from ..latent.encoding import encode_latents
-from ..latent.latents import Latents, quantise
+from ..latent.choosing import transform
+from ..latent.encoding import Encoded, encode_latents, encode_transformed
+from ..latent.latents import Latents
 from ..latent.plan import (
-    DEAD_ZONE,
     SIZE_GAIN,
     TRADE,
     TRIALS,
@@ -41,15 +40,9 @@ from .lossy import LossyJob
 from .search import Made, reaching, search, smallest_reaching, too_small, within
 from .spread import spread_parts
 
+_Made = TypeVar("_Made")
+
 MEASURED = ("I;16",)  # modes that are tuned for PSNR always
-
-
-@dataclass(frozen=True)
-class Coded:
-    """Latents, and what `encode_latents` makes of them where it has been asked already."""
-
-    latents: Latents
-    encoded: tuple[list[bytes], Latents, Samples] | None = None
 
 
 class LatentJob(LossyJob):
@@ -60,7 +53,7 @@ class LatentJob(LossyJob):
         self._device = str(choose_device(self.settings.device)) if self.settings.work else "cpu"
         self._chosen: tuple[int, float, float] | None = None
         # what choosing a prior for a small picture leaves, by prior and step: at effort 0 it is the file
-        self._unrefined: dict[tuple[int, int], Coded] = {}
+        self._unrefined: dict[tuple[int, int], Encoded] = {}
         self._files: dict[int, Result] = {}  # not refined, by step
 
     @classmethod
@@ -103,7 +96,7 @@ class LatentJob(LossyJob):
     def _unrefined_file(self, index: int) -> Result:
         """A file with that quantisation step, not refined."""
         if index not in self._files:
-            self._files[index] = Result(*self._write(self._quantised(index)), stopped=False, steps=0)
+            self._files[index] = Result(*self._write(self._encoded(index)), stopped=False, steps=0)
         return self._files[index]
 
     def _step(self, quality: float) -> int:
@@ -128,15 +121,14 @@ class LatentJob(LossyJob):
         if not iterations and (known := self._files.get(index)):
             self.done(known.data, known.steps, known.psnr)
             return known
-        coded, stopped, interrupted = self._quantised(index), False, False
-        if iterations:
-            refined, stopped, interrupted = self._refined(coded.latents, iterations)
-            coded = Coded(refined)
-        try:
-            data, measured = self._write(coded)
-        except KeyboardInterrupt:  # the latents are there: a second one ends it
-            (data, measured), interrupted = self._write(coded), True
-        if interrupted:
+        stopped, number = False, self._prior
+        encoded, interrupted = _done(lambda: self._encoded(index))
+        if iterations and not interrupted:
+            refined, stopped, interrupted = self._refined(encoded[1], iterations)
+            encoded, again = _done(lambda: encode_latents(refined, prior.load(number), self.threads))
+            interrupted |= again
+        (data, measured), again = _done(lambda: self._write(encoded))
+        if interrupted or again:
             raise Interrupted(data)
         self.done(data, iterations, measured)
         return Result(data, measured, stopped, iterations)
@@ -149,17 +141,17 @@ class LatentJob(LossyJob):
             return math.inf
         return max(0.0, self.settings.time_limit - (time.perf_counter() - self.started))
 
-    def _quantised(self, index: int) -> Coded:
-        if known := self._unrefined.get((self._prior, index)):
-            return known
-        return Coded(self._latents(self.coded, self._prior, index))
+    def _encoded(self, index: int) -> Encoded:
+        """The picture by the step of an index, not refined."""
+        number = self._prior
+        return self._unrefined.get((number, index)) or self._encode(self.coded, number, index)
 
-    def _latents(self, samples: Array, number: int, index: int) -> Latents:
+    def _encode(self, samples: Array, number: int, index: int) -> Encoded:
         """Samples (h, w, C) by a prior and the index of a step, not refined."""
         height, width = samples.shape[:2]
-        levels = levels_for(width, height)
-        components = self.raster.components
-        return quantise(samples, prior.load(number), components, index, levels, DEAD_ZONE, self._look)
+        levels, known = levels_for(width, height), prior.load(number)
+        transformed = transform(samples, known, self.raster.components, index, levels, self._look)
+        return encode_transformed(transformed, known, self.threads)
 
     @property
     def _look(self) -> bool:
@@ -221,10 +213,9 @@ class LatentJob(LossyJob):
 
     def _cost(self, samples: Array, number: int, index: int) -> tuple[int, float]:
         """The bytes of samples (h, w, C) that a prior codes, and the squared error of a pixel's mean sample, 0 … 1."""
-        latents = self._latents(samples, number, index)
-        payloads, _, decoded = encoded = encode_latents(latents, prior.load(number), self.threads)
+        payloads, _, decoded = encoded = self._encode(samples, number, index)
         if samples.shape == self.coded.shape:
-            self._unrefined[number, index] = Coded(latents, encoded)
+            self._unrefined[number, index] = encoded
         apart = decoded.astype(np.float32) - samples
         error = float(np.square(apart, out=apart).sum()) / self.peak**2 / samples.shape[2]
         return sum(map(len, payloads)), error
@@ -260,9 +251,16 @@ class LatentJob(LossyJob):
         refined, interrupted = refine(self.coded, latents, prior.load(self._prior), how, report)
         return refined, stopped, interrupted
 
-    def _write(self, coded: Coded) -> tuple[bytes, float]:
+    def _write(self, encoded: Encoded) -> tuple[bytes, float]:
         """The file, and the PSNR of what it decodes to."""
-        latents = coded.latents
-        payloads, _, samples = coded.encoded or encode_latents(latents, prior.load(self._prior), self.threads)
+        payloads, latents, samples = encoded
         data = self.file(LatentShape(self._prior, latents.step, latents.levels), payloads)
         return data, self.psnr(self.completed(samples.reshape(self.coded.shape)))
+
+
+def _done(work: Callable[[], _Made]) -> tuple[_Made, bool]:
+    """What `work` gives, and whether Ctrl-C came meanwhile: it is done once more then, and a second one ends it."""
+    try:
+        return work(), False
+    except KeyboardInterrupt:
+        return work(), True

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ...latent.choosing import NORMS
+from ...latent.masking import FLAT, USUAL
 from ...latent.prior import Prior
 from ...latent.tunes import LOOK, tuned
 from .band_products import analysis, analysis_back, blur
 from .model import RGB_TO_YCC
 from .passes import Window
 
-NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
-# Variances of samples 0 … 1: below the first, which is SSIM's, textures hide nothing; at the second errors count once
-FLAT, USUAL = (6.4 / 255) ** 2, (13.6 / 255) ** 2
+NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances of samples 0 … 1
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
 
@@ -107,6 +107,6 @@ def _masks(luma: Tensor, levels: int) -> list[Tensor]:
     for level in range(levels):
         mean, square = blur(avg_pool2d(torch.cat([luma, luma.square()])[None], 2, ceil_mode=True)[0])
         variance = (square - mean.square()).clamp_(min=0) / 4**level  # the wavelet doubles what it makes half as large
-        masks.append(variance.add_(FLAT).mul_(1 / (USUAL + FLAT)).pow_(-MASKING))
+        masks.append(variance.add_(NO_TEXTURE).mul_(1 / (USUAL_TEXTURE + NO_TEXTURE)).pow_(-MASKING))
         luma, _ = analysis(luma)
     return masks

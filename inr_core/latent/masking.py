@@ -1,0 +1,44 @@
+"""Where errors hide: in textures. SSIM divides by a neighbourhood's variance for that (Z. Wang et al., 2004)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.colour import UNIT_BITS
+
+Ints = NDArray[np.int32]
+Sums = NDArray[np.int64]
+
+# Deviations in levels of 8 bits: below the first, which is SSIM's, textures hide nothing; the second is usual
+FLAT, USUAL = 6.4, 13.6
+MASK_BITS = 8
+POOLED, BLURRED = 4, 64  # pixels of a sum, and what the blur's weights sum to
+
+
+def hidden(luma: Ints, bit_depth: int) -> Ints:
+    """Luma (H, W) → how much more an error of its details (h, w) hides than usually, in 2^-MASK_BITS.
+
+    The square root of the variance, in integers but for roots, which IEEE 754 rounds the same everywhere.
+    """
+    values = luma.astype(np.int64)
+    sums, squares = _blurred(_pooled(values)), _blurred(_pooled(values * values))
+    count, unit = POOLED * BLURRED, 1 << UNIT_BITS[bit_depth]
+    variance = (count * squares - sums * sums) / float(count * unit) ** 2
+    found: Ints = np.rint(2.0**MASK_BITS * np.sqrt((variance + FLAT**2) / (USUAL**2 + FLAT**2))).astype(np.int32)
+    return found
+
+
+def _pooled(x: Sums) -> Sums:
+    """Sums (⌈H/2⌉, ⌈W/2⌉) of two by two, edges repeated."""
+    padded = np.pad(x, [(0, n % 2) for n in x.shape], "edge")
+    return padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]
+
+
+def _blurred(x: Sums) -> Sums:
+    """Sums (h, w) by [1 2 2 2 1] ⊗ [1 2 2 2 1], edges repeated."""
+    for axis in range(2):
+        padded = np.moveaxis(np.pad(x, [(2, 2) if k == axis else (0, 0) for k in range(2)], "edge"), axis, 0)
+        twos = padded[1:] + padded[:-1]
+        x = np.moveaxis(twos[:-3] + twos[1:-2] + twos[2:-1] + twos[3:], 0, axis)
+    return x
