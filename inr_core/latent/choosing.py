@@ -5,7 +5,7 @@ that is the same everywhere knows nothing of it. Two integers are looked at: the
 What a symbol costs those whose networks see it later is reckoned by its size. In the manner of rate–distortion
 optimised quantisation (M. Karczewicz, Y. Ye, I. Chong, VCEG-AH21, 2008).
 
-For looks a bit is worth more where errors hide: in textures, by the square root of the luma's local variance.
+For looks a bit of luma is worth more where errors hide; of chroma's they do not hide as well.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Place = tuple[slice, slice, slice]  # bands, rows and columns
 UNIT_BITS = 6
 UNIT = 1 << UNIT_BITS  # coefficients are in 1/64 of a step, as decoded values are
 NORMS = (3.0, 3.258, 2.475)  # squared RGB norms of a unit of Y, Cb, Cr
-PRICE, LOOK_PRICE = 0.065, 0.03  # of a bit: λ over the square of the step; refining has its own
+PRICE, LOOK_PRICE = 0.065, 0.02  # of a bit: λ over the square of the step; refining has its own
 SHOWN_BITS = 1.0  # a symbol q costs its neighbours so many times log2(1 + |q|) bits
 LARGEST = 64  # steps: from there on coefficients become the nearest integer
 COST_BITS, PRICE_BITS = 8, 12  # costs are in 2^-8 bits, prices in 2^-12 squared units for one of them
@@ -44,11 +44,11 @@ class Wanted:
 
     coefficients: Ints  # (bands, h, w) in 1/UNIT of a step
     prices: NDArray[np.int64]  # (bands,) see PRICE_BITS
-    hidden: Ints | None  # (h, w) how many times that a bit is worth, in 2^-MASK_BITS; None: once
+    hidden: Ints | None  # (h, w) how many times that a bit of luma is worth, in 2^-MASK_BITS; None: once
 
     def bands(self, part: slice) -> Wanted:
-        """Some of the bands."""
-        return Wanted(self.coefficients[part], self.prices[part], self.hidden)
+        """Some of the bands, of luma or of chroma."""
+        return Wanted(self.coefficients[part], self.prices[part], None if part.start else self.hidden)
 
     def choose(self, at: Place, found: Ints, keys: Keys, tables: SymbolTables, skip: bool) -> Ints:
         """Symbols (bands, rows, columns) of a place, by keys (bands, rows, columns).

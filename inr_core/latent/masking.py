@@ -13,19 +13,20 @@ Sums = NDArray[np.int64]
 # Deviations in levels of 8 bits: below the first, which is SSIM's, textures hide nothing; the second is usual
 FLAT, USUAL = 6.4, 13.6
 MASK_BITS = 8
+POWER = 2 / 3  # of the variance
 POOLED, BLURRED = 4, 64  # pixels of a sum, and what the blur's weights sum to
 
 
 def hidden(luma: Ints, bit_depth: int) -> Ints:
     """Luma (H, W) → how much more an error of its details (h, w) hides than usually, in 2^-MASK_BITS.
 
-    The square root of the variance, in integers but for roots, which IEEE 754 rounds the same everywhere.
+    By a power of the variance.
     """
     values = luma.astype(np.int64)
     sums, squares = _blurred(_pooled(values)), _blurred(_pooled(values * values))
     count, unit = POOLED * BLURRED, 1 << UNIT_BITS[bit_depth]
     variance = (count * squares - sums * sums) / float(count * unit) ** 2
-    found: Ints = np.rint(2.0**MASK_BITS * np.sqrt((variance + FLAT**2) / (USUAL**2 + FLAT**2))).astype(np.int32)
+    found: Ints = np.rint(2.0**MASK_BITS * ((variance + FLAT**2) / (USUAL**2 + FLAT**2)) ** POWER).astype(np.int32)
     return found
 
 

@@ -16,16 +16,20 @@ LOOK_PRIORS = (4, 2)  # the same for looks
 WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
-STEP_OCTAVES = ((0.0, 6.6), (75.0, 3.8), (100.0, 0.0))  # log2 of the step in 8-bit levels, by quality, lines between
+STEP_OCTAVES = (
+    (0.0, 6.475),
+    (75.0, 3.675),
+    (100.0, -0.125),
+)  # log2 of the step in 8-bit levels, by quality, lines between
 # The same for looks, by SSIMULACRA2 of photographs: 75 looks like a JPEG of 85 to 90, and 90 like the original.
 LOOK_OCTAVES = ((0.0, 6.35), (75.0, 2.9), (90.0, 1.9), (100.0, -0.6))
 DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
 TRADE = 0.085  # λ over the square of the step
-REFINEMENTS = (0, 2, 4, 7, 12, 20, 40, 70, 120, 200)  # iterations, by effort
-REFINED_PIXELS = 1.5e8  # of all iterations together at the default effort, twice and half of it an effort more and less
-ADAPTING_EFFORT = 5  # from which on the networks are refined, too
+REFINEMENTS = (0, 2, 4, 6, 9, 14, 28, 18, 35, 65)  # iterations, by effort
+REFINED_PIXELS = 1e8  # of all iterations together at the default effort, twice and half of it an effort more and less
+ADAPTING_EFFORT, ADAPTED_PIXELS = 5, 40_000  # from which on the networks are refined, too: differences take bits
 TRIALS = 4  # refined files made for a target
-SIZE_GAIN = 1.06  # an unrefined file is about so much larger
+SIZE_GAIN, LOOK_SIZE_GAIN = 0.96, 1.05  # an unrefined file is about so many times as large
 SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
 
@@ -74,9 +78,14 @@ def priors_for(effort: int, look: bool) -> tuple[int, ...]:
     return WIDER_PRIORS if effort >= WIDER_EFFORT else PRIORS
 
 
-def adapts(effort: int) -> bool:
+def adapts(effort: int, pixels: int) -> bool:
     """Whether the networks are refined, too."""
-    return effort >= ADAPTING_EFFORT
+    return effort >= ADAPTING_EFFORT and pixels >= ADAPTED_PIXELS
+
+
+def size_gain(effort: int, look: bool) -> float:
+    """About how many times as large a file is before it is refined; look: whether its steps are weighted for looks."""
+    return (LOOK_SIZE_GAIN if look else SIZE_GAIN) if REFINEMENTS[effort] else 1.0
 
 
 def last_true(holds: Callable[[int], bool], first: int) -> int:

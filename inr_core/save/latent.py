@@ -18,7 +18,6 @@ from ..latent.choosing import transform
 from ..latent.encoding import Encoded, encode_latents, encode_transformed
 from ..latent.latents import Latents
 from ..latent.plan import (
-    SIZE_GAIN,
     TRADE,
     TRIALS,
     adapts,
@@ -29,6 +28,7 @@ from ..latent.plan import (
     priors_for,
     shift_for_psnr,
     shift_for_size,
+    size_gain,
     step_for,
     trade_for,
 )
@@ -71,7 +71,7 @@ class LatentJob(LossyJob):
 
     def meet_size(self, target: int) -> bytes:
         """As `Job.meet_size`: refined from the step on that unrefined files say, or one of these."""
-        most = target * (SIZE_GAIN if self._iterations() else 1.0)
+        most = target * size_gain(self.settings.work, self._look)
         first = self._step(self.settings.quality)
         index = last_true(lambda i: len(self._unrefined_file(i).data) > most, first) + 1
         made = self._approach(min(index, MAX_STEP), lambda r: shift_for_size(len(r.data), target))
@@ -178,7 +178,7 @@ class LatentJob(LossyJob):
 
     def refined_size(self, unrefined: float) -> float:
         """As `Job.refined_size`."""
-        return unrefined / (SIZE_GAIN if self._iterations() else 1.0)
+        return unrefined / size_gain(self.settings.work, self._look)
 
     def unrefined(self) -> Result | None:
         """As `Job.unrefined`."""
@@ -225,7 +225,7 @@ class LatentJob(LossyJob):
         from ..fit.latent.refine import Refinement, refine
 
         threads = self.threads
-        adapt = adapts(self.settings.work)
+        adapt = adapts(self.settings.work, self.request.count)
         how = Refinement(
             iterations,
             TRADE,

@@ -30,9 +30,9 @@ def test_interrupt_keeps_what_was_refined() -> None:
 
 
 def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inr_core.latent.encoding import encode_latents as write
+    from inr_core.latent.encoding import encode_transformed as write
 
-    monkeypatch.setattr(latent.LatentJob, "_tried", (1, 0.0, 0.0))
+    monkeypatch.setattr(latent.LatentJob, "_tried", (4, 0.0, 0.0))
     calls = 0
 
     def interrupted_once(*arguments: Any) -> Any:
@@ -42,7 +42,7 @@ def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch)
             raise KeyboardInterrupt
         return write(*arguments)
 
-    monkeypatch.setattr(latent, "encode_latents", interrupted_once)
+    monkeypatch.setattr(latent, "encode_transformed", interrupted_once)
     with pytest.raises(Interrupted) as caught:
         encode(picture(), fast())
     monkeypatch.undo()

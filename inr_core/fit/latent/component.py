@@ -33,6 +33,16 @@ from .passes import Pass, Window
 from .tiles import MARGINS, Tile, tiles_of
 
 STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
+# Shares of the latents that may change in the first iteration and in the last, by level, finest first, the last ones
+# for all coarser levels: neighbours change together, and those of coarse levels have most in common
+SHARES = ((0.8, 0.1), (0.6, 0.1), (0.2, 0.08), (0.08, 0.05))
+
+
+def share_of(level: int, k: int, iterations: int) -> float:
+    """The share of a level's latents that may change in iteration k: less and less, but of few iterations."""
+    first, least = SHARES[min(level, len(SHARES) - 1)]
+    last = max(least, min(first, 1 / iterations))
+    return first + (last - first) * k / max(1, iterations - 1)
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,7 @@ class Component:
             for q, size in zip(self.q, self.sizes[1:], strict=True)
         ]
 
-    def iterate(self, k: int, share: float, networks: Networks | None, watch: Watch) -> tuple[float, float]:
+    def iterate(self, k: int, networks: Networks | None, watch: Watch) -> tuple[float, float]:
         """Squared error of the samples and bits of the latents as they were; better latents in their place."""
         dtype = torch.bfloat16 if low_precision(self.low.device) else torch.float32
         weights = Weights(self.model, self.planes, self.step, dtype)
@@ -151,7 +161,7 @@ class Component:
                 random = torch.Generator("cpu").manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
                 moved = Moved(networks.zeros(), k % 2) if networks and adapt else None
                 with products(self.low.device):
-                    return self._better(part, part.tiles[number], low, weights, random, share, moved)
+                    return self._better(part, part.tiles[number], low, weights, random, k, moved)
 
             error = 0.0  # of the last part: the samples'
             results = self.crew.map(work, range(len(part.tiles)))  # all of them before any latent changes
@@ -181,7 +191,7 @@ class Component:
         low: Tensor,
         weights: Weights,
         random: torch.Generator,
-        share: float,
+        k: int,
         moved: Moved | None,
     ) -> _Result:
         """What a tile's own part costs, with gradients by what is `moved`, and its latents a step further."""
@@ -191,12 +201,13 @@ class Component:
         error, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
         way.backward(slope.mul_(self.step), moved)
         better, bits = [], 0.0
-        for k, level in enumerate(way.levels):
-            inner = tile.own.within(tile.windows[k], k + 2)
+        for j, level in enumerate(way.levels):
+            inner = tile.own.within(tile.windows[j], j + 2)
             bits -= level.found.log2[:, *inner].sum().item()
             slopes = level.slope, level.magnitude_slope, level.signed_slope
+            share = share_of(first + j, k, self.how.iterations)
             allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
-            q = changes(level.q, level.found, slopes, self._stiffness(first + k, tile.windows[k], k), allowed)
+            q = changes(level.q, level.found, slopes, self._stiffness(first + j, tile.windows[j], j), allowed)
             better.append(clear_padding(q, level.size)[:, *inner])
         (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
         share_of_tile = h * w / (wide_h * wide_w)

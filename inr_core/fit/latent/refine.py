@@ -32,8 +32,6 @@ from .model import LatentModel
 
 __all__ = ["Refinement", "Report", "refine"]
 
-SHARES = (0.3, 0.08)  # of the latents that may change, in the first iteration and in the last
-
 Report = Callable[[int, float, float], bool]  # iterations done, dB, bits a pixel → whether to go on
 
 
@@ -84,9 +82,8 @@ class _Search:
 
     def _iterate(self, k: int, watch: Watch) -> tuple[float, float]:
         """One iteration; PSNR and bits as they were before."""
-        share = SHARES[0] + (SHARES[1] - SHARES[0]) * k / max(1, self.how.iterations - 1)
         bits = self.networks.bits() if self.networks else 0.0
-        results = [component.iterate(k, share, self.networks, watch) for component in self.components]
+        results = [component.iterate(k, self.networks, watch) for component in self.components]
         if self.networks:
             self.networks.step((k + 1) / self.how.iterations)
         peak, count = (1 << self.latents.bit_depth) - 1, self.samples.size
