@@ -16,15 +16,13 @@ LOOK_PRIORS = (4, 2)  # the same for looks
 WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
-STEP_OCTAVES = (
-    (0.0, 6.475),
-    (75.0, 3.675),
-    (100.0, -0.125),
-)  # log2 of the step in 8-bit levels, by quality, lines between
+# log2 of the step in 8-bit levels, by quality, lines between
+STEP_OCTAVES = ((0.0, 6.41), (75.0, 3.61), (100.0, -0.19))
 # The same for looks, by SSIMULACRA2 of photographs: 75 looks like a JPEG of 85 to 90, and 90 like the original.
 LOOK_OCTAVES = ((0.0, 6.35), (75.0, 2.9), (90.0, 1.9), (100.0, -0.6))
 DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
 TRADE = 0.085  # λ over the square of the step
+EXACT_TRADE = 0.11  # the same for what is coded nearly exactly, and for choosing between that and latents
 REFINEMENTS = (0, 2, 4, 6, 9, 14, 28, 18, 35, 65)  # iterations, by effort
 REFINED_PIXELS = 1e8  # of all iterations together at the default effort, twice and half of it an effort more and less
 ADAPTING_EFFORT, ADAPTED_PIXELS = 5, 40_000  # from which on the networks are refined, too: differences take bits
@@ -56,7 +54,7 @@ def price_of_bit(index: int) -> float:
 
 def trade_for(quality: float, samples: int) -> float:
     """The squared error of all samples of a pixel, in 8-bit levels, that a bit is worth."""
-    return samples * 255**2 * price_of_bit(step_for(quality))
+    return samples * EXACT_TRADE * step_size(step_for(quality)) ** 2
 
 
 def levels_for(width: int, height: int) -> int:
