@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from inr_core.fit.latent import float_networks, float_wavelet
 from inr_core.fit.latent import model as lm
+from inr_core.fit.latent.component import share_of
 from inr_core.fit.latent.float_prior import float_state
 from inr_core.latent import prior
 from inr_core.latent.encoding import encode_latents
@@ -130,3 +131,10 @@ def test_weights_of_files_with_former_names_are_read(tmp_path: Path) -> None:
     found = read_weights(tmp_path / "former.npz")
     assert found.keys() == state.keys()
     assert all(np.array_equal(found[name], value) for name, value in lm.LatentModel.of(found).state_dict().items())
+
+
+def test_fewer_latents_change_at_coarse_levels_and_in_later_iterations() -> None:
+    assert [share_of(level, 0, 14) for level in range(6)] == [0.8, 0.6, 0.2, 0.08, 0.08, 0.08]
+    assert [share_of(level, 13, 14) for level in range(4)] == pytest.approx([0.1, 0.1, 0.08, 0.05])
+    assert [share_of(0, k, 2) for k in range(2)] == pytest.approx([0.8, 0.5])
+    assert share_of(0, 0, 1) == 0.8
