@@ -139,7 +139,7 @@ def test_info_of_ranges(tmp_path: Path) -> None:
         code, out, err = inr("info", path)
         assert (code, err) == (0, "")
         assert [line[12:] for line in out.splitlines() if line.startswith("  range ")] == lines
-        assert "(14.1 of 255)" in out
+        assert "(12.3 of 255)" in out
     (found,) = json.loads(inr("info", "--json", path)[1])
     assert found["header"]["ranges"][2]["high"] == 332
 
