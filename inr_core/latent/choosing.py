@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..entropy.tables import SymbolTables
-from ..kernels.colour import Samples, to_planes
-from ..kernels.wavelet import forward, quantise_band
-from .latents import Latents
+from ..kernels.colour import Samples
+from .latents import Latents, analysed, in_steps
 from .masking import MASK_BITS, hidden
 from .prior import Prior
 from .steps import Keys, Step
@@ -77,29 +76,19 @@ def transform(
     samples: Samples, prior: Prior, components: Sequence[int], step: int, levels: int, look: bool = False
 ) -> Transformed:
     """Samples (H, W, C) uint8 or uint16 → coefficients."""
+    size, gains = Step(step, 8 * samples.itemsize), tuned(prior, look).gains
+
+    def wanted(level: int, planes: Ints, coefficients: Ints) -> Wanted:
+        own, count = min(level, prior.levels - 1), len(planes)
+        scaled = in_steps(coefficients, size.coefficients(level, gains[own, : 3 * count]), 0.5)
+        mask = hidden(planes[0], size.bit_depth) if look else None
+        return Wanted(scaled, _prices(prior, own, count, look), mask)
+
+    lowpass, found = analysed(samples, components, size, levels, wanted)
+    details = [[np.zeros(each.coefficients.shape, np.int32) for each in own] for own in found]
     height, width = samples.shape[:2]
-    bit_depth = 8 * samples.itemsize
-    size, gains = Step(step, bit_depth), tuned(prior, look).gains
-    lowpass, wanted, details = [], [], []
-    first = 0
-    for channels in components:
-        planes = to_planes(samples[..., first : first + channels], bit_depth)
-        first += channels
-        found = []
-        for level in range(levels):
-            mask = hidden(planes[0], bit_depth) if look else None
-            planes, values = forward(planes)
-            own = min(level, prior.levels - 1)
-            coefficients = np.empty(values.shape, np.int32)
-            for band, factor in enumerate(size.coefficients(level, gains[own, : 3 * channels])):
-                quantise_band(values[band], float(factor), 0.5, coefficients[band])
-            found.append(Wanted(coefficients, _prices(prior, own, channels, look), mask))
-        unit = size.low(levels)
-        lowpass.append((planes + unit // 2) // unit)
-        wanted.append(found)
-        details.append([np.zeros(each.coefficients.shape, np.int32) for each in found])
-    latents = Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details, look=look)
-    return Transformed(latents, wanted)
+    latents = Latents(width, height, size.bit_depth, tuple(components), step, levels, lowpass, details, look=look)
+    return Transformed(latents, found)
 
 
 def _prices(prior: Prior, own: int, planes: int, look: bool) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,21 +39,21 @@ def encode_latents(latents: Latents, prior: Prior, threads: int = 1, device: str
     Symbols that the entropy model holds for surely 0 are left out, and values there set to 0: the bits saved are worth
     a ±1 lost here and there. Where more is lost, every symbol is coded.
     """
-    encoded = _encode(latents, prior, True, threads, device)
-    kept = encoded[1].details
-    if _lost(latents.details, kept) > MOST_LOST * _count(kept):
-        return _encode(latents, prior, False, threads, device)
-    return encoded
+    return _skipping(lambda skip: _encode(latents, prior, skip, threads, device), latents.details)
 
 
 def encode_transformed(picture: Transformed, prior: Prior, threads: int = 1, device: str = "cpu") -> Encoded:
     """The same of a picture whose symbols are chosen as they are coded."""
-    encoded = _encode(picture.latents, prior, True, threads, device, picture.wanted)
-    kept = encoded[1].details
     aims = ((nearest(each.coefficients) for each in wanted) for wanted in picture.wanted)
-    if _lost(aims, kept) > MOST_LOST * _count(kept):
-        return _encode(picture.latents, prior, False, threads, device, picture.wanted)
-    return encoded
+    return _skipping(lambda skip: _encode(picture.latents, prior, skip, threads, device, picture.wanted), aims)
+
+
+def _skipping(encode: Callable[[bool], Encoded], aims: Iterable[Iterable[Ints]]) -> Encoded:
+    """What is encoded leaves out what is surely 0, but where too much of the aims is lost by that."""
+    encoded = encode(True)
+    kept = encoded[1].details
+    count = sum(band.size for bands in kept for band in bands)
+    return encode(False) if _lost(aims, kept) > MOST_LOST * count else encoded
 
 
 def _lost(aims: Iterable[Iterable[Ints]], kept: Sequence[Sequence[Ints]]) -> float:
@@ -64,10 +64,6 @@ def _lost(aims: Iterable[Iterable[Ints]], kept: Sequence[Sequence[Ints]]) -> flo
             dropped = (band - rest)[band != rest].astype(np.float64)
             lost += float(np.maximum(dropped**2 - WORTH_OF_BITS, 0).sum())
     return lost
-
-
-def _count(details: Sequence[Sequence[Ints]]) -> int:
-    return sum(band.size for bands in details for band in bands)
 
 
 def _encode(

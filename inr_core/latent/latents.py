@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from .steps import Step
 from .tunes import tuned
 
 Ints = NDArray[np.int32]
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,46 @@ def quantise(
     look: bool = False,
 ) -> Latents:
     """Samples (H, W, C) uint8 or uint16 → latents: sign(y)·floor(|y| + 1 − dead_zone) of details y in steps."""
+    size, gains = Step(step, 8 * samples.itemsize), tuned(prior, look).gains
+
+    def quantised(level: int, planes: Ints, coefficients: Ints) -> Ints:
+        factors = size.coefficients(level, gains[min(level, prior.levels - 1), : 3 * len(planes)])
+        return in_steps(coefficients, 64 * factors, 1 - dead_zone)
+
+    lowpass, details = analysed(samples, components, size, levels, quantised)
     height, width = samples.shape[:2]
-    bit_depth = 8 * samples.itemsize
-    size, gains = Step(step, bit_depth), tuned(prior, look).gains
+    return Latents(width, height, size.bit_depth, tuple(components), step, levels, lowpass, details, look=look)
+
+
+def analysed(
+    samples: Samples,
+    components: Sequence[int],
+    size: Step,
+    levels: int,
+    made: Callable[[int, Ints, Ints], _Made],
+) -> tuple[list[Ints], list[list[_Made]]]:
+    """The low-pass of each component's samples, and what is `made` of each level, finest first.
+
+    made: is given the level, its planes (planes, h, w) and their coefficients (planes·3, ⌈h/2⌉, ⌈w/2⌉).
+    """
     lowpass, details = [], []
-    first = 0
+    first, unit = 0, size.low(levels)
     for channels in components:
-        planes = to_planes(samples[..., first : first + channels], bit_depth)
+        planes = to_planes(samples[..., first : first + channels], size.bit_depth)
         first += channels
-        bands = []
+        found = []
         for level in range(levels):
-            planes, coefficients = forward(planes)
-            factors = 64 * size.coefficients(level, gains[min(level, prior.levels - 1), : 3 * channels])
-            quantised = np.empty(coefficients.shape, np.int32)
-            for band, values in enumerate(coefficients):
-                quantise_band(values, float(factors[band]), 1 - dead_zone, quantised[band])
-            bands.append(quantised)
-        unit = size.low(levels)
+            coarser, coefficients = forward(planes)
+            found.append(made(level, planes, coefficients))
+            planes = coarser
         lowpass.append((planes + unit // 2) // unit)
-        details.append(bands)
-    return Latents(width, height, bit_depth, tuple(components), step, levels, lowpass, details, look=look)
+        details.append(found)
+    return lowpass, details
+
+
+def in_steps(coefficients: Ints, sizes: NDArray[np.float64], kept: float) -> Ints:
+    """Coefficients (bands, h, w) → whole steps of sizes (bands,): sign(y)·floor(|y| + `kept`)."""
+    out = np.empty(coefficients.shape, np.int32)
+    for band, values in enumerate(coefficients):
+        quantise_band(values, float(sizes[band]), kept, out[band])
+    return out

@@ -22,18 +22,20 @@ def hidden(luma: Ints, bit_depth: int) -> Ints:
 
     By a power of the variance.
     """
-    values = luma.astype(np.int64)
-    sums, squares = _blurred(_pooled(values)), _blurred(_pooled(values * values))
+    sums, squares = (_blurred(_pooled(luma, power)) for power in (1, 2))
     count, unit = POOLED * BLURRED, 1 << UNIT_BITS[bit_depth]
     variance = (count * squares - sums * sums) / float(count * unit) ** 2
     found: Ints = np.rint(2.0**MASK_BITS * ((variance + FLAT**2) / (USUAL**2 + FLAT**2)) ** POWER).astype(np.int32)
     return found
 
 
-def _pooled(x: Sums) -> Sums:
-    """Sums (⌈H/2⌉, ⌈W/2⌉) of two by two, edges repeated."""
+def _pooled(x: Ints, power: int) -> Sums:
+    """Sums (⌈H/2⌉, ⌈W/2⌉) of a power of two by two, edges repeated."""
     padded = np.pad(x, [(0, n % 2) for n in x.shape], "edge")
-    return padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]
+    total = np.zeros((padded.shape[0] // 2, padded.shape[1] // 2), np.int64)
+    for top, left in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        total += padded[top::2, left::2].astype(np.int64) ** power
+    return total
 
 
 def _blurred(x: Sums) -> Sums:

@@ -20,14 +20,15 @@ FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest pl
 STEP_OCTAVES = ((0.0, 6.41), (75.0, 3.61), (100.0, -0.19))
 # The same for looks, by SSIMULACRA2 of photographs: 75 looks like a JPEG of 85 to 90, and 90 like the original.
 LOOK_OCTAVES = ((0.0, 6.35), (75.0, 2.9), (90.0, 1.9), (100.0, -0.6))
-DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero, before any refining
+DEAD_ZONE = 0.62  # from which distance on a value is rounded away from zero where symbols are not chosen: in training
 TRADE = 0.085  # λ over the square of the step
 EXACT_TRADE = 0.1102  # the same for what is coded nearly exactly, and for choosing between that and latents
 REFINEMENTS = (0, 2, 4, 6, 9, 14, 28, 18, 35, 65)  # iterations, by effort
 REFINED_PIXELS = 1e8  # of all iterations together at the default effort, twice and half of it an effort more and less
 ADAPTING_EFFORT, ADAPTED_PIXELS = 5, 40_000  # from which on the networks are refined, too: differences take bits
 TRIALS = 4  # refined files made for a target
-SIZE_GAIN, LOOK_SIZE_GAIN = 0.96, 1.05  # an unrefined file is about so many times as large
+SIZE_GAIN, LOOK_SIZE_GAIN = 0.96, 1.05  # an unrefined file of the same step is about so many times as large
+COST_GAIN = 1.04  # what it costs in error and bits together, or in bytes for the same PSNR
 SIZE_TOLERANCE = 0.02  # of a size below its target that is near enough
 PSNR_TOLERANCE = 0.15  # dB above a target that are near enough
 
@@ -84,6 +85,11 @@ def adapts(effort: int, pixels: int) -> bool:
 def size_gain(effort: int, look: bool) -> float:
     """About how many times as large a file is before it is refined; look: whether its steps are weighted for looks."""
     return (LOOK_SIZE_GAIN if look else SIZE_GAIN) if REFINEMENTS[effort] else 1.0
+
+
+def cost_gain(effort: int) -> float:
+    """The same of what a file costs."""
+    return COST_GAIN if REFINEMENTS[effort] else 1.0
 
 
 def last_true(holds: Callable[[int], bool], first: int) -> int:

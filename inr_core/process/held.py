@@ -52,7 +52,7 @@ class Held:
                 if process == self._process:  # and not a child of it
                     self.depth -= 1
                     if self.depth == 0:
-                        self._give_back()
+                        self._leave()
 
     def _enter(self, ours: Any) -> int:
         """Wait for those who hold it otherwise, and make it ours; the number of the process that did."""
@@ -68,6 +68,14 @@ class Held:
             self._ours = ours
             self.depth += 1
             return self._process
+
+    def _leave(self) -> None:
+        """Give back, also where Ctrl-C comes meanwhile: what is ours must not stay."""
+        try:
+            self._give_back()
+        except BaseException:
+            self._give_back()
+            raise
 
     def _give_back(self) -> None:
         """What the program had, unless it has set it since, and wake those who wait."""

@@ -51,7 +51,7 @@ def _larger_parts_cost_more(job: ReducedJob, lossy: Job, guessed_cost: float) ->
     if job.has_target or cost < CLEAR * guessed_cost:
         return False
     other = lossy.unrefined()
-    return other is not None and cost > lossy.refined_size(job.cost(other))
+    return other is not None and cost > lossy.refined_cost(job.cost(other))
 
 
 def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
@@ -64,7 +64,7 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
         if lossy.raster.plane == "tiles" or job.cost(found) < CLEAR * guessed_cost:
             return found
         other = lossy.unrefined()  # of a large picture, parts do not tell all
-        return found if other is None or job.cost(found) <= lossy.refined_size(job.cost(other)) else None
+        return found if other is None or job.cost(found) <= lossy.refined_cost(job.cost(other)) else None
     try:
         found = job.of_target()
     except TargetError:
@@ -76,4 +76,4 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
         return found
     if settings.target_size is not None:
         return found if found.psnr >= other.psnr + REFINED * (settings.work > 0) else None
-    return found if len(found.data) <= lossy.refined_size(len(other.data)) else None
+    return found if len(found.data) <= lossy.refined_cost(len(other.data)) else None

@@ -104,7 +104,7 @@ class Job(ABC):
 
     @property
     def guessed_size(self) -> float | None:
-        """About how many bytes of pixels the file will have by the quality, if that can be told without making it."""
+        """About how many bytes the file will have by the quality, if that can be told without making it."""
         return None
 
     @property
@@ -118,6 +118,10 @@ class Job(ABC):
 
     def refined_size(self, unrefined: float) -> float:
         """About how many bytes a file of so many has when all effort is made."""
+        return unrefined
+
+    def refined_cost(self, unrefined: float) -> float:
+        """The same of error and bits together, as `guessed_cost` has them, and of bytes for one PSNR."""
         return unrefined
 
     @property

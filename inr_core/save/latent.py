@@ -21,6 +21,7 @@ from ..latent.plan import (
     TRADE,
     TRIALS,
     adapts,
+    cost_gain,
     iterations_for,
     last_true,
     levels_for,
@@ -166,19 +167,27 @@ class LatentJob(LossyJob):
     @property
     def guessed_size(self) -> float:
         """As `Job.guessed_size`."""
-        return self.refined_size(self._tried[1]) + sum(map(len, self._payloads))
+        return self.refined_size(self._tried[1]) + self._overhead
 
     @property
     def guessed_cost(self) -> float:
         """As `Job.guessed_cost`."""
         _, size, error = self._tried
         coded, trade = self.raster.coded, trade_for(self.settings.quality, self.raster.coded)
-        cost = self.refined_size(coded * 255**2 * error + 8 * trade * size)
-        return cost + 8 * trade * sum(map(len, self._payloads))
+        return self.refined_cost(coded * 255**2 * error + 8 * trade * size) + 8 * trade * self._overhead
 
     def refined_size(self, unrefined: float) -> float:
         """As `Job.refined_size`."""
         return unrefined / size_gain(self.settings.work, self._look)
+
+    def refined_cost(self, unrefined: float) -> float:
+        """As `Job.refined_cost`."""
+        return unrefined / cost_gain(self.settings.work)
+
+    @property
+    def _overhead(self) -> int:
+        """Bytes of a file beside its latents: of a small picture not few."""
+        return len(self.file(LatentShape(self._prior, 0, 1), [b""]))
 
     def unrefined(self) -> Result | None:
         """As `Job.unrefined`."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from inr_core.decoder import decode
 from inr_core.encoder import encode
-from inr_core.fit.latent.component import SHARES, STIFFNESS, Refinement
+from inr_core.fit.latent.component import STIFFNESS, Refinement, share_of
 from inr_core.fit.latent.float_prior import float_state
 from inr_core.fit.latent.model import RGB_TO_YCC, LatentModel, Pyramid, laplace_bits, low_precision, to_rgb
 from inr_core.fit.latent.refine import refine
@@ -214,7 +214,7 @@ class SimpleLoop:
                 gain = partial(self._gain, k, band, decoded.predicted[k], slopes[k], slopes[len(q) + 2 * k :])
                 down, up = gain(-1.0), gain(1.0)
                 change = (up < 0).float() * (up < down) - (down < 0).float() * (down <= up)
-                self.q[k] = band + change * (torch.rand(band.shape, device=self.device) < SHARES[-1][0])
+                self.q[k] = band + change * (torch.rand(band.shape, device=self.device) < share_of(k, 0, 1))
 
     def _gain(
         self,

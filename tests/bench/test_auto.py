@@ -16,7 +16,7 @@ from pillow_inr.bench.__main__ import main
 
 @pytest.mark.skipif(not reducing.available(), reason="nothing is compiled here")
 def test_what_is_taken_and_what_it_costs(tmp_path: Path) -> None:
-    page = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 40 + [200, 190, 170]).astype(np.uint8))
+    page = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 8 + [200, 190, 170]).astype(np.uint8))
     ImageDraw.Draw(page).text((9, 9), "words of text", fill=(20, 30, 90))
     page.save(tmp_path / "page.png")
     tiny.photograph(90, 60).save(tmp_path / "waves.png")

@@ -29,9 +29,13 @@ from inr_core import (
     psnr,
     read_head,
 )
+from inr_core.container import chunks
+from inr_core.container.header import Header
 from inr_core.latent import encoding, plan, prior
+from inr_core.latent.encoding import encode_latents
+from inr_core.latent.latents import quantise
 from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_for_psnr, shift_for_size, step_for
-from inr_core.models import MAX_LATENT_PIXELS, MODELS
+from inr_core.models import MAX_LATENT_PIXELS, MODELS, LatentShape
 from inr_core.save import latent, spread
 from inr_core.save.choice import choose_models
 from inr_core.save.job import Request
@@ -142,17 +146,30 @@ def test_impossible_targets_say_what_is_possible() -> None:
     assert model_of(encode(noise, fast(target_psnr=100))) == "exact"
 
 
+def cost(data: bytes, pixels: NDArray[Any]) -> float:
+    """What is minimised at quality 60, distortion + λ · rate: the error, and the price that the step puts on a bit."""
+    error = np.square(decode(data).astype(float) - pixels).mean() / 255**2
+    return float(error + plan.price_of_bit(step_for(60)) * 8 * len(data) / pixels[..., 0].size)
+
+
 def test_effort_lowers_the_cost() -> None:
-    """What is minimised is distortion + λ · rate: the error, and the price that the step puts on a bit."""
     with Image.open(Path(__file__).parents[2] / "sample_images" / "coffee.webp") as image:
         pixels = np.asarray(image.convert("RGB"))[100:228, 100:292]
-    costs = []
-    for effort in (0, 3):
-        data = encode(pixels, fast(effort=effort, quality=60, tune="psnr"))
-        error = np.square(decode(data).astype(float) - pixels).mean() / 255**2
-        step = 2.0 ** (step_for(60) / 16 - 6) / 255
-        costs.append(error + plan.TRADE * step**2 * 8 * len(data) / (128 * 192))
+    costs = [cost(encode(pixels, fast(effort=effort, quality=60, tune="psnr")), pixels) for effort in (0, 3)]
     assert costs[1] < 0.99 * costs[0]
+
+
+def test_effort_lowers_the_cost_of_small_pictures() -> None:
+    """Beside symbols by one threshold; those that effort 0 chooses are nearly as good there."""
+    pixels = picture(64, 96)
+    costs = [cost(encode(pixels, fast(effort=effort, quality=60, tune="psnr")), pixels) for effort in (0, 3)]
+    known = prior.load(1)
+    quantised = quantise(pixels, known, (3,), step_for(60), levels_for(96, 64), plan.DEAD_ZONE)
+    payloads, latents, _ = encode_latents(quantised, known)
+    shape = LatentShape(1, latents.step, latents.levels)
+    by_threshold = chunks.write(Header(96, 64, "RGB", 8, 3, shape), None, Metadata(), payloads)
+    assert costs[1] < 0.99 * cost(by_threshold, pixels)
+    assert costs[1] < costs[0]
 
 
 def test_same_input_same_bytes_whatever_the_threads() -> None:

@@ -142,6 +142,21 @@ def test_a_setting_is_held_by_the_first_until_the_last() -> None:
         assert setting.changes == 2
 
 
+def test_a_setting_is_given_back_whatever_comes_meanwhile() -> None:
+    setting = Setting(8)
+    interrupts = [KeyboardInterrupt(), None]
+
+    def put(value: Any) -> None:
+        if value == 8 and (interrupt := interrupts.pop(0)):
+            raise interrupt
+        setting.put(value)
+
+    held = Held(setting.get, put)
+    with pytest.raises(KeyboardInterrupt), held.to(1):
+        assert setting.value == 1
+    assert (setting.value, held.depth, interrupts) == (8, 0, [])
+
+
 def test_what_the_program_sets_meanwhile_is_what_it_gets_back() -> None:
     setting = Setting(8)
     held = Held(setting.get, setting.put)
