@@ -54,14 +54,21 @@ class Wanted:
 
         `skip`: those that are surely 0 are not coded.
         """
-        wanted = self.coefficients[at]
-        symbols = np.zeros(wanted.shape, np.int32)
-        some = np.nonzero(np.abs(wanted) > UNIT // 2)  # others are nearest to 0
-        prices = self.prices[some[0]]
+        wanted = np.ascontiguousarray(self.coefficients[at])
+        symbols, flat = np.zeros(wanted.shape, np.int32), wanted.reshape(-1)
+        some = np.flatnonzero(np.abs(flat) > UNIT // 2)  # others are nearest to 0
+        band, place = np.divmod(some, wanted[0].size)
+        prices = self.prices[band]
         if self.hidden is not None:
-            prices = prices * self.hidden[at[1:]][some[1:]] >> MASK_BITS
-        symbols[some] = _cheapest(wanted[some], prices, found[some], keys, tables, skip)
+            prices = prices * self.hidden[at[1:]].reshape(-1)[place] >> MASK_BITS
+        symbols.reshape(-1)[some] = _cheapest(flat[some], prices, found.reshape(-1)[some], keys, tables, skip)
         return symbols
+
+    def missed(self, symbols: Ints) -> Ints:
+        """What symbols (bands, h, w) lack of the nearest integers, of coefficients beyond ±1."""
+        far = np.flatnonzero(np.abs(self.coefficients.reshape(-1)) > UNIT)
+        lacking: Ints = nearest(self.coefficients.reshape(-1)[far]) - symbols.reshape(-1)[far]
+        return lacking
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +85,17 @@ def transform(
     """Samples (H, W, C) uint8 or uint16 → coefficients."""
     size, gains = Step(step, 8 * samples.itemsize), tuned(prior, look).gains
 
-    def wanted(level: int, planes: Ints, coefficients: Ints) -> Wanted:
-        own, count = min(level, prior.levels - 1), len(planes)
-        scaled = in_steps(coefficients, size.coefficients(level, gains[own, : 3 * count]), 0.5)
-        mask = hidden(planes[0], size.bit_depth) if look else None
-        return Wanted(scaled, _prices(prior, own, count, look), mask)
+    def mask(planes: Ints) -> Ints | None:
+        return hidden(planes[0], size.bit_depth) if look else None
 
-    lowpass, found = analysed(samples, components, size, levels, wanted)
-    details = [[np.zeros(each.coefficients.shape, np.int32) for each in own] for own in found]
+    def wanted(level: int, coefficients: Ints, mask: Ints | None) -> Wanted:
+        own, bands = min(level, prior.levels - 1), len(coefficients)
+        scaled = in_steps(coefficients, size.coefficients(level, gains[own, :bands]), 0.5)
+        return Wanted(scaled, _prices(prior, own, bands // 3, look), mask)
+
+    lowpass, found = analysed(samples, components, size, levels, mask, wanted)
+    nothing = np.zeros((), np.int32)  # in all places
+    details = [[np.broadcast_to(nothing, each.coefficients.shape) for each in own] for own in found]
     height, width = samples.shape[:2]
     latents = Latents(width, height, size.bit_depth, tuple(components), step, levels, lowpass, details, look=look)
     return Transformed(latents, found)

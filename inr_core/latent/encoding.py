@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..entropy.symbols import SymbolWriter
 from ..kernels.colour import Samples
 from ..kernels.strips import Strips
 from . import differences
-from .choosing import Transformed, Wanted, nearest
+from .choosing import Transformed, Wanted
 from .latents import Latents
 from .payload import ALL_CODED, DIFFERENT, LOOK, pack_lowpass
 from .prior import Prior
@@ -39,31 +39,34 @@ def encode_latents(latents: Latents, prior: Prior, threads: int = 1, device: str
     Symbols that the entropy model holds for surely 0 are left out, and values there set to 0: the bits saved are worth
     a ±1 lost here and there. Where more is lost, every symbol is coded.
     """
-    return _skipping(lambda skip: _encode(latents, prior, skip, threads, device), latents.details)
+
+    def dropped(details: Sequence[Sequence[Ints]]) -> Iterator[Ints]:
+        for bands, kept in zip(latents.details, details, strict=True):
+            yield from ((band - rest)[band != rest] for band, rest in zip(bands, kept, strict=True))
+
+    return _skipping(lambda skip: _encode(latents, prior, skip, threads, device), dropped)
 
 
 def encode_transformed(picture: Transformed, prior: Prior, threads: int = 1, device: str = "cpu") -> Encoded:
     """The same of a picture whose symbols are chosen as they are coded."""
-    aims = ((nearest(each.coefficients) for each in wanted) for wanted in picture.wanted)
-    return _skipping(lambda skip: _encode(picture.latents, prior, skip, threads, device, picture.wanted), aims)
+
+    def dropped(details: Sequence[Sequence[Ints]]) -> Iterator[Ints]:
+        for wanted, kept in zip(picture.wanted, details, strict=True):
+            yield from (each.missed(rest) for each, rest in zip(wanted, kept, strict=True))
+
+    return _skipping(lambda skip: _encode(picture.latents, prior, skip, threads, device, picture.wanted), dropped)
 
 
-def _skipping(encode: Callable[[bool], Encoded], aims: Iterable[Iterable[Ints]]) -> Encoded:
-    """What is encoded leaves out what is surely 0, but where too much of the aims is lost by that."""
+def _skipping(encode: Callable[[bool], Encoded], dropped: Callable[[list[list[Ints]]], Iterable[Ints]]) -> Encoded:
+    """What is encoded leaves out what is surely 0, but where too much is lost by that.
+
+    dropped: by how many steps details (by component and level) miss what they should be.
+    """
     encoded = encode(True)
     kept = encoded[1].details
+    lost = sum(float(np.maximum(d.astype(np.float64) ** 2 - WORTH_OF_BITS, 0).sum()) for d in dropped(kept))
     count = sum(band.size for bands in kept for band in bands)
-    return encode(False) if _lost(aims, kept) > MOST_LOST * count else encoded
-
-
-def _lost(aims: Iterable[Iterable[Ints]], kept: Sequence[Sequence[Ints]]) -> float:
-    """The squares, in squared steps, that were lost of what was to be coded, but for what bits are worth."""
-    lost = 0.0
-    for bands, left in zip(aims, kept, strict=True):
-        for band, rest in zip(bands, left, strict=True):
-            dropped = (band - rest)[band != rest].astype(np.float64)
-            lost += float(np.maximum(dropped**2 - WORTH_OF_BITS, 0).sum())
-    return lost
+    return encode(False) if lost > MOST_LOST * count else encoded
 
 
 def _encode(

@@ -17,6 +17,7 @@ from .steps import Step
 from .tunes import tuned
 
 Ints = NDArray[np.int32]
+_Seen = TypeVar("_Seen")
 _Made = TypeVar("_Made")
 
 
@@ -70,11 +71,11 @@ def quantise(
     """Samples (H, W, C) uint8 or uint16 → latents: sign(y)·floor(|y| + 1 − dead_zone) of details y in steps."""
     size, gains = Step(step, 8 * samples.itemsize), tuned(prior, look).gains
 
-    def quantised(level: int, planes: Ints, coefficients: Ints) -> Ints:
-        factors = size.coefficients(level, gains[min(level, prior.levels - 1), : 3 * len(planes)])
+    def quantised(level: int, coefficients: Ints, _: None) -> Ints:
+        factors = size.coefficients(level, gains[min(level, prior.levels - 1), : len(coefficients)])
         return in_steps(coefficients, 64 * factors, 1 - dead_zone)
 
-    lowpass, details = analysed(samples, components, size, levels, quantised)
+    lowpass, details = analysed(samples, components, size, levels, lambda planes: None, quantised)
     height, width = samples.shape[:2]
     return Latents(width, height, size.bit_depth, tuple(components), step, levels, lowpass, details, look=look)
 
@@ -84,11 +85,13 @@ def analysed(
     components: Sequence[int],
     size: Step,
     levels: int,
-    made: Callable[[int, Ints, Ints], _Made],
+    seen: Callable[[Ints], _Seen],
+    made: Callable[[int, Ints, _Seen], _Made],
 ) -> tuple[list[Ints], list[list[_Made]]]:
     """The low-pass of each component's samples, and what is `made` of each level, finest first.
 
-    made: is given the level, its planes (planes, h, w) and their coefficients (planes·3, ⌈h/2⌉, ⌈w/2⌉).
+    seen: of a level's planes (planes, h, w), which are gone when what is `made` of it is: from the level, its
+    coefficients (planes·3, ⌈h/2⌉, ⌈w/2⌉), and what was seen.
     """
     lowpass, details = [], []
     first, unit = 0, size.low(levels)
@@ -97,9 +100,9 @@ def analysed(
         first += channels
         found = []
         for level in range(levels):
-            coarser, coefficients = forward(planes)
-            found.append(made(level, planes, coefficients))
-            planes = coarser
+            known = seen(planes)
+            planes, coefficients = forward(planes)
+            found.append(made(level, coefficients, known))
         lowpass.append((planes + unit // 2) // unit)
         details.append(found)
     return lowpass, details

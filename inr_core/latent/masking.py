@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.colour import UNIT_BITS
 
 Ints = NDArray[np.int32]
-Sums = NDArray[np.int64]
+Sums = NDArray[np.signedinteger[Any]]
 
 # Deviations in levels of 8 bits: below the first, which is SSIM's, textures hide nothing; the second is usual
 FLAT, USUAL = 6.4, 13.6
@@ -22,7 +24,7 @@ def hidden(luma: Ints, bit_depth: int) -> Ints:
 
     By a power of the variance.
     """
-    sums, squares = (_blurred(_pooled(luma, power)) for power in (1, 2))
+    sums, squares = _blurred(_pooled(luma, 1)).astype(np.int64), _blurred(_pooled(luma, 2))
     count, unit = POOLED * BLURRED, 1 << UNIT_BITS[bit_depth]
     variance = (count * squares - sums * sums) / float(count * unit) ** 2
     found: Ints = np.rint(2.0**MASK_BITS * ((variance + FLAT**2) / (USUAL**2 + FLAT**2)) ** POWER).astype(np.int32)
@@ -32,9 +34,9 @@ def hidden(luma: Ints, bit_depth: int) -> Ints:
 def _pooled(x: Ints, power: int) -> Sums:
     """Sums (⌈H/2⌉, ⌈W/2⌉) of a power of two by two, edges repeated."""
     padded = np.pad(x, [(0, n % 2) for n in x.shape], "edge")
-    total = np.zeros((padded.shape[0] // 2, padded.shape[1] // 2), np.int64)
+    total = np.zeros((padded.shape[0] // 2, padded.shape[1] // 2), np.int32 if power == 1 else np.int64)
     for top, left in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        total += padded[top::2, left::2].astype(np.int64) ** power
+        total += padded[top::2, left::2].astype(total.dtype) ** power
     return total
 
 
