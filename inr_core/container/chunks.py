@@ -29,6 +29,7 @@ VERSION = 1
 PLANE_CHUNKS = {"alpha": b"ALPH", "ends": b"ENDS", "tiles": b"TILE"}  # that may come before those with the pixels
 PLANES = {chunk: plane for plane, chunk in PLANE_CHUNKS.items()}
 KNOWN = frozenset((b"HEAD", b"PLTE", b"RANG", *NAMES))  # before the pixels
+FRAME_BYTES = CHUNK.size + CRC.size  # of a chunk, beside its data
 MAX_CHUNKS = 64  # before the pixels, and as many again from the pixels on
 
 
@@ -218,7 +219,7 @@ def list_chunks(head: Head, data: bytes) -> list[tuple[str, int, int]]:
     while offset < head.payload_offset + head.header.payload_bytes:
         length, kind = CHUNK.unpack_from(data, offset)
         found.append((kind.decode("ascii"), offset, length))
-        offset += CHUNK.size + length + CRC.size
+        offset += FRAME_BYTES + length
     return found
 
 
@@ -237,7 +238,7 @@ def replace_metadata(data: bytes, metadata: Metadata) -> bytes:
     old: dict[bytes, bytes] = {}  # whole chunks
     unknown: list[bytes] = []
     for name, offset, length in list_chunks(head, data):
-        kind, chunk = name.encode(), data[offset : offset + CHUNK.size + length + CRC.size]
+        kind, chunk = name.encode(), data[offset : offset + FRAME_BYTES + length]
         if offset >= head.payload_offset:
             break
         if kind in NAMES:

@@ -46,7 +46,8 @@ class ExactJob(Job):
         super().__init__(request)
         self.header = self.raster.header(ExactShape())
         self.planes = to_planes(request.coded, self.raster.mode)
-        chunks.write(self.header, self.palette, self.metadata, [])  # refuses what no file can hold, before any work
+        # of the file without its pixels; refuses what no file can hold, before any work
+        self._others = len(chunks.write(self.header, self.palette, self.metadata, []))
 
     def _ranges(self) -> tuple[Range, ...]:
         return ()

@@ -76,4 +76,4 @@ def _meets(job: ReducedJob, lossy: Job, guessed_cost: float) -> Result | None:
         return found
     if settings.target_size is not None:
         return found if found.psnr >= other.psnr + REFINED * (settings.work > 0) else None
-    return found if len(found.data) <= lossy.refined_cost(len(other.data)) else None
+    return found if job.pixel_bytes(found) <= lossy.refined_cost(job.pixel_bytes(other)) else None

@@ -104,7 +104,7 @@ class Job(ABC):
 
     @property
     def guessed_size(self) -> float | None:
-        """About how many bytes the file will have by the quality, if that can be told without making it."""
+        """About how many bytes of pixels the file will have by the quality, if that can be told without making it."""
         return None
 
     @property

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container.chunks import FRAME_BYTES
 from ..errors import Interrupted, NoTorchWarning
 from ..latent import prior
 from ..latent.choosing import transform
@@ -167,14 +168,15 @@ class LatentJob(LossyJob):
     @property
     def guessed_size(self) -> float:
         """As `Job.guessed_size`."""
-        return self.refined_size(self._tried[1]) + self._overhead
+        return self.refined_size(self._tried[1]) + sum(map(len, self._payloads))
 
     @property
     def guessed_cost(self) -> float:
         """As `Job.guessed_cost`."""
         _, size, error = self._tried
         coded, trade = self.raster.coded, trade_for(self.settings.quality, self.raster.coded)
-        return self.refined_cost(coded * 255**2 * error + 8 * trade * size) + 8 * trade * self._overhead
+        beside = FRAME_BYTES + sum(FRAME_BYTES + len(payload) for payload in self._payloads)
+        return self.refined_cost(coded * 255**2 * error + 8 * trade * size) + 8 * trade * beside
 
     def refined_size(self, unrefined: float) -> float:
         """As `Job.refined_size`."""
@@ -183,11 +185,6 @@ class LatentJob(LossyJob):
     def refined_cost(self, unrefined: float) -> float:
         """As `Job.refined_cost`."""
         return unrefined / cost_gain(self.settings.work)
-
-    @property
-    def _overhead(self) -> int:
-        """Bytes of a file beside its latents: of a small picture not few."""
-        return len(self.file(LatentShape(self._prior, 0, 1), [b""]))
 
     def unrefined(self) -> Result | None:
         """As `Job.unrefined`."""

@@ -81,9 +81,13 @@ class ReducedJob(ExactJob):
         return trade_for(quality, self.header.channels - self.alpha)
 
     def cost(self, result: Result) -> float:
-        """The square error of all samples of a file and its bits together, by the quality."""
+        """The square error of all samples of a file and the bits of its pixels together, by the quality."""
         error = self.planes.size * 255**2 * 10 ** (-result.psnr / 10)
-        return error + 8 * self.price(self.settings.quality) * len(result.data)
+        return error + 8 * self.price(self.settings.quality) * self.pixel_bytes(result)
+
+    def pixel_bytes(self, result: Result) -> int:
+        """Of a file of this picture by whatever model, what its pixel chunks take."""
+        return len(result.data) - self._others
 
     def guess(self, part: int = PART) -> float:
         """About what `cost` will be, or more, judged by parts of the picture, squares of so many pixels."""

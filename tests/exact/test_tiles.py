@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inr_core import Decoder, Limits, Settings, TargetError, decode, describe, encode, psnr, read_head
+from inr_core import Decoder, Limits, Metadata, Settings, TargetError, decode, describe, encode, psnr, read_head
 from inr_core.container import chunks
 from inr_core.exact.tiles import Tiles, tiled_pixels
 from inr_core.kernels import reducing
@@ -50,6 +50,13 @@ def window() -> Pixels:
     both = interface().copy()
     both[70:210, 100:290] = photograph()[70:210, 100:290]
     return both
+
+
+def page() -> Pixels:
+    """A small one with a slope behind its words: (90, 160, 3)."""
+    im = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 8 + [200, 190, 170]).astype(np.uint8))
+    ImageDraw.Draw(im).text((9, 9), "words of text", fill=(20, 30, 90))
+    return np.asarray(im)
 
 
 def plane_of(data: bytes) -> str:
@@ -156,6 +163,15 @@ def test_refining_leaves_tiles_and_lowers_error_and_bits_together(tune: str) -> 
         error = np.square(decode(data).astype(float) - pixels).sum() / 3
         costs.append(error + 255**2 * price_of_bit(step_for(75)) * 8 * len(data))
     assert costs[1] < costs[0]
+
+
+@pytest.mark.parametrize(("of", "model", "plane"), [("window", "latent", "tiles"), ("page", "exact", "")])
+def test_what_is_taken_does_not_depend_on_metadata(of: str, model: str, plane: str) -> None:
+    pixels = window() if of == "window" else page()
+    files = [encode(pixels, Settings(**QUICK), metadata=Metadata(comment=b"a" * size)) for size in (1, 60_000)]
+    heads = [read_head(io.BytesIO(data)) for data in files]
+    assert [(head.header.model, head.header.plane) for head in heads] == [(model, plane)] * 2
+    assert len({data[head.payload_offset :] for head, data in zip(heads, files, strict=True)}) == 1
 
 
 def test_size_that_tiles_alone_would_take_is_met_without() -> None:
