@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -165,9 +167,13 @@ def test_refining_leaves_tiles_and_lowers_error_and_bits_together(tune: str) -> 
     assert costs[1] < costs[0]
 
 
-@pytest.mark.parametrize(("of", "model", "plane"), [("window", "latent", "tiles"), ("page", "exact", "")])
-def test_what_is_taken_does_not_depend_on_metadata(of: str, model: str, plane: str) -> None:
-    pixels = window() if of == "window" else page()
+@pytest.mark.parametrize(
+    ("make", "model", "plane"),
+    [(window, "latent", "tiles"), (page, "exact", ""), (lambda: np.asarray(tiny.picture()), "latent", "")],
+    ids=["window", "page", "slopes"],
+)
+def test_what_is_taken_does_not_depend_on_metadata(make: Callable[[], Pixels], model: str, plane: str) -> None:
+    pixels = make()
     files = [encode(pixels, Settings(**QUICK), metadata=Metadata(comment=b"a" * size)) for size in (1, 60_000)]
     heads = [read_head(io.BytesIO(data)) for data in files]
     assert [(head.header.model, head.header.plane) for head in heads] == [(model, plane)] * 2

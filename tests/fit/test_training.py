@@ -145,7 +145,7 @@ def test_looks_weigh_errors_as_refining_does() -> None:
     planes = to_ycc(rgb) + 0.02 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     weigher = Distortion(3, known, True, "cpu", rgb[0], LEVELS)
     whole = Window(0, 64, 0, 64)
-    weighted, _ = weigher.of_planes(planes[0], to_ycc(rgb)[0], 0, LEVELS, whole)
+    weighted, _, _ = weigher.of_planes(planes[0], to_ycc(rgb)[0], 0, LEVELS, whole)
     assert looks.error(planes, rgb).item() == pytest.approx(
         weighted.sum().item() / 64**2, rel=0.2
     )  # the wavelet is biorthogonal

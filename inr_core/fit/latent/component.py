@@ -7,6 +7,7 @@ are several tiles, as one part before them.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,14 @@ from torch import Tensor
 from ...kernels.colour import UNIT_BITS, Samples, to_planes
 from ...kernels.wavelet import forward
 from ...latent.latents import Latents
-from ...latent.plan import step_size
+from ...latent.plan import ADAPTED_PIXELS, step_size
 from ...latent.prior import Prior
 from ...latent.steps import Step
 from ...process.own_thread import Watch
 from ...process.threads import Crew
 from ...process.torch_settings import products
 from .adapt import Networks
+from .best import Best
 from .distortion import Distortion
 from .laplace import allowed_share, changes
 from .model import LatentModel, low_precision
@@ -116,6 +118,7 @@ class Component:
         coarse = min(len(MARGINS), latents.levels) if len(tiles) > 1 else latents.levels
         if len(tiles) == 1:
             tiles = [Tile(whole, [whole] * coarse)]
+        self.best = Best() if len(tiles) == 1 and height * width < ADAPTED_PIXELS else None
         samples = samples.to(how.device)
         self.distortion = Distortion(self.planes, prior, latents.look, how.device, samples, latents.levels)
         self.parts = [_Part(0, coarse, tiles, samples, seen)]
@@ -169,10 +172,20 @@ class Component:
                 error += result.error
                 bits += result.bits
                 for level, q in enumerate(result.better, part.first):
-                    self.q[level][:, *tile.own.on(level + 2 - part.first)] = q
+                    if self.best:
+                        self.q[level] = q
+                    else:
+                        self.q[level][:, *tile.own.on(level + 2 - part.first)] = q
                 if networks and adapt:
                     networks.collect(result.gradients)
         return error, bits
+
+    def settle(self, watch: Watch) -> None:
+        """Go back to the best latents, where they are known."""
+        if self.best:
+            with suppress(Interrupted):
+                self.iterate(self.how.iterations, None, watch)  # tells whether the last ones are
+            self.q = [level.q for level in self.best.levels] or self.q
 
     def _planes_above(self, part: _Part, weights: Weights) -> Tensor:
         """The planes that a part's levels start from, in steps."""
@@ -198,25 +211,26 @@ class Component:
         first, count = part.first, part.last - part.first
         way = Pass(weights, self.q[first : part.last + 2], tile.windows[:count], first, self.price)
         planes = way.planes(low[:, *tile.windows[count - 1].on(count)].contiguous())
-        error, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
+        error, counts, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
         way.backward(slope.mul_(self.step), moved)
-        better, bits = [], 0.0
-        for j, level in enumerate(way.levels):
-            inner = tile.own.within(tile.windows[j], j + 2)
-            bits -= level.found.log2[:, *inner].sum().item()
+        inner = [tile.own.within(window, j + 2) for j, window in enumerate(tile.windows)]
+        bits = -sum(level.found.log2[:, *at].sum().item() for level, at in zip(way.levels, inner, strict=False))
+        levels, reach = self.best.of(counts.item() + self.price * bits, way.levels) if self.best else (way.levels, 1.0)
+        better = []
+        for j, level in enumerate(levels):
             slopes = level.slope, level.magnitude_slope, level.signed_slope
-            share = share_of(first + j, k, self.how.iterations)
+            share = reach * share_of(first + j, k, self.how.iterations)
             allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
             q = changes(level.q, level.found, slopes, self._stiffness(first + j, tile.windows[j], j), allowed)
-            better.append(clear_padding(q, level.size)[:, *inner])
+            better.append(clear_padding(q, level.size)[:, *inner[j]])
         (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
         share_of_tile = h * w / (wide_h * wide_w)
         gradients = {name: g * share_of_tile for name, g in moved.gradients.items()} if moved else {}
         error = error[:, *tile.own.within(tile.windows[0], 0)]
         return _Result(error.sum().item() * self.planes, bits, gradients, better)
 
-    def _error(self, planes: Tensor, part: _Part, window: Window) -> tuple[Tensor, Tensor]:
-        """Squared errors of a window's samples (planes, h, w), and gradients of what counts by its planes."""
+    def _error(self, planes: Tensor, part: _Part, window: Window) -> tuple[Tensor, Tensor, Tensor]:
+        """Squared errors of a window's samples (planes, h, w), what counts, and its gradients by its planes."""
         wanted = part.target[:, *window.on(0)]
         levels = part.last - part.first
         if part.first:

@@ -53,16 +53,17 @@ class Distortion:
 
     def of_planes(
         self, planes: Tensor, wanted: Tensor, first: int, levels: int, window: Window
-    ) -> tuple[Tensor, Tensor]:
-        """Errors (planes, h, w) of a window's planes of grid `first`, and their gradients by the planes."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Errors (planes, h, w) of a window's planes of grid `first`, their sum, and its gradients by the planes."""
         apart = planes - wanted
         weighted = self._weighted(apart, first, levels, window) * self.norms
-        return weighted * apart, weighted * 2
+        error = weighted * apart
+        return error, error.sum(), weighted * 2
 
     def of_samples(
         self, planes: Tensor, wanted: Tensor, visible: Tensor | None, levels: int, window: Window
-    ) -> tuple[Tensor, Tensor]:
-        """Squared errors of a window's samples, from its planes (planes, h, w), and gradients of what counts by these.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Squared errors of a window's samples, from its planes (planes, h, w); what counts, with gradients by these.
 
         Clipped samples count as they are seen; gradients pass straight through. visible (h, w): where errors count.
         """
@@ -74,10 +75,11 @@ class Distortion:
         error = apart.square().mul_(1 / self.planes)
         if not self._weights:
             slope = apart.mul_(2 / self.planes)
-            return error, torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
+            return error, error.sum(), torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
         apart = torch.mm(self._to_planes, apart.flatten(1)).view_as(planes)
         slope = self._weighted(apart, 0, levels, window).mul_(2 * self.norms)
-        return error, slope if visible is None else slope.mul_(visible)
+        counts = torch.dot(slope.flatten(), apart.flatten()) / 2
+        return error, counts, slope if visible is None else slope.mul_(visible)
 
     def _weighted(self, apart: Tensor, first: int, levels: int, window: Window) -> Tensor:
         """Errors (planes, h, w) of a window of grid `first`, each band of so many levels weighted."""

@@ -76,6 +76,8 @@ class _Search:
                     break
         except Interrupted:
             pass
+        for component in self.components:
+            component.settle(watch)
         found = self.networks.differences() if self.networks else {}
         details = [component.quantised() for component in self.components]
         return replace(self.latents, details=details, differences=found), watch.interrupted.is_set()
