@@ -15,6 +15,7 @@ import format_example
 import format_example_exact
 import format_example_latent
 import format_example_mixing
+import format_example_tiles
 import hostile
 import numpy as np
 import pytest
@@ -40,11 +41,13 @@ EDITED = ("every_coder", "palette_alpha", "rgb_codebook", "rgb_sparse")
 EDITS = 250  # of each
 LATENT_TITLE = "A worked example of the latent model"
 MIXING_TITLE = "A worked example of the mixing coder"
+TILES_TITLE = "A worked example of tiles"
 EXAMPLES = {
     "A worked example": format_example,
     LATENT_TITLE: format_example_latent,
     "A worked example of the exact model": format_example_exact,
     MIXING_TITLE: format_example_mixing,
+    TILES_TITLE: format_example_tiles,
 }
 SMALL = 2**18  # multiply-adds: plain Python takes a tenth of a second
 
@@ -127,9 +130,10 @@ def test_worked_example_decodes_to_the_pixels_it_states(title: str) -> None:
     assert data == EXAMPLES[title].example()
     stated = [row.split("|")[2:-1] for row in re.findall(r"^\| row \d.*$", example, re.MULTILINE)]
     picture = [[tuple(map(int, pixel.split(","))) for pixel in row] for row in stated]
-    assert [len(row) for row in picture] == [3, 3]
+    size = 10 if title == TILES_TITLE else 3
+    assert [len(row) for row in picture] == [size, size]
     assert reference.decode(data) == picture
-    assert (decode(data).reshape(2, 3, -1) == picture).all()
+    assert (decode(data).reshape(2, size, -1) == picture).all()
 
 
 def test_answers_of_the_mixing_example_follow_from_its_table() -> None:
