@@ -1,4 +1,4 @@
-"""The wavelet, its inverse and the blur as products with band matrices, block by block, and their adjoints.
+"""The wavelet, its inverse and blurs as products with band matrices, block by block, and their adjoints.
 
 The same matrices as `float_wavelet`'s: of each block of rows only the columns that hold anything take part.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 from .float_wavelet import BANDS, Size, blur_matrix, wavelet_matrices
 
 BLOCK = 32  # rows of a product on a CPU; a GPU, where every product has to be launched, takes all
+GAUSS_SIGMA, GAUSS_REACH = 1.5, 5  # pixels
 KEPT = 512  # matrices, of some 100 kB on a CPU: a picture's tiles have not so many sizes
 
 Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is there
@@ -75,6 +76,29 @@ def blur(x: Tensor) -> Tensor:
 def blur_back(x: Tensor) -> Tensor:
     """The adjoint of `blur`."""
     down, across = _blur(x.shape[1], x.device)[1], _blur(x.shape[2], x.device)[1]
+    return _rows(down, _columns(across, x, torch.empty_like(x)), torch.empty_like(x))
+
+
+@lru_cache(KEPT)
+def _gauss(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
+    taps = torch.arange(-GAUSS_REACH, GAUSS_REACH + 1)
+    weights = torch.exp(-(taps**2) / (2 * GAUSS_SIGMA**2))
+    matrix = torch.zeros(n, n)
+    for tap, weight in zip(taps.tolist(), (weights / weights.sum()).tolist(), strict=True):
+        rows = torch.arange(n)
+        matrix[rows, (rows + tap).clamp(0, n - 1)] += weight
+    return _blocks(matrix, device), _blocks(matrix.T, device)
+
+
+def gauss(x: Tensor) -> Tensor:
+    """Planes (planes, h, w) blurred by a Gaussian; beyond an edge they repeat what is at it."""
+    down, across = _gauss(x.shape[1], x.device)[0], _gauss(x.shape[2], x.device)[0]
+    return _columns(across, _rows(down, x, torch.empty_like(x)), torch.empty_like(x))
+
+
+def gauss_back(x: Tensor) -> Tensor:
+    """The adjoint of `gauss`."""
+    down, across = _gauss(x.shape[1], x.device)[1], _gauss(x.shape[2], x.device)[1]
     return _rows(down, _columns(across, x, torch.empty_like(x)), torch.empty_like(x))
 
 

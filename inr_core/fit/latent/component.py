@@ -120,7 +120,9 @@ class Component:
             tiles = [Tile(whole, [whole] * coarse)]
         self.best = Best() if len(tiles) == 1 and height * width < ADAPTED_PIXELS else None
         samples = samples.to(how.device)
-        self.distortion = Distortion(self.planes, prior, latents.look, how.device, samples, latents.levels)
+        self.distortion = Distortion(
+            self.planes, prior, latents.look, how.device, samples, latents.levels, structure=self.best is None
+        )
         self.parts = [_Part(0, coarse, tiles, samples, seen)]
         if coarse < latents.levels:
             planes = to_planes(target, latents.bit_depth)

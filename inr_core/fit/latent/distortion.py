@@ -19,8 +19,11 @@ from ...latent.tunes import LOOK, tuned
 from .band_products import analysis, analysis_back, blur
 from .model import RGB_TO_YCC
 from .passes import Window
+from .structure import structure
 
 NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances of samples 0 … 1
+STRUCTURE = 0.4  # length of the gradients of structure, of the others'; 0.7 makes it worse
+STEEPEST = 2.0  # times the root of their mean square: the most they may be
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
 
@@ -28,9 +31,21 @@ class Distortion:
     """Of a component of so many planes (3 or 1); look: whether its steps are weighted for looks."""
 
     def __init__(
-        self, planes: int, prior: Prior, look: bool, device: str, target: Tensor | None = None, levels: int = 0
+        self,
+        planes: int,
+        prior: Prior,
+        look: bool,
+        device: str,
+        target: Tensor | None = None,
+        levels: int = 0,
+        *,
+        structure: bool = False,
     ) -> None:
-        """target: samples (planes, h, w) in −1/2 … 1/2 in whose textures errors of so many levels hide, for looks."""
+        """target: samples (planes, h, w) in −1/2 … 1/2 in whose textures errors of so many levels hide, for looks.
+
+        structure: whether gradients, for looks, point to where structure is lost, too.
+        """
+        self._structure = structure and look
         self.planes = planes
         ycc = torch.from_numpy(np.array(RGB_TO_YCC if planes == 3 else [[1.0]], np.float32))
         self._to_planes = ycc.to(device)
@@ -72,6 +87,7 @@ class Distortion:
         apart = samples.clamp_(-0.5, 0.5).sub_(wanted)
         if visible is not None:
             apart.mul_(visible)
+        seen = apart + wanted if self._structure else apart
         error = apart.square().mul_(1 / self.planes)
         if not self._weights:
             slope = apart.mul_(2 / self.planes)
@@ -79,7 +95,21 @@ class Distortion:
         apart = torch.mm(self._to_planes, apart.flatten(1)).view_as(planes)
         slope = self._weighted(apart, 0, levels, window).mul_(2 * self.norms)
         counts = torch.dot(slope.flatten(), apart.flatten()) / 2
+        if self._structure:
+            slope += self._structural(slope, seen, wanted)
         return error, counts, slope if visible is None else slope.mul_(visible)
+
+    def _structural(self, slope: Tensor, samples: Tensor, wanted: Tensor) -> Tensor:
+        """Gradients of the structure that is lost by planes (planes, h, w), as long as a share of the others, `slope`.
+
+        The curvature that changes are reckoned with knows nothing of them, so none of them may stand out.
+        """
+        _, by_samples = structure(samples + 0.5, wanted + 0.5)
+        found = torch.mm(self._to_samples.T, by_samples.flatten(1))
+        most = STEEPEST * found.square().mean(1, keepdim=True).sqrt()
+        found = torch.minimum(torch.maximum(found, -most), most)
+        share = STRUCTURE * slope.norm() / found.norm().clamp(min=torch.finfo(found.dtype).tiny)
+        return found.mul_(share).view_as(slope)
 
     def _weighted(self, apart: Tensor, first: int, levels: int, window: Window) -> Tensor:
         """Errors (planes, h, w) of a window of grid `first`, each band of so many levels weighted."""
