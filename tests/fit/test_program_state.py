@@ -19,6 +19,7 @@ import program_state
 from program_state import everything
 
 from inr_core import Progress, Settings, decode, encode
+from inr_core.fit.latent import component
 from inr_core.latent import plan
 
 SAVES: dict[str, Settings] = {
@@ -35,6 +36,8 @@ SOME = ["default type float64", "default device meta", "precision medium", "auto
 @pytest.fixture(autouse=True)
 def few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "REFINEMENTS", (0, 1, 1, 1, 1, 3))
+    for module in (plan, component):  # as larger pictures are: networks move, and structure counts
+        monkeypatch.setattr(module, "ADAPTED_PIXELS", 0)
 
 
 @cache

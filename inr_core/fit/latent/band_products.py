@@ -11,10 +11,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .float_wavelet import BANDS, Size, blur_matrix, wavelet_matrices
+from .float_wavelet import BANDS, Size, blur_matrix, gauss_matrix, wavelet_matrices
 
 BLOCK = 32  # rows of a product on a CPU; a GPU, where every product has to be launched, takes all
-GAUSS_SIGMA, GAUSS_REACH = 1.5, 5  # pixels
 KEPT = 512  # matrices, of some 100 kB on a CPU: a picture's tiles have not so many sizes
 
 Block = tuple[slice, slice, Tensor]  # rows and columns of a matrix, and what is there
@@ -81,12 +80,7 @@ def blur_back(x: Tensor) -> Tensor:
 
 @lru_cache(KEPT)
 def _gauss(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
-    taps = torch.arange(-GAUSS_REACH, GAUSS_REACH + 1)
-    weights = torch.exp(-(taps**2) / (2 * GAUSS_SIGMA**2))
-    matrix = torch.zeros(n, n)
-    for tap, weight in zip(taps.tolist(), (weights / weights.sum()).tolist(), strict=True):
-        rows = torch.arange(n)
-        matrix[rows, (rows + tap).clamp(0, n - 1)] += weight
+    matrix = gauss_matrix(n)
     return _blocks(matrix, device), _blocks(matrix.T, device)
 
 

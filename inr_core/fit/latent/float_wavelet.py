@@ -14,6 +14,7 @@ from torch import Tensor
 # Of bior4.4, orthonormal scaling: analysis low and high, synthesis low and high; the second halves mirror the first.
 _H0 = (0.03782845550726, -0.02384946501956, -0.11062440441844, 0.37740285561283, 0.85269867900889)
 _H1 = (-0.06453888262870, 0.04068941760916, 0.41809227322162, -0.78848561640558)
+GAUSS_SIGMA, GAUSS_REACH = 1.5, 5  # pixels
 BANDS = 3  # of a plane and a level
 MATRICES = 32  # kept, of the wavelet and of the blur along an axis, on their device: what is recorded copies none
 CPU = torch.device("cpu")
@@ -60,6 +61,16 @@ def blur_matrix(n: int, device: torch.device = CPU) -> Tensor:
         for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
             blur[i, min(max(i + d, 0), n - 1)] += weight / 8
     return torch.from_numpy(blur).to(device)
+
+
+def gauss_matrix(n: int) -> Tensor:
+    """(n, n): a Gaussian of GAUSS_SIGMA along an axis, edges repeated."""
+    taps = np.arange(-GAUSS_REACH, GAUSS_REACH + 1)
+    weights = np.exp(-(taps**2) / (2 * GAUSS_SIGMA**2))
+    rows, gauss = np.arange(n), np.zeros((n, n), np.float32)
+    for tap, weight in zip(taps, weights / weights.sum(), strict=True):
+        gauss[rows, np.clip(rows + tap, 0, n - 1)] += weight
+    return torch.from_numpy(gauss)
 
 
 def highpass(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -80,6 +81,6 @@ def _through(matrix: Tensor, x: Tensor) -> Tensor:
 @lru_cache(8)
 def _eyes(planes: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """CELLS, XYB, and the weights of the planes; of grey samples luma alone."""
-    if planes == 1:
-        return tuple(torch.ones(shape, device=device) for shape in ((1, 1), (1, 1), (1,)))  # type: ignore[return-value]
-    return tuple(torch.tensor(values, device=device) for values in (CELLS, XYB, (CHROMA, 1.0, CHROMA)))  # type: ignore[return-value]
+    found = (CELLS, XYB, (CHROMA, 1.0, CHROMA)) if planes == 3 else (((1.0,),), ((1.0,),), (1.0,))
+    cells, mixed, weights = (torch.from_numpy(np.array(values, np.float32)).to(device) for values in found)
+    return cells, mixed, weights
