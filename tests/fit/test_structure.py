@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d
 from toy_prior import smooth_picture
 
 from inr_core.fit.latent.band_products import gauss, gauss_back
-from inr_core.fit.latent.distortion import STRUCTURE, Distortion
+from inr_core.fit.latent.distortion import ITERATIONS, STRUCTURE, Distortion, structure_share
 from inr_core.fit.latent.passes import Window
 from inr_core.fit.latent.structure import BIAS, CELLS, CHROMA, CONSTANT, SCALES, XYB, structure
 from inr_core.latent import prior
@@ -87,23 +87,28 @@ def test_the_blur_has_its_adjoint() -> None:
     assert torch.allclose((gauss(x) * y).sum(), (x * gauss_back(y)).sum(), atol=1e-3)
 
 
+def test_their_share_is_less_in_more_iterations() -> None:
+    assert structure_share(1) == structure_share(ITERATIONS) == STRUCTURE
+    assert structure_share(4 * ITERATIONS) == STRUCTURE / 2
+
+
 @pytest.mark.parametrize("planes", [1, 3])
 def test_distortion_has_a_share_of_them_for_looks_alone(planes: int) -> None:
     x, wanted = (each - 0.5 for each in pictures(planes, 64, 96))
     known, window = prior.load(1), Window(0, 64, 0, 96)
     visible = torch.rand(64, 96, generator=torch.Generator().manual_seed(1)) > 0.3
 
-    def slope(look: bool, kept: bool, hidden: bool = False) -> Tensor:
+    def slope(look: bool, kept: float, hidden: bool = False) -> Tensor:
         counts = Distortion(planes, known, look, "cpu", wanted, 3, structure=kept)
         at = (counts._to_planes @ x.flatten(1)).view_as(x)
         return counts.of_samples(at, wanted, visible if hidden else None, 3, window)[2]
 
-    assert torch.equal(slope(False, True), slope(False, False))
-    plain = slope(True, False)
-    assert (slope(True, True) - plain).norm().item() == pytest.approx(STRUCTURE * plain.norm().item(), rel=1e-3)
-    hidden = slope(True, True, hidden=True)
+    assert torch.equal(slope(False, STRUCTURE), slope(False, 0))
+    plain = slope(True, 0)
+    assert (slope(True, STRUCTURE) - plain).norm().item() == pytest.approx(STRUCTURE * plain.norm().item(), rel=1e-3)
+    hidden = slope(True, STRUCTURE, hidden=True)
     assert not hidden[:, ~visible].any()
     assert hidden[:, visible].any()
-    exact = Distortion(planes, known, True, "cpu", wanted, 3, structure=True)
+    exact = Distortion(planes, known, True, "cpu", wanted, 3, structure=STRUCTURE)
     found = exact.of_samples((exact._to_planes @ wanted.flatten(1)).view_as(x), wanted, None, 3, window)[2]
     assert found.abs().max() < 1e-5

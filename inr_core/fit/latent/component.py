@@ -26,7 +26,7 @@ from ...process.threads import Crew
 from ...process.torch_settings import products
 from .adapt import Networks
 from .best import Best
-from .distortion import Distortion
+from .distortion import Distortion, structure_share
 from .laplace import allowed_share, changes
 from .model import LatentModel, low_precision
 from .networks import Moved, Weights
@@ -120,8 +120,9 @@ class Component:
             tiles = [Tile(whole, [whole] * coarse)]
         self.best = Best() if len(tiles) == 1 and height * width < ADAPTED_PIXELS else None
         samples = samples.to(how.device)
+        structure = 0.0 if self.best else structure_share(how.iterations)
         self.distortion = Distortion(
-            self.planes, prior, latents.look, how.device, samples, latents.levels, structure=self.best is None
+            self.planes, prior, latents.look, how.device, samples, latents.levels, structure=structure
         )
         self.parts = [_Part(0, coarse, tiles, samples, seen)]
         if coarse < latents.levels:

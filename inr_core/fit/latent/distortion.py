@@ -7,6 +7,8 @@ the local variance of the luma that they are errors of, as they do for SSIM (Z. 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,9 +24,15 @@ from .passes import Window
 from .structure import structure
 
 NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances of samples 0 … 1
-STRUCTURE = 0.4  # length of the gradients of structure, of the others'; 0.7 makes it worse
+# length of the gradients of lost structure, of the others', in so many iterations; less in more of them
+STRUCTURE, ITERATIONS = 0.4, 14
 STEEPEST = 2.0  # times the root of their mean square: the most they may be
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
+
+
+def structure_share(iterations: int) -> float:
+    """`Distortion`'s structure for so many iterations: since it is a share, they never come to rest by themselves."""
+    return STRUCTURE * math.sqrt(min(1.0, ITERATIONS / iterations))
 
 
 class Distortion:
@@ -39,13 +47,13 @@ class Distortion:
         target: Tensor | None = None,
         levels: int = 0,
         *,
-        structure: bool = False,
+        structure: float = 0.0,
     ) -> None:
         """target: samples (planes, h, w) in −1/2 … 1/2 in whose textures errors of so many levels hide, for looks.
 
-        structure: whether gradients, for looks, point to where structure is lost, too.
+        structure: length of the gradients of lost structure, for looks, of the others'.
         """
-        self._structure = structure and look
+        self._structure = structure if look else 0.0
         self.planes = planes
         ycc = torch.from_numpy(np.array(RGB_TO_YCC if planes == 3 else [[1.0]], np.float32))
         self._to_planes = ycc.to(device)
@@ -108,7 +116,7 @@ class Distortion:
         found = torch.mm(self._to_samples.T, by_samples.flatten(1))
         most = STEEPEST * found.square().mean(1, keepdim=True).sqrt()
         found = torch.minimum(torch.maximum(found, -most), most)
-        share = STRUCTURE * slope.norm() / found.norm().clamp(min=torch.finfo(found.dtype).tiny)
+        share = self._structure * slope.norm() / found.norm().clamp(min=torch.finfo(found.dtype).tiny)
         return found.mul_(share).view_as(slope)
 
     def _weighted(self, apart: Tensor, first: int, levels: int, window: Window) -> Tensor:
