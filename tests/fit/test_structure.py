@@ -81,6 +81,17 @@ def test_small_grids_are_left_out() -> None:
     assert structure(*pictures(3, 16, 200))[0] > 0
 
 
+def test_windows_too_small_for_structure_have_the_other_gradients() -> None:
+    x, wanted = pictures(3, 12, 500)
+    found = []
+    for share in (0, STRUCTURE):
+        counts = Distortion(3, prior.load(1), True, "cpu", wanted - 0.5, 3, structure=share)
+        at = (counts._to_planes @ (1 - x).flatten(1) * 100).view_as(x)  # far from what is wanted
+        found.append(counts.of_samples(at, wanted - 0.5, None, 3, Window(0, 12, 0, 500))[2])
+    assert found[0].isfinite().all()
+    assert torch.equal(*found)
+
+
 def test_the_blur_has_its_adjoint() -> None:
     x, y = torch.randn(2, 37, 21), torch.randn(2, 37, 21)
     assert torch.allclose(gauss(x), blurring(37) @ x @ blurring(21).T, atol=1e-6)

@@ -27,6 +27,7 @@ NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances o
 # length of the gradients of lost structure, of the others', in so many iterations; less in more of them
 STRUCTURE, ITERATIONS = 0.4, 14
 STEEPEST = 2.0  # times the root of their mean square: the most they may be
+NONE = 1e-20  # length of gradients that are not there
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
 
@@ -116,7 +117,7 @@ class Distortion:
         found = torch.mm(self._to_samples.T, by_samples.flatten(1))
         most = STEEPEST * found.square().mean(1, keepdim=True).sqrt()
         found = torch.minimum(torch.maximum(found, -most), most)
-        share = self._structure * slope.norm() / found.norm().clamp(min=torch.finfo(found.dtype).tiny)
+        share = self._structure * slope.norm() / found.norm().clamp(min=NONE)
         return found.mul_(share).view_as(slope)
 
     def _weighted(self, apart: Tensor, first: int, levels: int, window: Window) -> Tensor:
