@@ -194,6 +194,28 @@ def test_tiles_leave_no_seams_and_need_no_order() -> None:
     assert error[borders].mean() < 2 * np.delete(error, borders).mean()
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_thin_pictures_are_refined_like_others(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is alone along an axis does not count twice a level; no matrix is of the whole side's square."""
+    products = pytest.importorskip("inr_core.fit.latent.band_products")
+    sides: list[int] = []
+    matrices = products.wavelet_matrices
+
+    def watched(n: int) -> Any:
+        sides.append(n)
+        return matrices(n)
+
+    monkeypatch.setattr(products, "wavelet_matrices", watched)
+    for kept in (products._analysis, products._synthesis):
+        kept.cache_clear()
+    wave = 128 + 40 * np.sin(np.arange(5000) / 30)[None, :, None]
+    pixels = (wave + np.random.default_rng(1).normal(0, 3, (rows, 5000, 3))).clip(0, 255).astype(np.uint8)
+    plain, refined = (encode(pixels, fast(effort=effort, quality=50, model="latent")) for effort in (0, 1))
+    assert len(refined) < 1.02 * len(plain)
+    assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 0.1
+    assert 0 < max(sides) < 1000
+
+
 def test_bright_pictures_stay_bright() -> None:
     pixels = np.full((40, 40, 3), 255, np.uint8)
     pixels[10:14, 10:30] = 0

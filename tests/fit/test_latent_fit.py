@@ -38,6 +38,14 @@ def test_the_wavelet_reconstructs_perfectly(size: tuple[int, int]) -> None:
         assert none.abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("size", [(37, 52), (1, 9), (2, 3), (64, 1)])
+def test_without_matrices_it_is_the_same(size: tuple[int, int]) -> None:
+    x = torch.randn(2, *size, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(float_wavelet.low_planes(x), float_wavelet.forward_wavelet(x[None])[0][0], atol=1e-5)
+    down, across = (float_wavelet.blur_matrix(n) for n in size)
+    assert torch.allclose(float_wavelet.blurred(x), down @ x @ across.T, atol=1e-5)
+
+
 def test_colours_come_back() -> None:
     rgb = torch.rand(1, 3, 8, 8) - 0.5
     ycc = torch.einsum("ij,bjhw->bihw", torch.tensor(lm.RGB_TO_YCC), rgb)

@@ -18,7 +18,8 @@ from ...latent.choosing import NORMS
 from ...latent.masking import FLAT, USUAL
 from ...latent.prior import Prior
 from ...latent.tunes import LOOK, tuned
-from .band_products import analysis, analysis_back, blur
+from .band_products import analysis, analysis_back
+from .float_wavelet import blurred, low_planes
 from .model import RGB_TO_YCC
 from .passes import Window
 from .structure import structure
@@ -135,7 +136,7 @@ class Distortion:
             bands.append(details if mask is None else details.mul_(mask))
         low.mul_(self._weight(first + len(bands))[::3])
         for size, details in zip(sizes[::-1], bands[::-1], strict=True):
-            low = analysis_back(low, details, size)
+            low = analysis_back(low, details, size).mul_(0.5 ** size.count(1))  # what is alone comes twice in its sum
         return low
 
     def _weight(self, level: int) -> Tensor:
@@ -146,8 +147,8 @@ def _masks(luma: Tensor, levels: int) -> list[Tensor]:
     """What squared errors of each level's bands (h, w) are multiplied by, from luma (1, H, W): less in textures."""
     masks = []
     for level in range(levels):
-        mean, square = blur(avg_pool2d(torch.cat([luma, luma.square()])[None], 2, ceil_mode=True)[0])
+        mean, square = blurred(avg_pool2d(torch.cat([luma, luma.square()])[None], 2, ceil_mode=True)[0])
         variance = (square - mean.square()).clamp_(min=0) / 4**level  # the wavelet doubles what it makes half as large
         masks.append(variance.add_(NO_TEXTURE).mul_(1 / (USUAL_TEXTURE + NO_TEXTURE)).pow_(-MASKING))
-        luma, _ = analysis(luma)
+        luma = low_planes(luma)
     return masks

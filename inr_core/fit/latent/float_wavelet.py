@@ -5,6 +5,7 @@ A. Cohen, I. Daubechies, J.-C. Feauveau, 1992. `wavelet` is the same on integers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -61,6 +62,38 @@ def blur_matrix(n: int, device: torch.device = CPU) -> Tensor:
         for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
             blur[i, min(max(i + d, 0), n - 1)] += weight / 8
     return torch.from_numpy(blur).to(device)
+
+
+def low_planes(x: Tensor) -> Tensor:
+    """What the wavelet makes of planes (planes, H, W) at low frequencies, (planes, h, w), without its matrices.
+
+    Those are of a side's square, and here sides are not those of tiles.
+    """
+    taps = (*_H0, *_H0[3::-1])
+    for axis in (1, 2):
+        n = x.shape[axis]
+        half = (n + 1) // 2
+        places = [[min(_reflect(2 * k + tap - 4, 2 * half), n - 1) for k in range(half)] for tap in range(len(taps))]
+        x = _taken(x, axis, places, taps)
+    return x
+
+
+def blurred(x: Tensor) -> Tensor:
+    """Planes (planes, H, W), blurred by `blur_matrix` along both axes, without it."""
+    for axis in (1, 2):
+        n = x.shape[axis]
+        places = [[min(max(i + d, 0), n - 1) for i in range(n)] for d in range(-2, 3)]
+        x = _taken(x, axis, places, [weight / 8 for weight in (1, 2, 2, 2, 1)])
+    return x
+
+
+def _taken(x: Tensor, axis: int, places: Sequence[Sequence[int]], weights: Sequence[float]) -> Tensor:
+    """Sums of what is at some places of an axis, by weights."""
+    index = torch.from_numpy(np.array(places, np.int64)).to(x.device)
+    out = x.index_select(axis, index[0]).mul_(weights[0])
+    for place, weight in zip(index[1:], weights[1:], strict=True):
+        out.add_(x.index_select(axis, place), alpha=weight)
+    return out
 
 
 def gauss_matrix(n: int) -> Tensor:
