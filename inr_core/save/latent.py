@@ -44,6 +44,7 @@ from .spread import spread_parts
 
 _Made = TypeVar("_Made")
 
+ASTRAY = 1.5  # times what is not refined costs, and refining has made it worse: for looks 1.1 at high qualities
 MEASURED = ("I;16",)  # modes that are tuned for PSNR always
 
 
@@ -127,7 +128,8 @@ class LatentJob(LossyJob):
         encoded, interrupted = _done(lambda: self._encoded(index))
         if iterations and not interrupted:
             refined, stopped, interrupted = self._refined(encoded[1], iterations)
-            encoded, again = _done(lambda: encode_latents(refined, prior.load(number), self.threads))
+            better, again = _done(lambda: encode_latents(refined, prior.load(number), self.threads))
+            encoded = encoded if self._astray(better, encoded, index) else better
             interrupted |= again
         (data, measured), again = _done(lambda: self._write(encoded))
         if interrupted or again:
@@ -222,9 +224,23 @@ class LatentJob(LossyJob):
         payloads, _, decoded = encoded = self._encode(samples, number, index)
         if samples.shape == self.coded.shape:
             self._unrefined[number, index] = encoded
+        return sum(map(len, payloads)), self._error_of(decoded, samples)
+
+    def _error_of(self, decoded: Array, samples: Array) -> float:
+        """The squared error of a pixel's mean sample, 0 … 1, of samples (h, w, C)."""
         apart = decoded.astype(np.float32) - samples
-        error = float(np.square(apart, out=apart).sum()) / self.peak**2 / samples.shape[2]
-        return sum(map(len, payloads)), error
+        error: float = np.square(apart, out=apart).sum().item() / self.peak**2 / samples.shape[2]
+        return error
+
+    def _astray(self, refined: Encoded, unrefined: Encoded, index: int) -> bool:
+        """Whether what is refined costs far more, as may be with noise: nearly all latents change at once there."""
+        seen = None if self.visible is None else self.visible[..., None]
+        costs: list[float] = []
+        for payloads, _, decoded in (refined, unrefined):
+            samples = decoded.reshape(self.coded.shape)
+            error = self._error_of(samples if seen is None else np.where(seen, samples, self.coded), self.coded)
+            costs.append(error + 8 * price_of_bit(index) * sum(map(len, payloads)))
+        return costs[0] > ASTRAY * costs[1]
 
     def _refined(self, latents: Latents, iterations: int) -> tuple[Latents, bool, bool]:
         """Better latents; whether the caller stopped it, whether Ctrl-C did."""

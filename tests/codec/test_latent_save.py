@@ -216,6 +216,17 @@ def test_thin_pictures_are_refined_like_others(rows: int, monkeypatch: pytest.Mo
     assert 0 < max(sides) < 1000
 
 
+@pytest.mark.parametrize("threshold", [False, True])
+@pytest.mark.parametrize("tune", ["look", "psnr"])
+def test_noise_is_not_made_worse(tune: str, threshold: bool) -> None:
+    """Refining goes astray there; what was not refined is kept then."""
+    pixels = np.random.default_rng(1).integers(0, 256, (210, 210, 3)).astype(np.uint8)
+    pixels = (pixels > 127).astype(np.uint8) * 255 if threshold else pixels
+    plain, refined = (encode(pixels, fast(effort=e, quality=50, model="latent", tune=tune)) for e in (0, 2))
+    assert len(refined) < 1.02 * len(plain)
+    assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 1
+
+
 def test_bright_pictures_stay_bright() -> None:
     pixels = np.full((40, 40, 3), 255, np.uint8)
     pixels[10:14, 10:30] = 0
