@@ -184,7 +184,8 @@ def test_networks_move_where_that_pays() -> None:
 def test_a_default_save_of_a_picture_that_is_not_small_adapts(effort: int, block: int, different: bool) -> None:
     pytest.importorskip("torch")
     rng = np.random.default_rng(1)
-    pixels = np.kron(rng.integers(0, 2, (16, 16)), np.ones((block, block))).astype(np.uint8) * 255
+    blocks = np.kron(rng.integers(0, 2, (16, 16)), np.ones((block, block)))
+    pixels = (100 + 40 * blocks + rng.normal(0, 3, blocks.shape)).astype(np.uint8)
     data = encode(pixels, Settings(effort=effort, threads=1, device="cpu", model="latent"))
     first = reference.read(data).latents[0][0]
     assert bool(first & 0x40) == different
