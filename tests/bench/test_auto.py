@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tiny
-from PIL import Image, ImageDraw
 
 from inr_core.kernels import reducing
 from pillow_inr.bench.__main__ import main
@@ -16,8 +14,7 @@ from pillow_inr.bench.__main__ import main
 
 @pytest.mark.skipif(not reducing.available(), reason="nothing is compiled here")
 def test_what_is_taken_and_what_it_costs(tmp_path: Path) -> None:
-    page = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 8 + [200, 190, 170]).astype(np.uint8))
-    ImageDraw.Draw(page).text((9, 9), "words of text", fill=(20, 30, 90))
+    page = tiny.page()
     page.save(tmp_path / "page.png")
     tiny.photograph(90, 60).save(tmp_path / "waves.png")
     page.convert("P").save(tmp_path / "listed.png")

@@ -29,13 +29,9 @@ from inr_core import (
     psnr,
     read_head,
 )
-from inr_core.container import chunks
-from inr_core.container.header import Header
 from inr_core.latent import encoding, plan, prior
-from inr_core.latent.encoding import encode_latents
-from inr_core.latent.latents import quantise
 from inr_core.latent.plan import iterations_for, last_true, levels_for, shift_for_psnr, shift_for_size, step_for
-from inr_core.models import MAX_LATENT_PIXELS, MODELS, LatentShape
+from inr_core.models import MAX_LATENT_PIXELS, MODELS
 from inr_core.save import latent, spread
 from inr_core.save.choice import choose_models
 from inr_core.save.job import Request
@@ -146,32 +142,6 @@ def test_impossible_targets_say_what_is_possible() -> None:
     assert model_of(encode(noise, fast(target_psnr=100))) == "exact"
 
 
-def cost(data: bytes, pixels: NDArray[Any]) -> float:
-    """What is minimised at quality 60, distortion + λ · rate: the error, and the price that the step puts on a bit."""
-    error = np.square(decode(data).astype(float) - pixels).mean() / 255**2
-    return float(error + plan.price_of_bit(step_for(60)) * 8 * len(data) / pixels[..., 0].size)
-
-
-def test_effort_lowers_the_cost() -> None:
-    with Image.open(Path(__file__).parents[2] / "sample_images" / "coffee.webp") as image:
-        pixels = np.asarray(image.convert("RGB"))[100:228, 100:292]
-    costs = [cost(encode(pixels, fast(effort=effort, quality=60, tune="psnr")), pixels) for effort in (0, 3)]
-    assert costs[1] < 0.99 * costs[0]
-
-
-def test_effort_lowers_the_cost_of_small_pictures() -> None:
-    """Beside symbols by one threshold; those that effort 0 chooses are nearly as good there."""
-    pixels = picture(64, 96)
-    costs = [cost(encode(pixels, fast(effort=effort, quality=60, tune="psnr")), pixels) for effort in (0, 3)]
-    known = prior.load(1)
-    quantised = quantise(pixels, known, (3,), step_for(60), levels_for(96, 64), plan.DEAD_ZONE)
-    payloads, latents, _ = encode_latents(quantised, known)
-    shape = LatentShape(1, latents.step, latents.levels)
-    by_threshold = chunks.write(Header(96, 64, "RGB", 8, 3, shape), None, Metadata(), payloads)
-    assert costs[1] < 0.99 * cost(by_threshold, pixels)
-    assert costs[1] < costs[0]
-
-
 def test_same_input_same_bytes_whatever_the_threads() -> None:
     pixels = picture()
     files = {encode(pixels, fast(effort=1, threads=threads)) for threads in (1, 1, 2)}
@@ -192,39 +162,6 @@ def test_tiles_leave_no_seams_and_need_no_order() -> None:
     error = np.square(decode(one).astype(float) - pixels).mean((0, 2))
     borders = [x for cut in (128, 192) for x in range(cut - 4, cut + 4)]
     assert error[borders].mean() < 2 * np.delete(error, borders).mean()
-
-
-@pytest.mark.parametrize("rows", [1, 2])
-def test_thin_pictures_are_refined_like_others(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is alone along an axis does not count twice a level; no matrix is of the whole side's square."""
-    products = pytest.importorskip("inr_core.fit.latent.band_products")
-    sides: list[int] = []
-    matrices = products.wavelet_matrices
-
-    def watched(n: int) -> Any:
-        sides.append(n)
-        return matrices(n)
-
-    monkeypatch.setattr(products, "wavelet_matrices", watched)
-    for kept in (products._analysis, products._synthesis):
-        kept.cache_clear()
-    wave = 128 + 40 * np.sin(np.arange(5000) / 30)[None, :, None]
-    pixels = (wave + np.random.default_rng(1).normal(0, 3, (rows, 5000, 3))).clip(0, 255).astype(np.uint8)
-    plain, refined = (encode(pixels, fast(effort=effort, quality=50, model="latent")) for effort in (0, 1))
-    assert len(refined) < 1.02 * len(plain)
-    assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 0.1
-    assert 0 < max(sides) < 1000
-
-
-@pytest.mark.parametrize("threshold", [False, True])
-@pytest.mark.parametrize("tune", ["look", "psnr"])
-def test_noise_is_not_made_worse(tune: str, threshold: bool) -> None:
-    """Refining goes astray there; what was not refined is kept then."""
-    pixels = np.random.default_rng(1).integers(0, 256, (210, 210, 3)).astype(np.uint8)
-    pixels = (pixels > 127).astype(np.uint8) * 255 if threshold else pixels
-    plain, refined = (encode(pixels, fast(effort=e, quality=50, model="latent", tune=tune)) for e in (0, 2))
-    assert len(refined) < 1.02 * len(plain)
-    assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 1
 
 
 def test_bright_pictures_stay_bright() -> None:

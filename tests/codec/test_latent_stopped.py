@@ -49,6 +49,26 @@ def test_interrupt_while_writing_keeps_the_file(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.data == encode(picture(), fast())
 
 
+def test_interrupt_while_refined_and_unrefined_are_compared_keeps_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    compare, calls = latent.LatentJob._error_of, 0
+
+    def interrupted_once(*arguments: Any) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+        return compare(*arguments)
+
+    settings = fast(effort=1, model="latent")
+    monkeypatch.setattr(latent.LatentJob, "_tried", (4, 0.0, 0.0))
+    whole = encode(picture(), settings)
+    monkeypatch.setattr(latent.LatentJob, "_error_of", interrupted_once)
+    with pytest.raises(Interrupted) as caught:
+        encode(picture(), settings)
+    assert caught.value.data == whole
+
+
 def test_interrupted_search_keeps_a_file() -> None:
     def interrupt(progress: Progress) -> None:
         if progress.phase == "fit":

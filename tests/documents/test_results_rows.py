@@ -289,4 +289,7 @@ def test_every_file_of_rows_is_named_on_its_page() -> None:
         assert f"docs/results/{name}" in page
         content = json.loads((FOLDER / name).read_text(encoding="utf-8"))
         assert content["tables"]
+        assert not re.search(r'"(/|[A-Za-z]:\\\\)', json.dumps(content)), (
+            "a path of the machine that it was measured on"
+        )
         assert content["command"] in " ".join(page.replace("\\\n", " ").split())

@@ -54,13 +54,6 @@ def window() -> Pixels:
     return both
 
 
-def page() -> Pixels:
-    """A small one with a slope behind its words: (90, 160, 3)."""
-    im = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 8 + [200, 190, 170]).astype(np.uint8))
-    ImageDraw.Draw(im).text((9, 9), "words of text", fill=(20, 30, 90))
-    return np.asarray(im)
-
-
 def plane_of(data: bytes) -> str:
     return read_head(io.BytesIO(data)).header.plane
 
@@ -169,11 +162,11 @@ def test_refining_leaves_tiles_and_lowers_error_and_bits_together(tune: str) -> 
 
 @pytest.mark.parametrize(
     ("make", "model", "plane"),
-    [(window, "latent", "tiles"), (page, "exact", ""), (lambda: np.asarray(tiny.picture()), "latent", "")],
+    [(window, "latent", "tiles"), (tiny.page, "exact", ""), (tiny.picture, "latent", "")],
     ids=["window", "page", "slopes"],
 )
-def test_what_is_taken_does_not_depend_on_metadata(make: Callable[[], Pixels], model: str, plane: str) -> None:
-    pixels = make()
+def test_what_is_taken_does_not_depend_on_metadata(make: Callable[[], Any], model: str, plane: str) -> None:
+    pixels = np.asarray(make())
     files = [encode(pixels, Settings(**QUICK), metadata=Metadata(comment=b"a" * size)) for size in (1, 60_000)]
     heads = [read_head(io.BytesIO(data)) for data in files]
     assert [(head.header.model, head.header.plane) for head in heads] == [(model, plane)] * 2

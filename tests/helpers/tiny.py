@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pillow_inr.command import cli
 
@@ -60,6 +60,13 @@ def inr(*arguments: object) -> tuple[int, str, str]:
 def made(folder: Path) -> list[str]:
     """What is in a folder and below it."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def page() -> Image.Image:
+    """Words on a slope of 20 colours, 160×90."""
+    im = Image.fromarray((np.mgrid[:90, :160][1][..., None] // 8 + [200, 190, 170]).astype(np.uint8))
+    ImageDraw.Draw(im).text((9, 9), "words of text", fill=(20, 30, 90))
+    return im
 
 
 def photograph(width: int, height: int) -> Image.Image:

@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .float_wavelet import BANDS, Size, blur_matrix, gauss_matrix, wavelet_matrices
+from .float_wavelet import BANDS, BLUR, Size, Taps, blur_matrix, wavelet_matrices
 
 BLOCK = 32  # rows of a product on a CPU; a GPU, where every product has to be launched, takes all
 KEPT = 512  # matrices, of some 100 kB on a CPU: a picture's tiles have not so many sizes
@@ -33,8 +33,8 @@ def _blocks(matrix: Tensor, device: torch.device) -> list[Block]:
 
 
 @lru_cache(KEPT)
-def _blur(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
-    matrix = blur_matrix(n)
+def _blur(n: int, taps: Taps, device: torch.device) -> tuple[list[Block], list[Block]]:
+    matrix = blur_matrix(n, taps=taps)
     return _blocks(matrix, device), _blocks(matrix.T, device)
 
 
@@ -66,33 +66,15 @@ def _columns(blocks: list[Block], x: Tensor, out: Tensor, add: bool = False) -> 
     return out
 
 
-def blur(x: Tensor) -> Tensor:
-    """Planes (planes, h, w) blurred as `float_wavelet.highpass` does."""
-    down, across = _blur(x.shape[1], x.device)[0], _blur(x.shape[2], x.device)[0]
+def blur(x: Tensor, taps: Taps = BLUR) -> Tensor:
+    """Planes (planes, h, w) blurred by `float_wavelet.blur_matrix` along both axes; BLUR is that of its `highpass`."""
+    down, across = (_blur(n, taps, x.device)[0] for n in x.shape[1:])
     return _columns(across, _rows(down, x, torch.empty_like(x)), torch.empty_like(x))
 
 
-def blur_back(x: Tensor) -> Tensor:
+def blur_back(x: Tensor, taps: Taps = BLUR) -> Tensor:
     """The adjoint of `blur`."""
-    down, across = _blur(x.shape[1], x.device)[1], _blur(x.shape[2], x.device)[1]
-    return _rows(down, _columns(across, x, torch.empty_like(x)), torch.empty_like(x))
-
-
-@lru_cache(KEPT)
-def _gauss(n: int, device: torch.device) -> tuple[list[Block], list[Block]]:
-    matrix = gauss_matrix(n)
-    return _blocks(matrix, device), _blocks(matrix.T, device)
-
-
-def gauss(x: Tensor) -> Tensor:
-    """Planes (planes, h, w) blurred by a Gaussian; beyond an edge they repeat what is at it."""
-    down, across = _gauss(x.shape[1], x.device)[0], _gauss(x.shape[2], x.device)[0]
-    return _columns(across, _rows(down, x, torch.empty_like(x)), torch.empty_like(x))
-
-
-def gauss_back(x: Tensor) -> Tensor:
-    """The adjoint of `gauss`."""
-    down, across = _gauss(x.shape[1], x.device)[1], _gauss(x.shape[2], x.device)[1]
+    down, across = (_blur(n, taps, x.device)[1] for n in x.shape[1:])
     return _rows(down, _columns(across, x, torch.empty_like(x)), torch.empty_like(x))
 
 

@@ -3,6 +3,7 @@
 For looks each wavelet band of the error is divided by what the gain of its steps is larger than the prior's own: then a
 latent that is one off counts as much as it would without weights. And errors hide in textures: they count by a power of
 the local variance of the luma that they are errors of, as they do for SSIM (Z. Wang et al., 2004), which divides by it.
+Gradients of the structure that is lost, see `structure`, may be added as a share of the others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .band_products import analysis, analysis_back
 from .float_wavelet import blurred, low_planes
 from .model import RGB_TO_YCC
 from .passes import Window
-from .structure import structure
+from .structure import structure_slope
 
 NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances of samples 0 … 1
 # length of the gradients of lost structure, of the others', in so many iterations; less in more of them
@@ -114,7 +115,7 @@ class Distortion:
 
         The curvature that changes are reckoned with knows nothing of them, so none of them may stand out.
         """
-        _, by_samples = structure(samples + 0.5, wanted + 0.5)
+        by_samples = structure_slope(samples + 0.5, wanted + 0.5)
         found = torch.mm(self._to_samples.T, by_samples.flatten(1))
         most = STEEPEST * found.square().mean(1, keepdim=True).sqrt()
         found = torch.minimum(torch.maximum(found, -most), most)

@@ -5,22 +5,25 @@ A. Cohen, I. Daubechies, J.-C. Feauveau, 1992. `wavelet` is the same on integers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 # Of bior4.4, orthonormal scaling: analysis low and high, synthesis low and high; the second halves mirror the first.
 _H0 = (0.03782845550726, -0.02384946501956, -0.11062440441844, 0.37740285561283, 0.85269867900889)
 _H1 = (-0.06453888262870, 0.04068941760916, 0.41809227322162, -0.78848561640558)
-GAUSS_SIGMA, GAUSS_REACH = 1.5, 5  # pixels
+_LOW, _HIGH = (*_H0, *_H0[3::-1]), (*_H1, *_H1[2::-1])
+BLUR = (0.125, 0.25, 0.25, 0.25, 0.125)  # taps
 BANDS = 3  # of a plane and a level
 MATRICES = 32  # kept, of the wavelet and of the blur along an axis, on their device: what is recorded copies none
 CPU = torch.device("cpu")
 
 Size = tuple[int, int]
+Taps = tuple[float, ...]
+Places = NDArray[np.int64]
 
 
 def _reflect(i: int, n: int) -> int:
@@ -34,7 +37,7 @@ def _reflect(i: int, n: int) -> int:
 @lru_cache(MATRICES)
 def wavelet_matrices(n: int, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
     """Analysis (m, n) and synthesis (n, m) along an axis of n samples, m even: low half first, then high."""
-    low, high = (*_H0, *_H0[3::-1]), (*_H1, *_H1[2::-1])
+    low, high = _LOW, _HIGH
     half = (n + 1) // 2
     m = 2 * half
     analysis, synthesis = np.zeros((m, n)), np.zeros((n, m))
@@ -55,55 +58,47 @@ def wavelet_matrices(n: int, device: torch.device = CPU) -> tuple[Tensor, Tensor
 
 
 @lru_cache(MATRICES)
-def blur_matrix(n: int, device: torch.device = CPU) -> Tensor:
-    """(n, n): [1 2 2 2 1] / 8 along an axis, edges repeated."""
+def blur_matrix(n: int, device: torch.device = CPU, taps: Taps = BLUR) -> Tensor:
+    """(n, n): an odd number of taps along an axis, edges repeated."""
     blur = np.zeros((n, n), np.float32)
-    for i in range(n):
-        for d, weight in zip(range(-2, 3), (1, 2, 2, 2, 1), strict=True):
-            blur[i, min(max(i + d, 0), n - 1)] += weight / 8
+    for places, weight in zip(_around(n, taps), taps, strict=True):
+        blur[np.arange(n), places] += weight
     return torch.from_numpy(blur).to(device)
 
 
-def low_planes(x: Tensor) -> Tensor:
-    """What the wavelet makes of planes (planes, H, W) at low frequencies, (planes, h, w), without its matrices.
+def _around(n: int, taps: Taps) -> Places:
+    """(taps, n): where each tap of a blur lies, by position."""
+    reach = len(taps) // 2
+    return (np.arange(n) + np.arange(-reach, reach + 1)[:, None]).clip(0, n - 1)
 
-    Those are of a side's square, and here sides are not those of tiles.
+
+def low_planes(x: Tensor) -> Tensor:
+    """What the wavelet makes of planes (planes, H, W) at low frequencies, (planes, h, w), without matrices.
+
+    Those take memory by the square of a side, and these are the sides of a picture, not of a tile.
     """
-    taps = (*_H0, *_H0[3::-1])
     for axis in (1, 2):
         n = x.shape[axis]
         half = (n + 1) // 2
-        places = [[min(_reflect(2 * k + tap - 4, 2 * half), n - 1) for k in range(half)] for tap in range(len(taps))]
-        x = _taken(x, axis, places, taps)
+        places = [[min(_reflect(2 * k + tap - 4, 2 * half), n - 1) for k in range(half)] for tap in range(len(_LOW))]
+        x = _taken(x, axis, np.array(places), _LOW)
     return x
 
 
 def blurred(x: Tensor) -> Tensor:
-    """Planes (planes, H, W), blurred by `blur_matrix` along both axes, without it."""
+    """Planes (planes, H, W) blurred by BLUR along both axes, without matrices."""
     for axis in (1, 2):
-        n = x.shape[axis]
-        places = [[min(max(i + d, 0), n - 1) for i in range(n)] for d in range(-2, 3)]
-        x = _taken(x, axis, places, [weight / 8 for weight in (1, 2, 2, 2, 1)])
+        x = _taken(x, axis, _around(x.shape[axis], BLUR), BLUR)
     return x
 
 
-def _taken(x: Tensor, axis: int, places: Sequence[Sequence[int]], weights: Sequence[float]) -> Tensor:
-    """Sums of what is at some places of an axis, by weights."""
-    index = torch.from_numpy(np.array(places, np.int64)).to(x.device)
+def _taken(x: Tensor, axis: int, places: Places, weights: Taps) -> Tensor:
+    """Weighted sums of what is at some places (weights, n) of an axis."""
+    index = torch.from_numpy(places).to(x.device)
     out = x.index_select(axis, index[0]).mul_(weights[0])
     for place, weight in zip(index[1:], weights[1:], strict=True):
         out.add_(x.index_select(axis, place), alpha=weight)
     return out
-
-
-def gauss_matrix(n: int) -> Tensor:
-    """(n, n): a Gaussian of GAUSS_SIGMA along an axis, edges repeated."""
-    taps = np.arange(-GAUSS_REACH, GAUSS_REACH + 1)
-    weights = np.exp(-(taps**2) / (2 * GAUSS_SIGMA**2))
-    rows, gauss = np.arange(n), np.zeros((n, n), np.float32)
-    for tap, weight in zip(taps, weights / weights.sum(), strict=True):
-        gauss[rows, np.clip(rows + tap, 0, n - 1)] += weight
-    return torch.from_numpy(gauss)
 
 
 def highpass(x: Tensor) -> Tensor:
