@@ -78,3 +78,14 @@ def test_noise_is_not_made_worse(tune: str, threshold: bool) -> None:
     plain, refined = (encode(pixels, fast(effort=e, quality=50, model="latent", tune=tune)) for e in (0, 2))
     assert len(refined) < 1.02 * len(plain)
     assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 1
+
+
+def test_black_on_white_does_not_go_astray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rings beyond white is clipped: for looks, latents moved ever farther to mend what cannot be changed there."""
+    monkeypatch.setattr("inr_core.save.latent.ASTRAY", np.inf)
+    pixels = np.full((220, 220, 3), 255, np.uint8)
+    strokes = np.random.default_rng(1).random((20, 40)) < 0.4
+    pixels[10:210, 10:210] = np.where(strokes.repeat(10, 0).repeat(5, 1), 20, 255)[..., None]
+    plain, refined = (encode(pixels, fast(effort=e, quality=50, model="latent")) for e in (0, 5))
+    assert len(refined) < 1.15 * len(plain)
+    assert psnr(pixels, decode(refined)) > psnr(pixels, decode(plain)) - 2

@@ -7,8 +7,9 @@ are several tiles, as one part before them.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from ...process.threads import Crew
 from ...process.torch_settings import products
 from .adapt import Networks
 from .best import Best
+from .curvature import Curvature
 from .distortion import Distortion, structure_share
 from .laplace import allowed_share, changes
 from .model import LatentModel, low_precision
@@ -34,7 +36,7 @@ from .parities import clear_padding, from_parities, to_parities
 from .passes import Pass, Window
 from .tiles import MARGINS, Tile, tiles_of
 
-STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's
+STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's; for looks it is measured then
 # Shares of the latents that may change in the first iteration and in the last, by level, finest first, the last ones
 # for all coarser levels: neighbours change together, and those of coarse levels have most in common
 SHARES = ((0.8, 0.1), (0.6, 0.1), (0.2, 0.08), (0.08, 0.05))
@@ -85,6 +87,7 @@ class _Part:
     tiles: list[Tile]  # of grid `first`
     target: Tensor  # (planes, h, w) of that grid: samples at grid 0, planes in orthonormal scaling at others
     visible: Tensor | None = None  # (h, w) where errors count
+    curvatures: dict[tuple[int, int], Curvature] = field(default_factory=lambda: defaultdict(Curvature))  # tile, level
 
 
 class Component:
@@ -102,7 +105,7 @@ class Component:
         crew: Crew,
     ) -> None:
         self.model, self.prior, self.how, self.index, self.crew = model, prior, how, index, crew
-        self.planes = latents.components[index]
+        self.planes, self.look = latents.components[index], latents.look
         height, width = target.shape[:2]
         self.sizes = [(-(-height >> k), -(-width >> k)) for k in range(latents.levels + 1)]
         self.step = step_size(latents.step) / 255  # for samples of 0 … 1
@@ -167,7 +170,7 @@ class Component:
                 random = torch.Generator("cpu").manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
                 moved = Moved(networks.zeros(), k % 2) if networks and adapt else None
                 with products(self.low.device):
-                    return self._better(part, part.tiles[number], low, weights, random, k, moved)
+                    return self._better(part, number, low, weights, random, k, moved)
 
             error = 0.0  # of the last part: the samples'
             results = self.crew.map(work, range(len(part.tiles)))  # all of them before any latent changes
@@ -203,7 +206,7 @@ class Component:
     def _better(
         self,
         part: _Part,
-        tile: Tile,
+        number: int,
         low: Tensor,
         weights: Weights,
         random: torch.Generator,
@@ -211,7 +214,7 @@ class Component:
         moved: Moved | None,
     ) -> _Result:
         """What a tile's own part costs, with gradients by what is `moved`, and its latents a step further."""
-        first, count = part.first, part.last - part.first
+        tile, first, count = part.tiles[number], part.first, part.last - part.first
         way = Pass(weights, self.q[first : part.last + 2], tile.windows[:count], first, self.price)
         planes = way.planes(low[:, *tile.windows[count - 1].on(count)].contiguous())
         error, counts, slope = self._error(planes.mul_(self.step), part, tile.windows[0])
@@ -220,12 +223,20 @@ class Component:
         bits = -sum(level.found.log2[:, *at].sum().item() for level, at in zip(way.levels, inner, strict=False))
         levels, reach = self.best.of(counts.item() + self.price * bits, way.levels) if self.best else (way.levels, 1.0)
         better = []
-        for j, level in enumerate(levels):
+        for j, (level, found, at) in enumerate(zip(levels, way.levels, inner, strict=False)):
+            stiffness = self._stiffness(first + j, tile.windows[j], j)
+            curvature = part.curvatures[number, j] if self.look else None
+            if curvature:
+                curvature.measure(found.slope[:, *at])
+            ratio = curvature.ratio if curvature else None
             slopes = level.slope, level.magnitude_slope, level.signed_slope
             share = reach * share_of(first + j, k, self.how.iterations)
             allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
-            q = changes(level.q, level.found, slopes, self._stiffness(first + j, tile.windows[j], j), allowed)
-            better.append(clear_padding(q, level.size)[:, *inner[j]])
+            q = changes(level.q, level.found, slopes, stiffness if ratio is None else stiffness * ratio, allowed)
+            better.append(clear_padding(q, level.size)[:, *at])
+            if curvature:
+                change = better[j] - level.q[:, *at]
+                curvature.remember(change, level.slope[:, *at], stiffness.expand_as(level.q)[:, *at])
         (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()
         share_of_tile = h * w / (wide_h * wide_w)
         gradients = {name: g * share_of_tile for name, g in moved.gradients.items()} if moved else {}

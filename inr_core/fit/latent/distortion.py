@@ -8,8 +8,6 @@ Gradients of the structure that is lost, see `structure`, may be added as a shar
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,16 +24,17 @@ from .passes import Window
 from .structure import structure_slope
 
 NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances of samples 0 … 1
-# length of the gradients of lost structure, of the others', in so many iterations; less in more of them
-STRUCTURE, ITERATIONS = 0.4, 14
+# length of the gradients of lost structure, of the others', in so many iterations or more
+STRUCTURE, ITERATIONS = 0.85, 6
 STEEPEST = 2.0  # times the root of their mean square: the most they may be
+COLOUR = 2.0  # weight of chroma's errors for looks: its steps are large, and all are seen in red and in blue
 NONE = 1e-20  # length of gradients that are not there
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
 
 def structure_share(iterations: int) -> float:
-    """`Distortion`'s structure for so many iterations: since it is a share, they never come to rest by themselves."""
-    return STRUCTURE * math.sqrt(min(1.0, ITERATIONS / iterations))
+    """`Distortion`'s structure for so many iterations: few take back less of what the first one does too much."""
+    return STRUCTURE * min(1.0, (iterations + 2) / (ITERATIONS + 2))
 
 
 class Distortion:
@@ -62,6 +61,8 @@ class Distortion:
         self._to_planes = ycc.to(device)
         self._to_samples = torch.linalg.inv(ycc).to(device)
         norms = np.array(NORMS, np.float32) / 3 if planes == 3 else np.ones(1, np.float32)
+        if look:
+            norms[1:] *= COLOUR
         self.norms = torch.from_numpy(norms)[:, None, None].to(device)  # of a unit of each plane, by a pixel's samples
         self._weights: list[Tensor] = []  # by level (3·planes, 1, 1), the last one of all coarser ones, too
         self._masks: list[Tensor] = []  # by level (h, w), of its bands
@@ -91,23 +92,25 @@ class Distortion:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Squared errors of a window's samples, from its planes (planes, h, w); what counts, with gradients by these.
 
-        Clipped samples count as they are seen; gradients pass straight through. visible (h, w): where errors count.
+        Clipped samples count as they are seen; gradients pass straight through. But weighted errors are of samples that
+        are not clipped: else they would spread to others, and latents follow them ever farther from the picture.
+        visible (h, w): where errors count.
         """
         to_samples = self._to_samples
         samples = torch.mm(to_samples, planes.flatten(1)).view_as(planes)
-        apart = samples.clamp_(-0.5, 0.5).sub_(wanted)
+        apart = samples.clamp(-0.5, 0.5).sub_(wanted)
         if visible is not None:
             apart.mul_(visible)
-        seen = apart + wanted if self._structure else apart
         error = apart.square().mul_(1 / self.planes)
         if not self._weights:
             slope = apart.mul_(2 / self.planes)
             return error, error.sum(), torch.mm(to_samples.T, slope.flatten(1)).view_as(planes)
-        apart = torch.mm(self._to_planes, apart.flatten(1)).view_as(planes)
-        slope = self._weighted(apart, 0, levels, window).mul_(2 * self.norms)
-        counts = torch.dot(slope.flatten(), apart.flatten()) / 2
+        beyond = samples.sub_(wanted) if visible is None else samples.sub_(wanted).mul_(visible)
+        beyond = torch.mm(self._to_planes, beyond.flatten(1)).view_as(planes)
+        slope = self._weighted(beyond, 0, levels, window).mul_(2 * self.norms)
+        counts = torch.dot(slope.flatten(), beyond.flatten()) / 2
         if self._structure:
-            slope += self._structural(slope, seen, wanted)
+            slope += self._structural(slope, apart + wanted, wanted)
         return error, counts, slope if visible is None else slope.mul_(visible)
 
     def _structural(self, slope: Tensor, samples: Tensor, wanted: Tensor) -> Tensor:
