@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d
 
 from .band_products import blur, blur_back
 
-SCALES = (1.5, 2.0, 1.0, 0.5)  # weights of grids half as large as the samples, a quarter, …
+SCALES = (2.25, 2.0, 1.0, 0.5)  # weights of grids half as large as the samples, a quarter, …
 CHROMA = 0.05  # weight of X and of B, of luma's
 SMALLEST = 8  # rows and columns of a grid that is looked at, at least
 CONSTANT = 0.03**2  # beside variances
