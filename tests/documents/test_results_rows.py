@@ -242,6 +242,7 @@ def kernels_rates() -> list[Line]:
 TABLES: dict[tuple[str, int], Callable[[], list[Line]]] = {  # of a section: its table of this number
     ("The latent model beside other formats", 0): lambda: bd_rates("latent"),
     ("The latent model beside other formats", 1): lambda: by_quality(rows("latent", "rd")),
+    ("Effort 9 beside the default", 0): lambda: bd_rates("effort9"),
     ("Looks", 0): looks,
     ("Looks", 1): looks_by_quality,
     ("Text and screens", 0): lambda: bd_rates("text"),
