@@ -81,7 +81,7 @@ def test_noise_is_not_made_worse(tune: str, threshold: bool) -> None:
 
 
 def test_black_on_white_does_not_go_astray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What rings beyond white is clipped: for looks, latents moved ever farther to mend what cannot be changed there."""
+    """What rings beyond white is clipped: latents for looks moved ever farther to mend what has no effect there."""
     monkeypatch.setattr("inr_core.save.latent.ASTRAY", np.inf)
     pixels = np.full((220, 220, 3), 255, np.uint8)
     strokes = np.random.default_rng(1).random((20, 40)) < 0.4
