@@ -36,7 +36,7 @@ from .parities import clear_padding, from_parities, to_parities
 from .passes import Pass, Window
 from .tiles import MARGINS, Tile, tiles_of
 
-STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's; for looks it is measured then
+STIFFNESS = 1.2  # of the error's second derivative: the cell adds to the wavelet's; for looks see `curvature`
 # Shares of the latents that may change in the first iteration and in the last, by level, finest first, the last ones
 # for all coarser levels: neighbours change together, and those of coarse levels have most in common
 SHARES = ((0.8, 0.1), (0.6, 0.1), (0.2, 0.08), (0.08, 0.05))

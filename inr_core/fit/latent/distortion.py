@@ -27,7 +27,7 @@ NO_TEXTURE, USUAL_TEXTURE = (FLAT / 255) ** 2, (USUAL / 255) ** 2  # variances o
 # length of the gradients of lost structure, of the others', in so many iterations or more
 STRUCTURE, ITERATIONS = 0.85, 6
 STEEPEST = 2.0  # times the root of their mean square: the most they may be
-COLOUR = 2.0  # weight of chroma's errors for looks: its steps are large, and all are seen in red and in blue
+COLOUR = 2.0  # weight of chroma's errors for looks: its steps are large, and red and blue show them
 NONE = 1e-20  # length of gradients that are not there
 MASKING = 0.33  # power of the variance that errors count less by; 1 is SSIM's own, and too much by SSIMULACRA2
 
@@ -116,7 +116,7 @@ class Distortion:
     def _structural(self, slope: Tensor, samples: Tensor, wanted: Tensor) -> Tensor:
         """Gradients of the structure that is lost by planes (planes, h, w), as long as a share of the others, `slope`.
 
-        The curvature that changes are reckoned with knows nothing of them, so none of them may stand out.
+        Their curvature is told only by the changes made so far, see `curvature`, so none of them may stand out.
         """
         by_samples = structure_slope(samples + 0.5, wanted + 0.5)
         found = torch.mm(self._to_samples.T, by_samples.flatten(1))
