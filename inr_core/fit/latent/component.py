@@ -224,17 +224,15 @@ class Component:
         levels, reach = self.best.of(counts.item() + self.price * bits, way.levels) if self.best else (way.levels, 1.0)
         better = []
         for j, (level, found, at) in enumerate(zip(levels, way.levels, inner, strict=False)):
-            stiffness = self._stiffness(first + j, tile.windows[j], j)
-            curvature = part.curvatures[number, j] if self.look else None
-            if curvature:
+            stiffness, curvature = self._stiffness(first + j, tile.windows[j], j), part.curvatures[number, j]
+            if self.look:
                 curvature.measure(found.slope[:, *at])
-            ratio = curvature.ratio if curvature else None
             slopes = level.slope, level.magnitude_slope, level.signed_slope
             share = reach * share_of(first + j, k, self.how.iterations)
             allowed = allowed_share(level.q.shape, share, random).to(level.q.device)
-            q = changes(level.q, level.found, slopes, stiffness if ratio is None else stiffness * ratio, allowed)
+            q = changes(level.q, level.found, slopes, stiffness * curvature.ratio, allowed)
             better.append(clear_padding(q, level.size)[:, *at])
-            if curvature:
+            if self.look:
                 change = better[j] - level.q[:, *at]
                 curvature.remember(change, level.slope[:, *at], stiffness.expand_as(level.q)[:, *at])
         (h, w), (wide_h, wide_w) = tile.own.size(), tile.windows[0].size()

@@ -22,7 +22,7 @@ class Curvature:
     def __init__(self) -> None:
         self._last: tuple[Tensor, Tensor, Tensor] | None = None  # changes, v · g, v · h · v
         self._sums: Tensor | None = None  # (3, bands): v · (g′ − g), v · h · v, how many changes
-        self.ratio: Tensor | None = None  # (4·bands, 1, 1), by parity; None: nothing has changed yet
+        self.ratio = torch.ones((), dtype=torch.float32, device="cpu")  # then (4·bands, 1, 1), by parity
 
     def measure(self, slope: Tensor) -> None:
         """Gradients (4·bands, h, w) by the latents as they have become."""
