@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .metrics import BdRate, bd_rate, bpp, ms_ssim, psnr
     from .models import ExactShape, LatentShape, SirenShape
     from .modes import MODES
-    from .process.interrupts import first_interrupt
+    from .process.interrupts import first_interrupt, signals_handled
     from .process.threads import cores
     from .settings import Progress, Settings
 
@@ -51,7 +51,7 @@ _HOME = {
     "limits": ("Cost", "Limits"),
     "container.header": ("Header",),
     "container.metadata": ("Metadata", "check_block", "check_text"),
-    "process.interrupts": ("first_interrupt",),
+    "process.interrupts": ("first_interrupt", "signals_handled"),
     "kernels.switch": ("backend",),
     "models": ("ExactShape", "LatentShape", "SirenShape"),
     "metrics": ("BdRate", "bd_rate", "bpp", "ms_ssim", "psnr"),
@@ -104,6 +104,7 @@ __all__ = [
     "read_head",
     "replace_metadata",
     "shown",
+    "signals_handled",
     "verify",
 ]
 

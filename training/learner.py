@@ -20,7 +20,7 @@ from torch import Tensor
 
 from inr_core.errors import InrError
 from inr_core.fit.captured import Captured, records
-from inr_core.fit.latent.model import LatentModel, Pyramid, to_rgb
+from inr_core.fit.latent.model import LatentModel, Pyramid, low_precision, to_rgb
 
 from .batches import Batches
 from .looks import Looks
@@ -66,7 +66,8 @@ def cost(
         y = bands / model.steps(k, step)
         q = torch.sign(y) * torch.floor(y.abs() + 1 - dead_zone)
         latents.append(y + (q - y).detach())
-    with torch.autocast(rgb.device.type, dtype=torch.bfloat16, cache_enabled=False):
+    low = low_precision(rgb.device)
+    with torch.autocast(rgb.device.type, dtype=torch.bfloat16, enabled=low, cache_enabled=False):
         decoded = model(pyramid.low, latents, pyramid.sizes, step)
     error = looks.error(decoded.planes, rgb) if looks else (to_rgb(decoded.planes) - rgb).square().mean((1, 2, 3))
     bits = torch.stack([b.sum((1, 2, 3)) for b in decoded.bits]).sum(0)

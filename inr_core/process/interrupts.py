@@ -1,12 +1,40 @@
-"""Ctrl-C, once to end with what there is, twice to end at once."""
+"""Ctrl-C, once to end with what there is, twice to end at once; and handlers of signals for the length of a block."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+
+@contextmanager
+def signals_handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], Any] | int) -> Iterator[None]:
+    """Signals go to the handler, SIG_IGN or SIG_DFL within the block, and as before after it.
+
+    So they do if the handler of another signal raises at any moment, also while these are being set or put back. Where
+    Python cannot do that, outside of the main thread and for a handler that is not Python's, they go where they went.
+    """
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: own for number in numbers if (own := signal.getsignal(number)) is not None}
+
+    def put_back() -> None:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+    try:
+        try:
+            for number in before:
+                signal.signal(number, handler)
+            yield
+        finally:
+            put_back()
+    except BaseException:  # which may have come before they were back
+        put_back()
+        raise
 
 
 @contextmanager
@@ -16,18 +44,12 @@ def first_interrupt() -> Iterator[threading.Event]:
     Never set where signals cannot be had, outside of the main thread, or where the program handles them itself.
     """
     event = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is not signal.default_int_handler:
-        yield event
-        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
 
-    signal.signal(signal.SIGINT, handle)
-    try:
+    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with signals_handled([signal.SIGINT] if own else [], handle):
         yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)

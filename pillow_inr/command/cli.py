@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+
+from inr_core import signals_handled
 
 from .arguments import ENCODE_OPTIONS, parser
 from .messages import Blamed, StdoutError, UsageError, Voice, give_up, patient_streams, say, to_stderr
@@ -265,24 +266,16 @@ class _Ended(BaseException):
 @contextmanager
 def _tidied_up() -> Iterator[None]:
     """When SIGTERM or SIGHUP ends the block, temporary files and workers go first; a second one does not wait."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        before = {number: signal.SIG_DFL for number in numbers if signal.getsignal(number) is signal.SIG_DFL}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    those = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in those if signal.getsignal(number) is signal.SIG_DFL]
 
     def end(number: int, frame: FrameType | None) -> None:
-        restore()
+        for other in numbers:
+            signal.signal(other, signal.SIG_DFL)
         raise _Ended(number)
 
-    for number in before:
-        signal.signal(number, end)
     try:
-        yield
+        with signals_handled(numbers, end):
+            yield
     except _Ended as e:
         os.kill(os.getpid(), e.number)
-    finally:
-        restore()

@@ -6,14 +6,12 @@ import io
 import math
 import multiprocessing
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from inr_core import Progress
+from inr_core import Progress, signals_handled
 
 from .convert import Made, Make
 from .messages import reason
@@ -41,7 +39,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # forking a process that has threads, ours or torch's, may hang
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _ignored_interrupts():
+        with signals_handled([signal.SIGINT], signal.SIG_IGN):  # from the very beginning of the process
             self.process.start()
         theirs.close()
 
@@ -112,21 +110,3 @@ class _Stop:
             self._next = time.monotonic() + _BETWEEN
         self.asked = self.asked or self.connection.poll()
         return self.asked
-
-
-@contextmanager
-def _ignored_interrupts() -> Iterator[None]:
-    """No Ctrl-C for a moment: a process started in it ignores them from its very beginning."""
-    if not _signals_are_ours():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _signals_are_ours() -> bool:
-    """Whether signals can be set here: in the main thread, and put back, unless what they do is not Python's."""
-    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not None
