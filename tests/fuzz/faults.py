@@ -2,10 +2,10 @@
 
     python tests/fuzz/faults.py COUNT [--seed 0]
 
-A line of this package raises Ctrl-C, MemoryError, OSError or an exception of nobody's; a timer of the system's calls a
-handler that raises; the disk is full; no thread is to be had; or the process forks, and its child works. Afterwards all
-that belongs to the program is as it was, a file is the old or a complete one, nothing lies beside it, and the same work
-comes to the same. What does not hold is a `Finding`.
+A line of this package, or of what its blocks begin and end with, raises Ctrl-C, MemoryError, OSError or an exception of
+nobody's; a timer of the system's calls a handler that raises; the disk is full; no thread is to be had; or the process
+forks, and its child works. Afterwards all that belongs to the program is as it was, a file is the old or a complete one,
+nothing lies beside it, and the same work comes to the same. What does not hold is a `Finding`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import program_state
 from hostile import split
-from moments import OURS, RAISED, Injected, interrupted, raising
+from moments import RAISED, WATCHED, Injected, interrupted, raising
 from PIL import Image, ImageFile
 from scarcity import few_threads, forked_at, little_room
 from small_files import LATENT, SIREN
@@ -200,7 +200,7 @@ def _no_room() -> OSError:
 def _forked(name: str, known: Usual, moment: int) -> str:
     """A process forked in the middle has what the program had, does the same, and disturbs nothing here."""
     with folder() as path, folder() as other:
-        result, said = forked_at(moment, OURS, lambda: WORK[name](path), lambda: WORK[name](other) == known.result)
+        result, said = forked_at(moment, WATCHED, lambda: WORK[name](path), lambda: WORK[name](other) == known.result)
         if said or result != known.result:
             raise Finding(f"{name}: forked at line {moment} of {known.lines}: {said or 'the result is another one'}")
     return "forked"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,10 @@ import inr_core
 import pillow_inr
 
 OURS = tuple(str(Path(package.__file__ or "").parent) + os.sep for package in (inr_core, pillow_inr))
+WATCHED = (
+    *OURS,
+    *(module.__file__ for module in (contextlib, signal, tempfile)),
+)  # and what our blocks begin and end with
 SOON = 1e-3  # seconds
 
 
@@ -38,11 +44,11 @@ RAISED: tuple[Callable[[], BaseException], ...] = (
 
 @contextmanager
 def raising(moment: int, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
-    """Raise at the so-manieth line of this package that any thread begins; `reached` is told where."""
+    """Raise at the so-manieth line that any thread begins of what is WATCHED; `reached` is told where."""
     lock, lines = threading.Lock(), 0
 
     def global_trace(frame: Any, event: str, arg: Any) -> Any:
-        return local_trace if frame.f_code.co_filename.startswith(OURS) else None
+        return local_trace if frame.f_code.co_filename.startswith(WATCHED) else None
 
     def local_trace(frame: Any, event: str, arg: Any) -> Any:
         nonlocal lines
