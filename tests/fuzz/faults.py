@@ -2,10 +2,10 @@
 
     python tests/fuzz/faults.py COUNT [--seed 0]
 
-A line of this package, or of what its blocks begin and end with, raises Ctrl-C, MemoryError, OSError or an exception of
-nobody's; a timer of the system's calls a handler that raises; the disk is full; no thread is to be had; or the process
-forks, and its child works. Afterwards all that belongs to the program is as it was, a file is the old or a complete one,
-nothing lies beside it, and the same work comes to the same. What does not hold is a `Finding`.
+A line of this package, or of what its blocks begin and end with, raises Ctrl-C, MemoryError, OSError or an exception
+of nobody's; a timer of the system's calls a handler that raises; the disk is full; no thread is to be had; or the
+process forks, and its child works. Afterwards all that belongs to the program is as it was, a file is the old or a
+complete one, nothing lies beside it, and the same work comes to the same. What does not hold is a `Finding`.
 """
 
 from __future__ import annotations

@@ -18,10 +18,8 @@ import inr_core
 import pillow_inr
 
 OURS = tuple(str(Path(package.__file__ or "").parent) + os.sep for package in (inr_core, pillow_inr))
-WATCHED = (
-    *OURS,
-    *(module.__file__ for module in (contextlib, signal, tempfile)),
-)  # and what our blocks begin and end with
+BLOCKS = (contextlib, signal, tempfile)  # what blocks of ours begin and end with
+WATCHED = (*OURS, *(str(module.__file__) for module in BLOCKS))
 SOON = 1e-3  # seconds
 
 
@@ -44,7 +42,7 @@ RAISED: tuple[Callable[[], BaseException], ...] = (
 
 @contextmanager
 def raising(moment: int, error: Callable[[], BaseException], reached: list[str]) -> Iterator[None]:
-    """Raise at the so-manieth line that any thread begins of what is WATCHED; `reached` is told where."""
+    """Raise at the so-manieth line that any thread begins, of WATCHED; `reached` is told where."""
     lock, lines = threading.Lock(), 0
 
     def global_trace(frame: Any, event: str, arg: Any) -> Any:
