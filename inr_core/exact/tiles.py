@@ -6,8 +6,6 @@ their shares.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from ..errors import FormatError
 from ..kernels.resample import Box
 from ..limits import Budget, Cost
 from ..pixels import Array
+from ..process.once import once
 from .colours import Planes
 from .grids import between, on_grid, rounded_mean
 from .strips import Shape
@@ -72,7 +71,7 @@ class Tiles:
         if self._read is None:
             self._read = self._map.planes(budget)[0] > 0, self._planes.planes(budget)
 
-    @cached_property
+    @once
     def tiled(self) -> NDArray[np.bool_]:
         """(H, W): whether a pixel is one of those that stand here."""
         return tiled_pixels(self._all[0], self._side_bits, self._raster.width, self._raster.height)
@@ -89,7 +88,7 @@ class Tiles:
         assert self._read is not None
         return self._read
 
-    @cached_property
+    @once
     def weighted(self) -> Weighted:
         """Of the pixels: their colours and 1, where they stand here, times all of a position."""
         coded = self._raster.coded

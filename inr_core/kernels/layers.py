@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..process.once import once
 
 NEURONS = 4  # packed together
 INT16 = 1 << 15
@@ -22,7 +23,7 @@ class Weights:
     shift: int
     whole_fours: bool = True  # whether the inputs are the outputs of a layer, which come in whole fours
 
-    @cached_property
+    @once
     def packed(self) -> NDArray[np.int16] | None:
         """As the compiled kernels take them; None: int16 is too narrow."""
         pack = pack_neighbours if self.array.ndim == 4 else pack_weights

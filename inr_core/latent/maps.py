@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ..kernels.pairs import Maps, PairMaps
 from ..kernels.parities import PARITIES, SHOWN_PAIRS
 from ..kernels.strips import Strips
+from ..process.once import once
 from .prior import CHROMA_CONTEXT, CONTEXT_MAX, LUMA_CONTEXT, ORDER
 
 NONE = -1  # a place that no input has
@@ -37,12 +37,12 @@ class Layout:
     groups: tuple[Inputs, ...]  # of these, in the order of their places
     shown: tuple[int, ...]  # of what a parity shows, by place: k for the input context + 4·k + parity
 
-    @cached_property
+    @once
     def known(self) -> tuple[int, ...]:
         """The input of each place that all parities know."""
         return tuple(number for group in self.groups for number in group.numbers)
 
-    @cached_property
+    @once
     def pairs(self) -> int:
         """Maps of what all parities know."""
         return len(self.known) // 2

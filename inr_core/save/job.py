@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..limits import Limits
 from ..metrics import psnr
 from ..models import MAX_LATENT_PIXELS, MAX_PIXELS
 from ..pixels import Array, check_pixels, to_colours, without_colours
+from ..process.once import once
 from ..process.own_thread import apart
 from ..process.threads import cores
 from ..settings import Progress, Settings
@@ -63,7 +64,7 @@ class Request:
             height, width = self.pixels.shape[:2]
             raise InrError(f"pixels: expected at most {MAX_PIXELS}, got {width}x{height}")
 
-    @cached_property
+    @once
     def coded(self) -> Array:
         """The pixels as they are saved: one sample for red, green and blue where these are the same in all of them."""
         return without_colours(self.pixels, self.mode)

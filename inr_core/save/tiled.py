@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..kernels import reducing
 from ..latent.plan import trade_for
 from ..limits import Limits
 from ..pixels import Array
+from ..process.once import once
 from .exact import LEVELS
 from .job import Job, Request
 from .latent import LatentJob
@@ -171,7 +172,7 @@ class TiledJob(LatentJob):
         """As `Job.guessed_cost`."""
         return super().guessed_cost + self._error
 
-    @cached_property
+    @once
     def _error(self) -> float:
         """The square error of all samples of tiles."""
         assert isinstance(self._beside, Tiles)

@@ -23,9 +23,12 @@ from toy_prior import smooth_picture
 import inr_core
 import pillow_inr
 from inr_core import Settings, decode, encode
+from inr_core.kernels import layers
+from inr_core.kernels.layers import pack_weights
 from inr_core.process import threads
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+GOLDEN = Path(__file__).parents[1] / "golden"
 SECONDS = 60  # that a child may take
 pillow_inr.register()
 PICTURE = smooth_picture(np.random.default_rng(3), 30, 40, 3)
@@ -112,6 +115,29 @@ def test_children_decode_while_another_thread_does(data: bytes) -> None:
             assert in_child(lambda: digest(decode(data, threads=2)) + b" %d" % threads._nesting._get()) == (
                 expected + b" %d" % before
             )
+
+
+@pytest.mark.skipif(inr_core.backend == "numpy", reason="compiled kernels have their weights packed")
+def test_a_child_packs_the_weights_that_another_thread_is_packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (GOLDEN / "latent_prior_4_differences.inr").read_bytes()  # weights of its own, packed for each decoding
+    expected = digest(decode(data, threads=1))
+    inside, done, parent = threading.Event(), threading.Event(), os.getpid()
+
+    def slow(*args: Any) -> Any:
+        if os.getpid() == parent:
+            inside.set()
+            assert done.wait(2 * SECONDS)
+        return pack_weights(*args)
+
+    monkeypatch.setattr(layers, "pack_weights", slow)
+    thread = threading.Thread(target=decode, args=(data,), kwargs={"threads": 1})
+    thread.start()
+    try:
+        assert inside.wait(SECONDS)
+        assert in_child(lambda: digest(decode(data, threads=1))) == expected
+    finally:
+        done.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("options", [{"effort": 1}, {"model": "siren", "steps": 20}], ids=["latent", "siren"])
