@@ -10,10 +10,10 @@ import numpy as np
 from ..models import MAX_LEVELS, MAX_STEP
 from ..settings import DEFAULT_EFFORT
 
-PRIORS = (1, 2)  # what files are written with, whichever is better: photographs, text and graphics
-LOOK_PRIORS = (4, 2)  # the same for looks
-# from WIDER_EFFORT on the same with wider networks for photographs, which know no weights for looks
-WIDER_PRIORS, WIDER_EFFORT = (3, 2), 7
+# What files are written with, whichever is better: photographs, text and graphics; from WIDER_EFFORT on wider networks
+# for photographs.
+PRIORS, LOOK_PRIORS = (1, 2), (4, 2)
+WIDER_PRIORS, WIDER_LOOK_PRIORS, WIDER_EFFORT = (3, 2), (5, 2), 7
 COARSEST = 8  # pixels of the longer side of the coarsest planes, about
 FEWEST_LEVELS = 6  # also of small pictures: fewer would leave their coarsest planes with too large a step
 # log2 of the step in 8-bit levels, by quality, lines between
@@ -72,9 +72,9 @@ def iterations_for(effort: int, pixels: int) -> int:
 
 def priors_for(effort: int, look: bool) -> tuple[int, ...]:
     """The priors that a file may be written with; look: whether its steps are weighted for looks."""
-    if look:
-        return LOOK_PRIORS
-    return WIDER_PRIORS if effort >= WIDER_EFFORT else PRIORS
+    if effort >= WIDER_EFFORT:
+        return WIDER_LOOK_PRIORS if look else WIDER_PRIORS
+    return LOOK_PRIORS if look else PRIORS
 
 
 def adapts(effort: int, pixels: int) -> bool:

@@ -19,7 +19,6 @@ from inr_core.kernels import switch
 from inr_core.latent import prior
 from inr_core.latent.cost import grid_cost
 from inr_core.latent.level import Component
-from inr_core.latent.plan import LOOK_PRIORS, PRIORS, WIDER_PRIORS
 from inr_core.limits import Cost
 from inr_core.models import MAX_LATENT_PIXELS, MAX_PIXELS, MODELS, ExactShape, SirenShape
 from inr_core.modes import COMPONENTS, MODE_TABLE
@@ -151,7 +150,7 @@ def test_the_largest_pyramid_opens_with_a_plane_beside_it(mode: str) -> None:
     raster = Raster(8192, 8192, mode, info.bit_depths[-1], max(info.channels))
     assert raster.width * raster.height == MAX_LATENT_PIXELS
     assert sum(COMPONENTS[mode]) == raster.channels
-    for number in {*PRIORS, *WIDER_PRIORS, *LOOK_PRIORS}:
+    for number in prior.known_ids():
         cost = grid_cost(raster, prior.load(number).macs, MAX_LATENT_PIXELS)
         assert cost.seconds + beside.MIXED_SECONDS <= Limits().seconds
 

@@ -23,7 +23,6 @@ from inr_core.exact.prediction import PREDICTORS
 from inr_core.exact.strips import FROM_SECOND, MIXED, PLANES_SHIFT
 from inr_core.kernels import mixing
 from inr_core.latent import encoding, latents, prior
-from inr_core.latent.plan import LOOK_PRIORS, PRIORS, WIDER_PRIORS
 from inr_core.models import MAX_HIDDEN, MAX_LAYERS, MAX_WEIGHTS, ExactShape, LatentShape, SirenShape
 from inr_core.modes import COMPONENTS, MODE_TABLE
 from inr_core.siren.weights import UNIFORM, QuantisedLayer
@@ -159,7 +158,7 @@ _SIREN: dict[str, Drawer] = {
     "aspect": _aspect,
 }
 _PYRAMID: dict[str, Drawer] = {
-    "prior": _one_of(*{*PRIORS, *WIDER_PRIORS, *LOOK_PRIORS}),
+    "prior": _one_of(*prior.known_ids()),
     "mode": _one_of("L", "LA", "RGB", "RGBA", "YCbCr", "I;16"),
     "noisy": _one_of(False, True),
     "skip": _one_of(False, True),

@@ -193,5 +193,7 @@ def files() -> dict[str, bytes]:
         "latent_look_differences": picture("RGB", rgb, 2, step=143, own=differing(2), look=True),
         "latent_prior_4": picture("RGB", rgb, 4, step=133, look=True),
         "latent_prior_4_differences": picture("RGBA", rgba, 4, step=151, own=differing(4), look=True),
+        "latent_prior_5": picture("RGB", rgb, 5, step=139, look=True),
+        "latent_prior_5_differences": picture("RGB", rgb, 5, step=145, own=differing(5), look=True),
         "latent_prior_3_differences": picture("RGB", rgb, 3, step=152, own=differing(3)),
     }

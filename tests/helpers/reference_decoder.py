@@ -199,7 +199,7 @@ def read_head(content: Reader) -> Head:
     channels = content.unsigned(1, "channels", 1, 4)
     require(bit_depth in bit_depths and channels in outputs, "bit depth or channels of the mode")
     model = content.unsigned(1, "model", 0, 2)
-    number = content.unsigned(2, "prior", *((0, 0), (1, 4), (0, 0))[model])
+    number = content.unsigned(2, "prior", *((0, 0), (1, 5), (0, 0))[model])
     step = "step" if model == 1 else "hidden"
     hidden = content.unsigned(2, step, *((1, MAX_HIDDEN), (0, MAX_STEP), (0, 0))[model])
     levels = "levels" if model == 1 else "layers"

@@ -36,7 +36,7 @@ const MAX_WEIGHTS = 2 ** 22;
 const MAX_WORK = 2 ** 42;
 const MAX_STEP = 255;
 const MAX_LEVELS = 16;
-const PRIORS = 4;
+const PRIORS = 5;
 
 /* The fields of a HEAD chunk. */
 export function readHeader(data) {

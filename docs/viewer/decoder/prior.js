@@ -24,7 +24,7 @@ const LOOK = [ // of gains, in 2^-6: luma's bands, chroma's
 ];
 const SUMS = 2 ** 24; // none reaches it
 
-const CRCS = { 1: 0x61bd15a8, 2: 0x04efb3d9, 3: 0xd701d45b, 4: 0x83634bce }; // of the values of each prior
+const CRCS = { 1: 0x61bd15a8, 2: 0x04efb3d9, 3: 0xd701d45b, 4: 0x83634bce, 5: 0xa7e1971a }; // of the values of each prior
 
 /* The arrays of a prior, out of its .npz. Error: it is another one, or damaged. */
 export async function readPrior(number, bytes) {
