@@ -10,7 +10,7 @@ import pytest
 from networks import latent_of
 from PIL import Image
 
-from inr_core import Settings, decode, encode, psnr, read_head
+from inr_core import Settings, decode, encode, ms_ssim, psnr, read_head
 from inr_core.latent import plan, prior
 
 with Image.open(Path(__file__).parents[2] / "sample_images" / "chelsea.webp") as im:
@@ -33,6 +33,17 @@ def test_bytes_and_decibels_of_each(
     assert prior_of(data) == number
     assert len(data) <= most
     assert psnr(PHOTOGRAPH, decode(data)) >= least
+
+
+@pytest.mark.parametrize(("number", "most", "least"), [(4, 5780, 0.9910), (5, 5710, 0.9911)])
+def test_bytes_and_ms_ssim_of_each_for_looks(
+    number: int, most: int, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "LOOK_PRIORS", (number,))
+    data = encode(PHOTOGRAPH, Settings(effort=0, quality=70, threads=1))
+    assert prior_of(data) == number
+    assert len(data) <= most
+    assert ms_ssim(PHOTOGRAPH, decode(data)) >= least
 
 
 @pytest.mark.parametrize(
