@@ -39,6 +39,7 @@ from inr_core import Metadata, Settings, decode, describe, encode, replace_metad
 from pillow_inr.command import cli
 
 pillow_inr.register()
+OWN = (Path(__file__).parents[1] / "golden" / "latent_prior_4_differences.inr").read_bytes()
 PICTURE = smooth_picture(np.random.default_rng(3), 20, 24, 3)
 
 
@@ -97,6 +98,7 @@ def split_again(data: bytes) -> list[tuple[bytes, bytes]]:
 Work = Callable[[Path], Any]
 WORK: dict[str, Work] = {
     "decode latent": lambda path: decode(LATENT, threads=1).tobytes(),
+    "decode latent, networks of its own": lambda path: decode(OWN, threads=1).tobytes(),
     "decode latent, threads": lambda path: decode(LATENT, threads=3).tobytes(),
     "decode siren, threads": lambda path: decode(SIREN, threads=2).tobytes(),
     "decode siren, a part": lambda path: decode(SIREN, region=(3, 2, 20, 19), size=(30, 7), threads=1).tobytes(),
