@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from inr_core.fit.latent.model import LatentModel, to_ycc
 from inr_core.fit.latent.passes import Window
 from inr_core.latent import prior
 from inr_core.latent.tunes import tuned
+from training import learner
 from training import train as command
 from training.batches import DEAD_ZONES, STEPS_RANGE, Batches
 from training.learner import LEVELS, Learner, Training, cost
@@ -62,6 +64,20 @@ def test_crops_are_parts_of_the_pictures_mirrored_and_transposed() -> None:
     for values, (low, high) in ((batch.step, STEPS_RANGE), (batch.dead_zone, DEAD_ZONES)):
         assert values.shape == (40, 1, 1, 1)
         assert low <= values.min() < (low + high) / 2 < values.max() <= high
+
+
+def test_products_are_of_bfloat16_only_where_these_are_the_fast_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, step = LatentModel(6, 8, 4, LEVELS, seed=1), torch.full((1, 1, 1, 1), 0.05)
+    rgb = torch.from_numpy(pictures()[0]).float()[None] / 255 - 0.5
+    found = []
+    for low in (False, True):
+        monkeypatch.setattr(learner, "low_precision", lambda device, low=low: low)
+        found.append(cost(model, rgb, step, torch.full_like(step, 0.6))[1].item())
+    monkeypatch.setattr(torch, "autocast", lambda *types, **how: nullcontext())
+    found.append(cost(model, rgb, step, torch.full_like(step, 0.6))[1].item())
+    exact, rounded, plain = found
+    assert exact == plain
+    assert 0 < abs(rounded - exact) < 0.01 * exact
 
 
 def test_each_crop_has_a_step_of_its_own() -> None:
