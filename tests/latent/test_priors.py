@@ -42,5 +42,5 @@ def test_a_prior_that_breaks_a_bound_is_refused(change: dict[str, Any], message:
 
 
 def test_an_unknown_prior_is_named_with_the_known_ones() -> None:
-    with pytest.raises(FormatError, match="prior: expected one of 1, 2, 3, 4, got 250"):
+    with pytest.raises(FormatError, match="prior: expected one of 1, 2, 3, 4, 5, got 250"):
         prior.load(250)
